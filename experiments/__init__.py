@@ -1,0 +1,1 @@
+"""What to run: base, presets, overlays, and one short module per experiment."""

@@ -1,0 +1,1 @@
+"""How to start it: absl apps, a page each."""

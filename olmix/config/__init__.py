@@ -1,0 +1,1 @@
+"""Fiddle on our terms: tags, canonical form, fingerprint, blame, diff, parity, overrides."""

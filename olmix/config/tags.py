@@ -1,0 +1,30 @@
+"""Tags on config fields: what a field is for, and so whether it can change a result.
+
+A tag is declared on the dataclass field itself, `name: Annotated[str, RunIdentity]`, and nowhere else. A field
+without a tag is *semantic*: it can change a result, so it is part of the fingerprint and parity forbids that it
+differs. A field with one of these tags is *operational*, with everything below it.
+"""
+
+from __future__ import annotations
+
+from fiddle import tagging
+
+
+class Operational(tagging.TagType):
+    """A field that cannot change a result. Use one of its kinds below, which say why."""
+
+
+class RunIdentity(Operational):
+    """Names of runs and groups, and the places where outputs go."""
+
+
+class Telemetry(Operational):
+    """What is logged, how often, and to whom."""
+
+
+class Schedule(Operational):
+    """When to save a checkpoint or to evaluate, where that leaves the result as it is."""
+
+
+class Resources(Operational):
+    """Where work runs and on how much hardware."""

@@ -1,0 +1,1 @@
+"""The data tree, token files, the scan, tokenising text into shards, sampling batches by mixture."""

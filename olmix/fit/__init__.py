@@ -1,0 +1,1 @@
+"""Laws, fitting, diagnostics, optimising a law over the feasible set."""

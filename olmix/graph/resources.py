@@ -1,0 +1,41 @@
+"""What a step asks of the machine that runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from olmix.errors import UserError, nearest
+
+ACCELERATORS = ("A100", "H100", "H200", "V100")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Needs:
+    """CPUs, GPUs and the kind of accelerator of one task; `gpus` may be a fraction.
+
+    Raises:
+      UserError: on a negative amount, an unknown accelerator, or an accelerator without GPUs.
+    """
+
+    cpus: float = 1
+    gpus: float = 0
+    accelerator: str | None = None
+    memory_gib: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.cpus < 0 or self.gpus < 0:
+            raise UserError(f"A step cannot need a negative amount: cpus={self.cpus}, gpus={self.gpus}.")
+        if self.accelerator is not None and self.accelerator not in ACCELERATORS:
+            raise UserError(f"Unknown accelerator {self.accelerator!r}{nearest(self.accelerator, ACCELERATORS)}.")
+        if self.accelerator is not None and self.gpus == 0:
+            raise UserError(f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0.")
+
+    def ray_options(self) -> dict[str, Any]:
+        """The options of `ray.remote` that ask for this."""
+        options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": self.gpus}
+        if self.accelerator is not None:
+            options["accelerator_type"] = self.accelerator
+        if self.memory_gib is not None:
+            options["memory"] = int(self.memory_gib * 2**30)
+        return options

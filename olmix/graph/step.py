@@ -1,0 +1,79 @@
+"""Steps: the nodes of an experiment's graph.
+
+A step is a frozen, keyword-only dataclass. Its fields are its settings and the steps that it reads from; its `run` does
+the work and returns a plain result. Whether it has to run at all, where its result lies, and what happens when the
+machine dies are the executor's business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+
+from olmix.config.tags import Resources
+from olmix.graph.resources import Needs
+
+R = TypeVar("R")
+
+
+class Context(Protocol):
+    """What a running step may use of the world outside its own fields."""
+
+    #: Files written here become part of the artifact when `run` returns, and vanish when it raises.
+    out: pathlib.Path
+    #: Kept between attempts of the same step (for checkpoints), removed once the artifact is whole.
+    scratch: pathlib.Path
+    #: For names in logs and dashboards only, such as `quickstart` and `swarm/variant-007`: never part of a result.
+    experiment: str
+    label: str
+
+    def read(self, step: Step) -> Any:
+        """The result that an upstream step (or a piece) returned, decoded into the type that its `run` declares."""
+        ...
+
+    def folder(self, step: Step) -> pathlib.Path:
+        """The folder of an upstream artifact, for the files that it wrote into `out`. Read-only."""
+        ...
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Says how far the work is. Cheap: call it as often as you like."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """The base of all steps.
+
+    A subclass sets `version` and raises it whenever the same settings would now give another result. `run` must return
+    something plain, declared in its return annotation: a frozen dataclass (or dict) of numbers, strings, booleans,
+    None, lists, tuples, string-keyed dicts and more of these; bigger things it writes as files into `context.out`.
+    JSON has no NaN: use None.
+    """
+
+    version: ClassVar[int] = 1
+
+    #: None runs the step inside the launcher's own process (cheap steps); otherwise it is a Ray task with these needs.
+    needs: Annotated[Needs | None, Resources] = None
+
+    def observe(self) -> str | None:
+        """A digest of data outside the store that the result depends on, as found now; None if there are none."""
+        return None
+
+    def run(self, context: Context) -> Any:
+        """Does the work and returns a plain result. Reads only its own fields, `context` and upstream artifacts."""
+        raise TypeError(f"{type(self).__name__} does not define run().")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FanOut(Step):
+    """A step whose work is many independent pieces, each an artifact of its own.
+
+    `pieces` names them (once everything upstream is done); each is a Step with `needs`, run as one Ray task. `run` then
+    gathers: `context.read(piece)`.
+    """
+
+    def pieces(self, context: Context) -> Mapping[str, Step]:
+        """The pieces by name; the same name with other settings is another artifact."""
+        raise TypeError(f"{type(self).__name__} does not define pieces().")

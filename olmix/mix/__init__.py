@@ -1,0 +1,1 @@
+"""Mixtures, the feasible set, swarm designs, mixture reuse."""

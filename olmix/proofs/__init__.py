@@ -1,0 +1,1 @@
+"""Olympiad inequalities: problems, generation, checking, tuning, judging."""

@@ -1,0 +1,1 @@
+"""The model ladder, schedules, the proxy trainer, evaluation."""

@@ -14,6 +14,8 @@ ACCELERATORS = ("A100", "H100", "H200", "V100")
 class Needs:
     """CPUs, GPUs and the kind of accelerator of one task; `gpus` may be a fraction.
 
+    A task that reports no progress for `patience_minutes` is ended and started again; None waits for ever.
+
     Raises:
       UserError: on a negative amount, an unknown accelerator, or an accelerator without GPUs.
     """
@@ -22,6 +24,7 @@ class Needs:
     gpus: float = 0
     accelerator: str | None = None
     memory_gib: float | None = None
+    patience_minutes: float | None = None
 
     def __post_init__(self) -> None:
         if self.cpus < 0 or self.gpus < 0:
@@ -29,7 +32,9 @@ class Needs:
         if self.accelerator is not None and self.accelerator not in ACCELERATORS:
             raise UserError(f"Unknown accelerator {self.accelerator!r}{nearest(self.accelerator, ACCELERATORS)}.")
         if self.accelerator is not None and self.gpus == 0:
-            raise UserError(f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0.")
+            raise UserError(
+                f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0."
+            )
 
     def ray_options(self) -> dict[str, Any]:
         """The options of `ray.remote` that ask for this."""

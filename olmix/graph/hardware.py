@@ -1,0 +1,88 @@
+"""What each kind of hardware can do: number formats, attention, memory, peak speed. Said before a job starts.
+
+V100 (Volta, sm_70) has no bf16; CUDA 13 dropped it, so a V100 node needs a CUDA 12.6 build of torch, fp16 with loss
+scaling, and generates through transformers. Peaks are the vendors' dense figures for the format that the profile uses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from olmix.errors import UserError, nearest
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HardwareProfile:
+    """One kind of hardware. `memory_gib` is None for a CPU; `peak_flops` is per device and second in `dtype`."""
+
+    name: str
+    dtype: Dtype
+    dtypes: tuple[Dtype, ...]
+    tf32: bool
+    loss_scaling: bool
+    attention: Literal["eager", "sdpa", "flash_attention_2"]
+    flash_attention: bool
+    memory_gib: float | None
+    peak_flops: float
+    vllm: bool
+    note: str = ""
+
+    def resolve_dtype(self, asked: Dtype | Literal["auto"], where: str = "dtype") -> Dtype:
+        """`asked`, or the profile's own for "auto".
+
+        Raises:
+          UserError: if this hardware cannot compute in it.
+        """
+        if asked == "auto":
+            return self.dtype
+        if asked not in self.dtypes:
+            raise UserError(
+                f"{where}={asked} cannot work on {self.name}: {self.note or f'it computes in {", ".join(self.dtypes)}'}"
+                f" (use {where}=auto or {self.dtype})."
+            )
+        return asked
+
+
+_AMPERE_ON: tuple[Dtype, ...] = ("float32", "bfloat16", "float16")
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        HardwareProfile(
+            name="cpu", dtype="float32", dtypes=("float32", "bfloat16"), tf32=False, loss_scaling=False,
+            attention="sdpa", flash_attention=False, memory_gib=None, peak_flops=5e10, vllm=True,
+        ),
+        HardwareProfile(
+            name="V100", dtype="float16", dtypes=("float32", "float16"), tf32=False, loss_scaling=True,
+            attention="sdpa", flash_attention=False, memory_gib=16, peak_flops=1.25e14, vllm=False,
+            note="Volta (sm_70) has no bf16 in hardware and needs a CUDA 12.6 build of torch",
+        ),
+        HardwareProfile(
+            name="A100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
+            attention="sdpa", flash_attention=True, memory_gib=40, peak_flops=3.12e14, vllm=True,
+        ),
+        HardwareProfile(
+            name="H100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
+            attention="sdpa", flash_attention=True, memory_gib=80, peak_flops=9.89e14, vllm=True,
+        ),
+        HardwareProfile(
+            name="H200", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
+            attention="sdpa", flash_attention=True, memory_gib=141, peak_flops=9.89e14, vllm=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def profile(accelerator: str | None) -> HardwareProfile:
+    """The profile of an accelerator as `Needs.accelerator` names it; None is the CPU.
+
+    Raises:
+      UserError: on an unknown name.
+    """
+    name = accelerator or "cpu"
+    if name not in PROFILES:
+        raise UserError(f"Unknown hardware {name!r}{nearest(name, PROFILES)}; known: {', '.join(PROFILES)}.")
+    return PROFILES[name]

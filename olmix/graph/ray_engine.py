@@ -1,0 +1,190 @@
+"""Ray, as this project uses it: one task per step or piece, and nothing that a result depends on in Ray's memory.
+
+On a laptop an instance of our own is started when the first task needs it, bound to loopback, and gone when the launcher
+ends, however it ends. Elsewhere an existing cluster is joined by address; the store must then lie on a file system that
+all of its nodes share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from olmix.errors import UserError
+from olmix.graph.resources import Needs
+from olmix.graph.worker import Job, Outcome, perform
+
+if TYPE_CHECKING:
+    import ray
+
+#: Read by Ray when it is imported or starts its processes, so they are set before the first import.
+#: The last keeps a local instance's listeners on 127.0.0.1; a cluster must not have it.
+_ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+@dataclasses.dataclass(frozen=True)
+class RaySettings:
+    """Where tasks run. `address` None starts an instance here, with `cpus` processors (None: all) and maybe a dashboard."""
+
+    address: str | None = None
+    cpus: int | None = None
+    dashboard: bool = False
+
+
+class RayEngine:
+    """Starts Ray when it is first needed, runs jobs as tasks, and stops what it started."""
+
+    def __init__(self, settings: RaySettings) -> None:
+        self.settings = settings
+        self.dashboard_url: str | None = None
+        self._task: Any = None
+        self._embedded = settings.address is None
+        self._started = False
+
+    def start(self) -> None:
+        """Starts or joins Ray; a second call does nothing.
+
+        Raises:
+          UserError: if no cluster answers at the address.
+        """
+        if self._started:
+            return
+        os.environ.update(_ALWAYS)
+        if self._embedded:
+            os.environ.update(_LOOPBACK_ONLY)
+        import ray
+
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": False}
+        if self._embedded:
+            options |= {
+                "address": "local",
+                "num_cpus": self.settings.cpus,
+                "include_dashboard": self.settings.dashboard,
+                "dashboard_host": "127.0.0.1",
+                "object_store_memory": 100 * 2**20,  # Results go through the store, not through Ray.
+            }
+        else:
+            options["address"] = self.settings.address
+        self._started = True
+        with _without_sigint():
+            try:
+                context = ray.init(**options)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                if self._embedded:
+                    raise
+                first = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UserError(f"No Ray cluster answers at --ray_address={self.settings.address}: {first}") from error
+        if self.settings.dashboard and context.dashboard_url:
+            self.dashboard_url = f"http://{context.dashboard_url}"
+        self._task = ray.remote(perform)
+
+    def check(self, label: str, needs: Needs) -> None:
+        """Refuses what no node could ever run, which Ray would let wait for ever.
+
+        Raises:
+          UserError: naming the step, what it asks for and what there is.
+        """
+        import ray
+
+        def fits(resources: dict[str, float]) -> bool:
+            kind = needs.accelerator is None or f"accelerator_type:{needs.accelerator}" in resources
+            return kind and needs.cpus <= resources.get("CPU", 0) and needs.gpus <= resources.get("GPU", 0)
+
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(fits(resources) for resources in nodes):
+            return
+        asked = [f"{needs.cpus:g} CPU"] + ([f"{needs.gpus:g} {needs.accelerator or 'GPU'}"] if needs.gpus else [])
+        there = "; ".join(_describe(resources) for resources in nodes)
+        raise UserError(
+            f"{label} asks for {' and '.join(asked)} on one node, and no node has that (there: {there}): "
+            f"join a cluster with --ray_address, or change {label}'s needs."
+        )
+
+    def submit(self, job: Job, needs: Needs) -> ray.ObjectRef[Outcome]:
+        """Queues a job. Ray starts it when a node has what it needs; a lost worker is our business, not Ray's."""
+        options = needs.ray_options()
+        return self._task.options(name=f"{job.experiment}/{job.label}", max_retries=0, **options).remote(job)
+
+    def wait(self, references: Sequence[Any], seconds: float) -> list[Any]:
+        """Those of the references that are finished after at most `seconds`."""
+        import ray
+
+        done, _ = ray.wait(list(references), num_returns=len(references), timeout=0)
+        if not done:
+            done, _ = ray.wait(list(references), num_returns=1, timeout=seconds)
+        return done
+
+    def outcome(self, reference: Any) -> Outcome | str:
+        """How a finished job ended, or, if its worker was lost, one line about that."""
+        import ray
+
+        try:
+            return ray.get(reference)
+        except ray.exceptions.RayError as error:
+            lines = str(error).strip().splitlines()
+            return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+
+    def kill(self, reference: Any) -> None:
+        """Ends a job that hangs, by force; its outcome is then a lost worker."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.cancel(reference, force=True)
+
+    def stop(self) -> None:
+        """Stops the instance that we started, or leaves the cluster, and forgets what is still running there."""
+        if not self._started:
+            return
+        import ray
+
+        with _without_sigint():
+            session = _session_folder() if self._embedded else None
+            ray.shutdown()
+            if session is not None:
+                _remove_when_idle(session)
+        self._started = False
+
+
+def _describe(resources: dict[str, float]) -> str:
+    kinds = [name.split(":", 1)[1] for name in resources if name.startswith("accelerator_type:")]
+    text = f"{resources.get('CPU', 0):g} CPU"
+    return text + (f", {resources['GPU']:g} {kinds[0] if kinds else 'GPU'}" if resources.get("GPU") else ", no GPU")
+
+
+def _session_folder() -> pathlib.Path | None:
+    from ray._private import worker
+
+    node = getattr(worker, "_global_node", None)
+    return pathlib.Path(node.get_session_dir_path()) if node is not None else None
+
+
+def _remove_when_idle(session: pathlib.Path) -> None:
+    """Ray leaves some megabytes of logs in the temporary folder for every instance; ours end up in the run's log."""
+    import shutil
+
+    for _ in range(10):
+        shutil.rmtree(session, ignore_errors=True)
+        if not session.exists():
+            return
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _without_sigint() -> Iterator[None]:
+    """Holds Ctrl-C back while Ray starts or stops: half-started, it would leave processes behind."""
+    try:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    except (AttributeError, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -1,0 +1,188 @@
+"""The store: plain files that outlive every process.
+
+    artifacts/<step>-<short fingerprint>/   result.json, about.json, config.txt, blame.json, and what the step wrote
+    experiments/<name>/<time>/              the runs of an experiment: resolved config, blame, plan, log, links, report
+    staging/, scratch/, locks/              work in progress; safe to delete when nothing runs
+
+An artifact appears whole or not at all: it is written in `staging`, flushed to the disk, and renamed. Whoever works on
+one holds its lock, which the kernel frees when the process dies, so two runners share a store and a killed one blocks
+nobody. Needs a file system with atomic rename and `flock` (local disks, NFSv4, Lustre); not an object store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import pathlib
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from olmix.errors import UserError
+
+RESULT = "result.json"
+ABOUT = "about.json"
+
+
+class StoreError(Exception):
+    """The store's disk failed us (full, read-only, gone). One sentence; nothing half-written was left."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """A folder of artifacts and runs. Any number of processes may use it at once."""
+
+    root: pathlib.Path
+
+    @property
+    def artifacts(self) -> pathlib.Path:
+        """Where finished artifacts live."""
+        return self.root / "artifacts"
+
+    def prepare(self) -> None:
+        """Makes the folders and proves that the store can be written.
+
+        Raises:
+          UserError: if it cannot.
+        """
+        try:
+            for name in ("artifacts", "experiments", "staging", "scratch", "locks"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / "staging" / f"probe-{os.getpid()}-{secrets.token_hex(4)}"
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"The store {self.root} cannot be written: {error.strerror} (--store names another place)."
+            ) from error
+
+    def artifact(self, name: str) -> pathlib.Path:
+        """The folder of an artifact, whether or not it exists."""
+        return self.artifacts / name
+
+    def has(self, name: str) -> bool:
+        """Whether a whole artifact of that name is there."""
+        return (self.artifact(name) / RESULT).is_file()
+
+    def about(self, name: str) -> dict[str, Any]:
+        """What is recorded beside an artifact's result: fingerprint, upstream, code, environment, timings."""
+        return json.loads((self.artifact(name) / ABOUT).read_text())
+
+    def scratch(self, name: str) -> pathlib.Path:
+        """A folder that survives attempts, for checkpoints and progress."""
+        return self.root / "scratch" / name
+
+    def try_lock(self, name: str) -> int | None:
+        """The descriptor of the artifact's lock, or None while another process holds it. Closing it unlocks."""
+        descriptor = os.open(self.root / "locks" / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return None
+            raise
+        return descriptor
+
+    @contextlib.contextmanager
+    def staging(self, name: str) -> Iterator[pathlib.Path]:
+        """A fresh folder to write an artifact in; removed on the way out unless `publish` moved it."""
+        folder = self.root / "staging" / f"{name}-{os.getpid()}-{secrets.token_hex(4)}"
+        with disk_errors(self.root):
+            folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, staged: pathlib.Path, name: str, result: bytes, notes: Mapping[str, str]) -> None:
+        """Makes `staged` the artifact `name`, with its result and the notes (file name → text) beside it."""
+        with disk_errors(self.root):
+            for file, text in notes.items():
+                (staged / file).write_text(text)
+            (staged / RESULT).write_bytes(result)
+            flush(staged)
+            try:
+                os.rename(staged, self.artifact(name))
+            except OSError as error:
+                # Only a runner that lost its lock (a frozen machine, a broken NFS) can meet a finished artifact here.
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            flush_folder(self.artifacts)
+
+    def sweep(self, name: str) -> None:
+        """Removes what attempts at `name` left behind. Call it while holding the artifact's lock."""
+        for left in (self.root / "staging").glob(f"{name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def flush(folder: pathlib.Path) -> None:
+    """fsync every file and folder below `folder`, so that a rename after it never exposes a hole."""
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            path = os.path.join(parent, file)
+            if os.path.islink(path):
+                continue
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        flush_folder(pathlib.Path(parent))
+
+
+def flush_folder(folder: pathlib.Path) -> None:
+    """fsync one folder's entries."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: pathlib.Path, text: str, *, durable: bool = True) -> None:
+    """Replaces `path` by `text` in one step; `durable=False` skips the flush (for progress, which may be lost)."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
+    try:
+        with open(beside, "w") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+
+
+@contextlib.contextmanager
+def disk_errors(root: pathlib.Path) -> Iterator[None]:
+    """Turns errors of the disk below `root` into one sentence that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        sentence = disk_sentence(root, error)
+        if sentence is None:
+            raise
+        raise StoreError(sentence) from error
+
+
+def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
+    """The sentence for an error of the disk below `root`, or None if it is not one."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        left = shutil.disk_usage(root).free
+        return (
+            f"The disk of the store {root} is full ({left / 2**20:.0f} MiB free): nothing half-written was left; "
+            "free some space and run the same command again."
+        )
+    ours = error.filename is not None and str(error.filename).startswith(str(root))
+    if ours and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE):
+        return f"The store {root} cannot be written any more: {error.strerror}; run the same command again once it can."
+    return None

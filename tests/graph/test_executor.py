@@ -1,0 +1,189 @@
+"""Runs of a toy experiment on a real store and a real embedded Ray: resume, failures, lost and hanging workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from olmix.errors import UserError
+from olmix.graph import runner
+from olmix.graph.executor import StepsFailed
+from olmix.graph.plan import make_plan
+from olmix.graph.preview import render
+from olmix.graph.progress import Reporter
+from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.store import Store
+from tests.graph.toy import Part, Source, Toy, diary, toy
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RayEngine]:
+    """One Ray for the module; starting one takes seconds."""
+    engine = RayEngine(RaySettings(cpus=2))
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def go(engine: RayEngine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs an experiment on a store in `tmp_path` and returns (run, what was printed)."""
+    monkeypatch.setattr(runner, "RayEngine", lambda settings: engine)
+    monkeypatch.setattr(engine, "stop", lambda: None)
+
+    def run(experiment: Toy, **settings: Any) -> tuple[runner.Run, str]:
+        said = io.StringIO()
+        done = runner.run_experiment(
+            experiment, Store(tmp_path / "store"), resolved="{}\n", blame={"parts.factors": "me"}, ray=RaySettings(),
+            reporter=Reporter(Console(file=said, width=200)), **settings,
+        )  # fmt: skip
+        return done, said.getvalue()
+
+    return run
+
+
+def test_runs_once_and_only_what_is_missing(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    first, said = go(experiment)
+    assert first.read(experiment.half).value == 30
+    assert first.read(experiment.parts).parts == {"x1": 10, "x2": 20, "x3": 30}
+    assert sorted(diary(tmp_path)) == [1, 2, 3]
+    assert "parts: 3 of 3 done, 0 running, 0 failed" in said
+
+    again, _ = go(toy(tmp_path))
+    assert again.ran == ()
+    assert len(diary(tmp_path)) == 3
+
+    larger = toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0))
+    more, said = go(larger)
+    assert diary(tmp_path)[3:] == [4]
+    assert more.read(larger.half).value == 50
+    assert "3 of 4 are there already" in said
+
+
+def test_an_artifact_says_what_it_is(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    run, _ = go(experiment)
+    folder = run.artifact(experiment.source)
+    assert {path.name for path in folder.iterdir()} == {
+        "result.json",
+        "about.json",
+        "config.txt",
+        "blame.json",
+        "note.txt",
+    }
+    about = json.loads((run.artifact(experiment.parts) / "about.json").read_text())
+    assert about["upstream"] == {"source": folder.name}
+    assert set(about["code"]) == {"commit", "dirty"}
+    assert about["environment"]["python"].startswith("3.")
+    assert json.loads((run.artifact(experiment.parts) / "blame.json").read_text()) == {"parts.factors": "me"}
+    assert (run.folder / "artifacts" / "parts.x2" / "result.json").is_file()
+    assert (run.folder.parent / "latest").resolve() == run.folder.resolve()
+    assert not list((tmp_path / "store" / "staging").iterdir())
+    assert not list((tmp_path / "store" / "scratch").iterdir())
+
+
+def test_changed_data_is_stale_and_named(go: Any, tmp_path: pathlib.Path) -> None:
+    go(toy(tmp_path))
+    (tmp_path / "number.txt").write_text("11")
+    store = Store(tmp_path / "store")
+    nodes = {node.label: node for node in make_plan(toy(tmp_path), store).nodes}
+    assert nodes["source"].state == "stale"
+    assert nodes["source"].reason == "the data it reads changed under the same name"
+    assert nodes["half"].reason == "new parts"
+    experiment = toy(tmp_path)
+    run, _ = go(experiment)
+    assert run.read(experiment.half).value == 33
+
+
+def test_changed_setting_is_stale_and_named(go: Any, tmp_path: pathlib.Path) -> None:
+    go(toy(tmp_path))
+    plan = make_plan(toy(tmp_path, factors=(1.0, 5.0)), Store(tmp_path / "store"))
+    assert plan.nodes[1].reason == "factors[1] 2.0 → 5.0; factors[2] 3.0 → (unset)"
+
+
+def test_operational_settings_change_nothing(tmp_path: pathlib.Path) -> None:
+    store = Store(tmp_path / "store")
+    one = make_plan(toy(tmp_path), store)
+    other = make_plan(toy(tmp_path, seconds=3.0, patience=1.0), store)
+    assert [node.fingerprint for node in one.nodes] == [node.fingerprint for node in other.nodes]
+
+
+def test_a_lost_worker_is_replaced(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path, trouble={"2": "die once"})
+    run, said = go(experiment)
+    assert run.read(experiment.half).value == 30
+    assert sorted(diary(tmp_path)) == [1, 2, 2, 3]
+    assert "parts/x2: WorkerCrashedError" in said
+    assert "attempt 2" in said
+
+
+def test_a_piece_that_always_dies_does_not_take_the_others_along(go: Any, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(StepsFailed, match=r"1 of 3 failed.*\n.*x2: lost its worker 3 times"):
+        go(toy(tmp_path, trouble={"2": "die"}))
+    before = len(diary(tmp_path))
+    experiment = toy(tmp_path)
+    run, _ = go(experiment)
+    assert diary(tmp_path)[before:] == [2]
+    assert run.read(experiment.half).value == 30
+
+
+def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path, trouble={"3": "hang once"}, patience=2 / 60)
+    run, said = go(experiment)
+    assert "parts/x3: no progress for" in said
+    assert run.read(experiment.half).value == 30
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "words"),
+    [
+        ("raise", StepsFailed, "ValueError: a wheel came off"),
+        ("mistake", UserError, "parts/x2: factor is silly."),
+        ("nan", StepsFailed, "JSON has no NaN"),
+    ],
+)
+def test_failures_speak(go: Any, tmp_path: pathlib.Path, trouble: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        go(toy(tmp_path, trouble={"2": trouble}))
+    assert sorted(diary(tmp_path)) == [1, 2, 3]
+    log = next((tmp_path / "store" / "experiments" / "toy").glob("2*/log.txt")).read_text()
+    assert words in log
+
+
+def test_needs_that_nobody_has_are_refused(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    lone = Part(source=experiment.source, factor=1.0, diary=str(tmp_path / "diary.txt"))
+    greedy = dataclasses.replace(lone, needs=dataclasses.replace(lone.needs, gpus=1, accelerator="A100"))
+    with pytest.raises(UserError, match=r"parts asks for 1 CPU and 1 A100 on one node.*there: 2 CPU, no GPU"):
+        go(dataclasses.replace(experiment, parts=greedy))
+
+
+def test_until_stops_there(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    run, _ = go(experiment, until="source")
+    assert [node.label for node in run.plan.nodes] == ["source"]
+    with pytest.raises(UserError, match=r"No step 'sorce' in this experiment \(nearest: source\)"):
+        go(experiment, until="sorce")
+
+
+def test_missing_data_is_a_mistake(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    gone = dataclasses.replace(experiment, source=Source(path=str(tmp_path / "nowhere")))
+    with pytest.raises(UserError, match="does not exist"):
+        go(gone)
+
+
+def test_dry_run_computes_what_is_cheap_and_writes_nothing(tmp_path: pathlib.Path) -> None:
+    store = Store(tmp_path / "store")
+    text = render(make_plan(toy(tmp_path), store))
+    assert "the number is 10" in text
+    assert "parts: run (never run); 3 of 3 pieces to run" in text
+    assert not store.root.exists()

@@ -39,10 +39,8 @@ class HardwareProfile:
         if asked == "auto":
             return self.dtype
         if asked not in self.dtypes:
-            raise UserError(
-                f"{where}={asked} cannot work on {self.name}: {self.note or f'it computes in {", ".join(self.dtypes)}'}"
-                f" (use {where}=auto or {self.dtype})."
-            )
+            why = self.note or f"it computes in {', '.join(self.dtypes)}"
+            raise UserError(f"{where}={asked} cannot work on {self.name}: {why} (use {where}=auto or {self.dtype}).")
         return asked
 
 

@@ -1,0 +1,112 @@
+"""The step `laws`: from the table of runs to fitted laws and an honest account of how well they predict."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from olmix.errors import UserError
+from olmix.fit.cross_validation import cross_validate
+from olmix.fit.law import Array, Law
+from olmix.fit.scores import Score, score
+from olmix.graph.step import Context, Step
+from olmix.mix.runs import RunTable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LawsResult:
+    """Fitted laws of all metrics, and predictions of every run by laws that had not seen it.
+
+    `predicted[i][k]` is the mean over the repeats of cross-validation, `std[i][k]` the predicted standard
+    deviation of that run; `observed[i][k]` what it gave. `scores` are out of sample. `runs` are in the same
+    order as the rows.
+    """
+
+    leaves: tuple[str, ...]
+    metrics: tuple[str, ...]
+    runs: tuple[str, ...]
+    law_json: str
+    scores: tuple[Score, ...]
+    observed: tuple[tuple[float, ...], ...]
+    predicted: tuple[tuple[float, ...], ...]
+    std: tuple[tuple[float, ...], ...]
+    warnings: tuple[str, ...]
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def law(self) -> Law:
+        """The fitted law: its columns are `leaves`, its outputs `metrics`."""
+        return Law.from_json(self.law_json)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Laws(Step):
+    """Fits `law` on the runs of `runs` (any step that returns a RunTable).
+
+    A swarm with failed variants is refused unless `max_missing` allows them: a fit without the runs that
+    diverged is a fit without the runs that say where not to go.
+    """
+
+    runs: Step
+    law: Law
+    #: How many failed or missing runs are acceptable.
+    max_missing: int = 0
+    #: Metrics that should grow; all others should fall. Only scores depend on it.
+    maximise: tuple[str, ...] = ()
+    folds: int = 5
+    repeats: int = 3
+    seed: int = 0
+
+    def run(self, context: Context) -> LawsResult:
+        """Fits, cross-validates and writes `law.json` beside the result."""
+        table: RunTable = context.read(self.runs)
+        refuse_missing(table, self.max_missing)
+        unknown = [name for name in self.maximise if name not in table.metrics]
+        if unknown:
+            raise UserError(f"laws.maximise names metrics that the runs do not have: {', '.join(unknown)}.")
+        w, y = arrays(table)
+        context.progress(0, 2, f"fitting {len(table.metrics)} metrics on {len(table.runs)} runs")
+        law = self.law.clone().fit(w, y)
+        context.progress(1, 2, f"cross-validating ({self.repeats} x {self.folds} folds)")
+        held_out = cross_validate(self.law, w, y, folds=self.folds, repeats=self.repeats, seed=self.seed)
+        (context.out / "law.json").write_text(law.to_json() + "\n")
+        context.progress(2, 2)
+        return LawsResult(
+            leaves=table.leaves,
+            metrics=table.metrics,
+            runs=table.runs,
+            law_json=law.to_json(),
+            scores=score(table.metrics, y, held_out.mean, held_out.std, self.maximise),
+            observed=_rows(y),
+            predicted=_rows(held_out.mean.mean(axis=0)),
+            std=_rows(held_out.std.mean(axis=0)),
+            warnings=law.warnings_,
+            failed=table.failed,
+        )
+
+
+def arrays(table: RunTable) -> tuple[Array, Array]:
+    """`weights[n, m]` and `values[n, k]` of a table as float64.
+
+    Raises:
+      UserError: if the table has no runs or no metrics.
+    """
+    if not table.runs or not table.metrics:
+        raise UserError(f"Nothing to fit: {len(table.runs)} runs with {len(table.metrics)} metrics.")
+    return np.array(table.weights, dtype=np.float64), np.array(table.values, dtype=np.float64)
+
+
+def refuse_missing(table: RunTable, max_missing: int) -> None:
+    """Raises a UserError that names the failed runs if there are more than `max_missing`."""
+    if len(table.failed) <= max_missing:
+        return
+    named = [f"{name} ({reason})" for name, reason in sorted(table.failed.items())]
+    shown = "; ".join(named[:10]) + (f"; and {len(named) - 10} more" if len(named) > 10 else "")
+    raise UserError(
+        f"{len(named)} of {len(named) + len(table.runs)} runs are missing: {shown}. "
+        f"Mend them and run again, or fit without them: --set laws.max_missing={len(named)}."
+    )
+
+
+def _rows(array: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in row) for row in array)

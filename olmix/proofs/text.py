@@ -1,0 +1,185 @@
+"""Reads expressions and relations from plain text: `a/(b+c) + sqrt(a*b) >= 3/2`.
+
+Strict on purpose: products are written with `*`, names are a letter with an optional index (`a`, `x1`, `x_1`)
+or a Greek word, and whatever else turns up is an error with its place, never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from olmix.errors import UserError, nearest
+from olmix.proofs.expr import ZERO, Expr, Fun, Relation, Var, add, div, mul, neg, num, power, root, sub
+
+_TOKEN = re.compile(r"\s*(?:(\d+\.\d+|\.\d+|\d+)|([A-Za-z]+(?:_?\d+)?)|(\*\*|<=|>=|==|!=|[-+*/^()<>=,]))")
+_OPS = {"==": "=", "<=": "<=", ">=": ">=", "<": "<", ">": ">", "=": "=", "!=": "!="}
+_PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "·": "*", "×": "*", "−": "-", "²": "^2", "³": "^3", "⁄": "/"}
+GREEK = frozenset(
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "theta",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "omega",
+    ]
+)
+_CALLS = ("sqrt", "cbrt", "root", "abs", "max", "min", "sin", "cos", "tan", "cot", "exp", "log", "ln")
+#: Beyond this an exponent is a typing error or an attack; no inequality needs it.
+MAX_EXPONENT = 512
+
+
+def is_variable(name: str) -> bool:
+    """Whether a name may be a variable: one letter or a Greek word, with an optional index."""
+    head = name.rstrip("0123456789").rstrip("_")
+    return len(head) == 1 or head in GREEK
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        for symbol, plain in _PLAIN.items():
+            text = text.replace(symbol, plain)
+        self.tokens: list[str] = []
+        place = 0
+        while place < len(text.rstrip()):
+            match = _TOKEN.match(text, place)
+            if match is None:
+                raise UserError(
+                    f"{self.text!r} has {text[place:].strip()[:1]!r}, which is not part of an expression."
+                )
+            self.tokens.append(next(group for group in match.groups() if group))
+            place = match.end()
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self, wanted: str = "") -> str:
+        token = self.peek()
+        if not token or (wanted and token != wanted):
+            place = f"before {token!r}" if token else "at the end"
+            raise UserError(f"{self.text!r}: {wanted or 'an expression'} is missing {place}.")
+        self.at += 1
+        return token
+
+    def sum(self) -> Expr:
+        left = neg(self.product()) if self._accept("-") else (self._accept("+"), self.product())[1]
+        while self.peek() in ("+", "-"):
+            left = add(left, self.product()) if self.take() == "+" else sub(left, self.product())
+        return left
+
+    def _accept(self, token: str) -> bool:
+        if self.peek() == token:
+            self.at += 1
+            return True
+        return False
+
+    def product(self) -> Expr:
+        left = self.unary()
+        while True:
+            if self._accept("*"):
+                left = mul(left, self.unary())
+            elif self._accept("/"):
+                left = div(left, self.unary())
+            elif self.peek() and self.peek() not in ")+-,<>=!<=>===!=":
+                raise UserError(
+                    f"{self.text!r}: an operator is missing before {self.peek()!r}; write products with *."
+                )
+            else:
+                return left
+
+    def unary(self) -> Expr:
+        if self._accept("-"):
+            return neg(self.unary())
+        if self._accept("+"):
+            return self.unary()
+        base = self.atom()
+        if self.peek() in ("**", "^"):
+            self.take()
+            exponent = self.unary()
+            if not isinstance(exponent, Var) and getattr(exponent, "value", 0) > MAX_EXPONENT:
+                raise UserError(f"{self.text!r}: exponents above {MAX_EXPONENT} are not read.")
+            return power(base, exponent)
+        return base
+
+    def atom(self) -> Expr:
+        token = self.take()
+        if token[0].isdigit() or token[0] == ".":
+            return num(Fraction(token))
+        if token == "(":
+            inside = self.sum()
+            self.take(")")
+            return inside
+        if token == "pi":
+            return Fun("pi", ())
+        if token[0].isalpha() and self.peek() == "(" and token in _CALLS:
+            return self.call(token)
+        if token[0].isalpha() and is_variable(token):
+            return Var(token)
+        if token[0].isalpha():
+            hint = nearest(token, _CALLS) or f" (a product is written {'*'.join(token)})"
+            raise UserError(f"{self.text!r}: {token!r} is neither a variable nor a function{hint}.")
+        raise UserError(f"{self.text!r}: an expression is missing before {token!r}.")
+
+    def call(self, name: str) -> Expr:
+        self.take("(")
+        args = [self.sum()]
+        while self._accept(","):
+            args.append(self.sum())
+        self.take(")")
+        if name == "root" and len(args) == 2:
+            degree = getattr(args[1], "value", None)
+            if degree is None or degree.denominator != 1 or degree < 2:
+                raise UserError(f"{self.text!r}: root(x, n) needs a whole number n of 2 or more.")
+            return root(args[0], int(degree))
+        if name in ("max", "min"):
+            return Fun(name, tuple(args))
+        if len(args) != 1 or name == "root":
+            raise UserError(
+                f"{self.text!r}: {name} takes {'two arguments' if name == 'root' else 'one argument'}."
+            )
+        if name in ("sqrt", "cbrt"):
+            return root(args[0], 2 if name == "sqrt" else 3)
+        return Fun("log" if name == "ln" else name, (args[0],))
+
+
+def parse_expression(text: str) -> Expr:
+    """The expression in `text`; raises UserError with the place of what it cannot read."""
+    reader = _Reader(text)
+    expr = reader.sum()
+    if reader.peek():
+        raise UserError(f"{text!r}: {reader.peek()!r} is left over.")
+    return expr
+
+
+def parse_relations(text: str) -> tuple[Relation, ...]:
+    """The relations in a chain: `0 < a <= b` gives two. Raises UserError where there is no relation."""
+    reader = _Reader(text)
+    sides, ops = [reader.sum()], []
+    while reader.peek() in _OPS:
+        ops.append(_OPS[reader.take()])
+        sides.append(reader.sum())
+    if reader.peek():
+        raise UserError(f"{text!r}: {reader.peek()!r} is left over.")
+    if not ops:
+        raise UserError(f"{text!r} is no relation: it needs one of <= < >= > = !=.")
+    return tuple(Relation(left, op, right) for left, op, right in zip(sides, ops, sides[1:], strict=False))
+
+
+def parse_number(text: str) -> Fraction:
+    """A rational number written as text."""
+    expr = parse_expression(text)
+    if expr == ZERO or not hasattr(expr, "value"):
+        return Fraction(0)
+    return Fraction(expr.value)

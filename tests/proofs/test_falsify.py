@@ -1,0 +1,74 @@
+from fractions import Fraction
+
+import pytest
+
+from olmix.proofs.counterexample import Counterexample, confirm
+from olmix.proofs.falsify import falsify, search
+from olmix.proofs.statement import parse_text
+
+FALSE = [
+    ("a**2 + b**2 >= 2.001*a*b", "real", []),
+    ("a/(b+c) + b/(c+a) + c/(a+b) >= 1.5015", "pos", []),
+    ("a + b + c >= 3.003*(a*b*c)**(1/3)", "pos", []),
+    # Suprema that are reached only at infinity or at the boundary.
+    ("a/(a+b) + b/(b+c) + c/(c+a) <= 1.998", "pos", []),
+    ("a/(a+b) <= 0.999", "pos", []),
+    ("a/(b+c) + b/(c+d) + c/(d+a) + d/(a+b) >= 2.002", "pos", []),
+    ("(1 + 1/a)*(1 + 1/b)*(1 + 1/c) >= 64.064", "pos", ["a + b + c = 1"]),
+    ("a**2*b + b**2*c + c**2*a <= 3.996", "nonneg", ["a + b + c = 3"]),
+    ("a*b + b*c + c*a <= 0.333", "pos", ["a**2 + b**2 + c**2 = 1"]),
+    ("7*a + 5*b + 12*a*b <= 8.991", "pos", ["9*a**2 + 8*a*b + 7*b**2 <= 6"]),
+    ("1/a + 1/b + 1/c <= 1/(a+b-c) + 1/(b+c-a) + 0.999/(c+a-b)", "pos", ["a+b>c", "b+c>a", "c+a>b"]),
+    # Strict where equality occurs.
+    ("a**2 + b**2 + c**2 > a*b + b*c + c*a", "real", []),
+    ("a + b + c > 3", "pos", ["a*b*c = 1"]),
+    ("sqrt(a) + sqrt(b) <= sqrt(a + b)", "pos", []),
+    ("(a + b)**2 = a**2 + b**2", "real", []),
+]
+
+TRUE = [
+    ("a**2 + b**2 >= 2*a*b", "real", []),
+    ("a/(b+c) + b/(c+a) + c/(a+b) >= 3/2", "pos", []),
+    ("a/(a+b) + b/(b+c) + c/(c+a) < 2", "pos", []),
+    ("a + b + c >= 3", "pos", ["a*b*c = 1"]),
+    ("sqrt(a**2 + b**2) + sqrt(b**2 + c**2) + sqrt(c**2 + a**2) >= sqrt(2)*(a + b + c)", "pos", []),
+    ("a**4 + b**4 + c**4 + 1 >= 0", "real", []),
+    ("1/(a - b)**2 > 0", "real", []),
+    ("a**a*b**b >= (a*b)**((a + b)/2)", "pos", []),
+    ("(a + b)**2 = a**2 + 2*a*b + b**2", "real", []),
+    ("x**m + 1/x**m >= 2", {"x": "pos", "m": "natural"}, []),
+]
+
+
+@pytest.mark.parametrize(("text", "domain", "constraints"), FALSE)
+def test_false_statements_are_refuted(text, domain, constraints):
+    statement = parse_text(text, domain, constraints)
+    found = falsify(statement)
+    assert found is not None
+    assert confirm(statement, found)
+
+
+@pytest.mark.parametrize(("text", "domain", "constraints"), TRUE)
+def test_true_statements_are_not(text, domain, constraints):
+    assert falsify(parse_text(text, domain, constraints)) is None
+
+
+def test_the_same_search_gives_the_same_answer():
+    statement = parse_text("a/(a+b) + b/(b+c) + c/(c+a) <= 1.998", "pos")
+    assert search(statement) == search(statement)
+
+
+def test_contradictory_constraints_leave_no_points():
+    assert search(parse_text("a >= 0", "real", ["a > 2", "a < 1"])).feasible == 0
+
+
+def test_confirmation_rejects_bad_points():
+    statement = parse_text("a + b >= 2", "pos", ["a*b = 1"])
+    half = Fraction(1, 2)
+    assert not confirm(statement, Counterexample((("a", half), ("b", half))))  # off the constraint
+    assert not confirm(statement, Counterexample((("a", -half), ("b", Fraction(-2)))))  # off the domain
+    assert not confirm(statement, Counterexample((("a", Fraction(1)),)))  # not every variable
+    interval = ("b", Fraction(3, 4), Fraction(4, 5))
+    assert not confirm(statement, Counterexample((("a", half),), interval))  # no root inside
+    loose = parse_text("a + b <= 2", "pos", ["a*b = 1"])
+    assert confirm(loose, Counterexample((("a", half),), ("b", Fraction(19, 10), Fraction(21, 10))))

@@ -1,16 +1,16 @@
 """Tags on config fields: what a field is for, and so whether it can change a result.
 
-A tag is declared on the dataclass field itself, `name: Annotated[str, RunIdentity]`, and nowhere else. A field
-without a tag is *semantic*: it can change a result, so it is part of the fingerprint and parity forbids that it
-differs. A field with one of these tags is *operational*, with everything below it.
+A tag is declared on the dataclass field itself, `name: Annotated[str, RunIdentity]`, and nowhere else. A
+field without a tag is *semantic*: it can change a result, so it is part of the fingerprint and parity forbids
+that it differs. A field with one of these tags is *operational*, with everything below it.
 """
 
 from __future__ import annotations
 
-from fiddle import tagging
+import fiddle as fdl
 
 
-class Operational(tagging.TagType):
+class Operational(fdl.Tag):
     """A field that cannot change a result. Use one of its kinds below, which say why."""
 
 

@@ -1,0 +1,84 @@
+"""How every launcher begins and ends: flags, errors as one sentence, exit codes.
+
+0: done. 1: the system failed (one line here, the traceback in the run's log). 2: a mistake of the user's. 130 and 143:
+stopped by Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from absl import app, flags
+
+from olmix.errors import UserError, nearest
+
+MISTAKE = 2
+FAILURE = 1
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C but for the exit code."""
+
+
+def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = ()) -> NoReturn:
+    """Parses the flags, runs `main`, and exits with its code or the one that its error calls for.
+
+    `failures` are exceptions that already explain themselves in a sentence or two and need no traceback on the terminal.
+    """
+
+    def guarded(argv: Sequence[str]) -> int:
+        if len(argv) > 1:
+            raise UserError(f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --experiment=experiments.NAME.")
+        return main()
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, terminate)
+    code: int
+    try:
+        app.run(_exiting(guarded), flags_parser=_parse)
+    except UserError as error:
+        code = _say(str(error), MISTAKE)
+    except Stopped:
+        code = 143
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = FAILURE
+    except failures as error:
+        code = _say(str(error), FAILURE)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else _say(str(error.code), FAILURE)
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _exiting(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], NoReturn]:
+    def run(argv: Sequence[str]) -> NoReturn:
+        sys.exit(main(argv))
+
+    return run
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    """absl's parsing, with a wrong flag as the user's mistake."""
+    try:
+        return flags.FLAGS(list(argv))
+    except flags.UnrecognizedFlagError as error:
+        near = nearest(error.flagname, flags.FLAGS)
+        raise UserError(f"Unknown flag --{error.flagname}{near}; --help lists all.") from error
+    except flags.Error as error:
+        raise UserError(str(error).rstrip(".") + ".") from error
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return code

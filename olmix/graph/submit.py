@@ -1,0 +1,65 @@
+"""Running an experiment as a Ray job: the launcher itself moves to the cluster, so that a laptop may be closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import re
+import secrets
+import shlex
+from collections.abc import Callable, Sequence
+
+import olmix
+from olmix.errors import UserError
+
+#: Not sent with the code: large, private to this machine, or both.
+_STAYS_HERE = [".git", ".venv", "runs", "**/__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"]
+
+
+def submit(
+    address: str | None, experiment: str, arguments: Sequence[str], say: Callable[[str], None], *, follow: bool = True
+) -> str:
+    """Submits `python -m launchers.run` with `arguments` to the cluster whose dashboard is at `address`; returns the job's id.
+
+    The code beside `olmix` travels with the job. With `follow`, its output is printed until it ends; Ctrl-C then only stops
+    the printing.
+
+    Raises:
+      UserError: if there is no address, nobody answers there, or the job failed.
+    """
+    if address is None or not address.startswith(("http://", "https://")):
+        raise UserError(
+            f"--submit needs the address of a cluster's dashboard, --ray_address=http://HOST:8265; got {address or 'none'}."
+        )
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.job_submission import JobStatus, JobSubmissionClient
+
+    try:
+        client = JobSubmissionClient(address)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"No Ray dashboard answers at --ray_address={address}: {str(error).splitlines()[0]}") from error
+    root = pathlib.Path(olmix.__file__).resolve().parent.parent
+    job = client.submit_job(
+        entrypoint=shlex.join(["python", "-m", "launchers.run", *arguments, "--ray_address=auto"]),
+        submission_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '-', experiment)}-{secrets.token_hex(4)}",
+        runtime_env={"working_dir": str(root), "excludes": _STAYS_HERE},
+        metadata={"job_name": experiment},
+    )
+    say(f"submitted {experiment} as job {job} to {address} (stop it with: ray job stop --address={address} {job})")
+    if not follow:
+        return job
+
+    async def tail() -> None:
+        async for lines in client.tail_job_logs(job):
+            say(lines.rstrip("\n"))
+
+    try:
+        asyncio.run(tail())
+    except KeyboardInterrupt:
+        say(f"job {job} goes on; its output: ray job logs --address={address} --follow {job}")
+        return job
+    status = client.get_job_status(job)
+    if status != JobStatus.SUCCEEDED:
+        raise UserError(f"job {job} ended as {status.value}; its output is above.")
+    return job

@@ -32,7 +32,9 @@ def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = (
 
     def guarded(argv: Sequence[str]) -> int:
         if len(argv) > 1:
-            raise UserError(f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --experiment=experiments.NAME.")
+            raise UserError(
+                f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --experiment=experiments.NAME."
+            )
         return main()
 
     def terminate(signum: int, frame: FrameType | None) -> None:
@@ -54,7 +56,9 @@ def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = (
     except failures as error:
         code = _say(str(error), FAILURE)
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 0 if error.code is None else _say(str(error.code), FAILURE)
+        code = (
+            error.code if isinstance(error.code, int) else 0 if error.code is None else _say(str(error.code), FAILURE)
+        )
     else:
         code = 0
     sys.stdout.flush()

@@ -25,9 +25,13 @@ from olmix.graph.submit import submit
 _STORE = flags.DEFINE_string("store", "runs", "Folder of artifacts and runs, shared by all experiments.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Show what would run and why; write nothing.")
 _UNTIL = flags.DEFINE_string("until", None, "Stop after this step.")
-_RAY_ADDRESS = flags.DEFINE_string("ray_address", None, "An existing cluster, such as auto or 10.0.0.1:6379; none: start one here.")
+_RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address", None, "An existing cluster, such as auto or 10.0.0.1:6379; none: start one here."
+)
 _RAY_CPUS = flags.DEFINE_integer("ray_cpus", None, "Processors of the instance started here; none: all.", lower_bound=1)
-_SUBMIT = flags.DEFINE_bool("submit", False, "Run as a Ray job on the cluster whose dashboard is at --ray_address=http://...")
+_SUBMIT = flags.DEFINE_bool(
+    "submit", False, "Run as a Ray job on the cluster whose dashboard is at --ray_address=http://..."
+)
 _DASHBOARD = flags.DEFINE_bool("dashboard", False, "Start Ray's dashboard on loopback and print its address.")
 
 

@@ -49,10 +49,9 @@ def draws(feasible: FeasibleSet, settings: DirichletSettings, count: int, seed: 
     if settings.minimum_weight <= 0:
         return w
     lower, upper, start = sparsity.supports(feasible, w, settings.minimum_weight)
-    sparse = gibbs.sample(
+    return gibbs.sample(
         feasible, structure, parameters, count, seed=seed, stream=1, sweeps=3, lower=lower, upper=upper, start=start
     )
-    return sparse
 
 
 def concentrations(

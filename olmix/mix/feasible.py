@@ -154,20 +154,18 @@ class FeasibleSet:
             w = lower.copy()
             w[order] += np.diff(room, prepend=0.0)
             return float(c @ w), w
-        from scipy.optimize import linprog
+        from olmix.mix import linear
 
-        solution = linprog(
+        solution = linear.minimiser(
             -c,
-            A_ub=np.concatenate([rows, -rows]),
-            b_ub=np.concatenate([row_upper, -row_lower]),
-            A_eq=np.ones((1, len(c))),
-            b_eq=[1.0],
+            np.concatenate([rows, -rows]),
+            np.concatenate([row_upper, -row_lower]),
+            equal=(np.ones((1, len(c))), np.ones(1)),
             bounds=np.stack([lower, upper], axis=1),
-            method="highs-ds",
         )
-        if solution.x is None:
-            raise RuntimeError(f"The linear program over the feasible set ended with: {solution.message}")
-        w = np.clip(solution.x, lower, upper)
+        if solution is None:
+            raise ValueError("The feasible set is empty.")
+        w = np.clip(solution, lower, upper)
         return float(c @ w), w
 
     def minimum(self, direction: npt.ArrayLike) -> tuple[float, Array]:

@@ -63,7 +63,8 @@ def sample(
     """`count` feasible mixtures [count, n].
 
     `concentrations(generator, k)` gives the Dirichlet parameters [k, nodes] of `k` chains (0 pins a leaf to its lower
-    limit). `stream` separates draws that share a seed and so their parameters. `lower`, `upper` [count, n] tighten the leaf limits of each chain, which then needs a feasible `start`.
+    limit). `stream` separates draws that share a seed, and so their parameters. `lower`, `upper` [count, n] tighten the
+    leaf limits of each chain, which then needs a feasible `start`.
     """
     blocks = []
     schedule = _schedule(feasible, tree, sweeps, np.random.default_rng([seed, 0]))
@@ -306,7 +307,7 @@ def _schedule(
         if not many:
             continue
         mixed = [own for own in siblings if len({rows[:, leaf].tobytes() for leaf in own}) > 1]
-        crossing = [_matching(own, generator) for own in (*mixed, *mixed, movable)]
+        crossing = [_matching(own, generator) for own in [*mixed, *mixed, movable.tolist()]]
         for pairs in _rounds([pair for some in crossing for pair in some], rows, equal, inner):
             moves.append(_leaf_round(pairs, rows, inner, coupled=True))
         for split in tree.splits:
@@ -319,7 +320,7 @@ def _schedule(
     return moves
 
 
-def _matching(items: Sequence[int] | np.ndarray, generator: np.random.Generator) -> list[tuple[int, int]]:
+def _matching(items: Sequence[int], generator: np.random.Generator) -> list[tuple[int, int]]:
     """A random pairing; one item stays over when their number is odd."""
     order = [int(items[k]) for k in generator.permutation(len(items))]
     return list(zip(order[0::2], order[1::2], strict=False))

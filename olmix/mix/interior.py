@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from olmix.mix import linear
 from olmix.mix.feasible import Array, FeasibleSet
 
 #: Slack below which a limit counts as an equality.
@@ -107,41 +108,34 @@ def inner_point(lower: Array, upper: Array, rows: Array, row_lower: Array, row_u
     room, need = width.sum(), 1 - lower.sum()
     if not len(rows):
         return lower + width * (min(max(need / room, 0.0), 1.0) if room > FIXED else 0.0)
-    from scipy.optimize import linprog
-
     n = len(lower)
-    finite = np.concatenate([np.isfinite(row_lower), np.isfinite(row_upper)])
-    constraints = np.concatenate([np.eye(n), -np.eye(n), np.concatenate([rows, -rows])[finite]])
-    bounds = np.concatenate([lower, -upper, np.concatenate([row_lower, -row_upper])[finite]])
+    constraints = np.concatenate([np.eye(n), -np.eye(n), rows, -rows])
+    bounds = np.concatenate([lower, -upper, row_lower, -row_upper])
+    finite = np.isfinite(bounds)
+    constraints, bounds = constraints[finite], bounds[finite]
     k = len(bounds)
     # Over the cone of (w, scale) every slack above 1e-7 can be made 1, so one LP finds all that can have any.
-    cone = linprog(
+    cone = linear.minimiser(
         np.concatenate([np.zeros(n + 1), -np.ones(k)]),
-        A_ub=np.concatenate([-constraints, bounds[:, None], np.eye(k)], axis=1),
-        b_ub=np.zeros(k),
-        A_eq=np.concatenate([np.ones(n), [-1.0], np.zeros(k)])[None],
-        b_eq=[0.0],
+        np.concatenate([-constraints, bounds[:, None], np.eye(k)], axis=1),
+        np.zeros(k),
+        equal=(np.concatenate([np.ones(n), [-1.0], np.zeros(k)])[None], np.zeros(1)),
         bounds=[(None, None)] * n + [(1.0, 1e7)] + [(0.0, 1.0)] * k,
-        method="highs",
     )
-    if cone.status == 2:
+    if cone is None:
         return None
-    if cone.x is None:
-        raise RuntimeError(f"The linear program for an inner point ended with: {cone.message}")
-    loose = cone.x[n + 1 :] > 0.5
+    loose = cone[n + 1 :] > 0.5
     # Then go as deep as possible: the largest share of its width that all those limits can keep as slack at once.
-    spans = np.concatenate([upper - lower, upper - lower, np.tile(row_upper - row_lower, 2)[finite]])
-    depth = np.where(loose, np.where(np.isfinite(spans), spans, 1.0), 0.0)
-    deepest = linprog(
+    span = np.concatenate([upper - lower, upper - lower, row_upper - row_lower, row_upper - row_lower])[finite]
+    depth = np.where(loose, np.where(np.isfinite(span), span, 1.0), 0.0)
+    deepest = linear.minimiser(
         -np.eye(n + 1)[n],
-        A_ub=np.concatenate([-constraints, depth[:, None]], axis=1),
-        b_ub=-bounds,
-        A_eq=np.ones((1, n + 1)) - np.eye(n + 1)[n],
-        b_eq=[1.0],
+        np.concatenate([-constraints, depth[:, None]], axis=1),
+        -bounds,
+        equal=(np.ones((1, n + 1)) - np.eye(n + 1)[n], np.ones(1)),
         bounds=[(None, None)] * n + [(0.0, 1.0)],
-        method="highs",
     )
-    inner = cone.x[:n] / cone.x[n] if deepest.x is None else deepest.x[:n]
+    inner = cone[:n] / cone[n] if deepest is None else deepest[:n]
     return np.clip(inner, lower, upper)
 
 
@@ -174,17 +168,18 @@ def minimise(
     best_gap = np.full(batch, np.inf)
     best_w, best_value = full(x), np.full(batch, np.inf)
     stalled = 0
-    count = 0
-    for count in range(1, iterations + 1):
+    steps = 0
+    while True:
         gap = state.gap()
         better = gap < best_gap
         stalled = 0 if np.any(gap < 0.9 * best_gap) else stalled + 1
         best_gap = np.where(better, gap, best_gap)
         best_w[better], best_value[better] = full(state.x)[better], state.value[better]
-        if np.all(best_gap <= tolerance * np.maximum(1.0, np.abs(best_value))) or stalled >= 8:
+        if np.all(best_gap <= tolerance * np.maximum(1.0, np.abs(best_value))) or stalled >= 8 or steps >= iterations:
             break
         state.step()
-    return Solution(w=best_w, value=best_value, gap=best_gap, iterations=count)
+        steps += 1
+    return Solution(w=best_w, value=best_value, gap=best_gap, iterations=steps)
 
 
 class _Newton:
@@ -249,7 +244,7 @@ class _Newton:
         dual = self.gradient + self.y @ form.rows - self.zl + self.zu
         # When the dual residual lags behind, centre more: both must go to zero together.
         lag = np.abs(dual).max(1)[:, None] > 100 * mu
-        target = mu * np.where(lag, 0.5, 0.05)
+        target = np.asarray(mu * np.where(lag, 0.5, 0.05), dtype=float)
         diagonal = self.zl / dl + self.zu / du
         right = -dual + np.where(self.has_lower, target / dl, 0.0) - self.zl
         right += self.zu - np.where(self.has_upper, target / du, 0.0)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from olmix.errors import UserError, nearest
+from olmix.mix import linear
 from olmix.mix.feasible import Array, FeasibleSet, LinearLimit
 
 #: Chinchilla multiple 1 is this many tokens per non-embedding parameter.
@@ -212,14 +213,7 @@ def _program(shares: Iterable[LinearLimit], n: int, extra: int) -> tuple[list[Ar
 
 def _solve(cost: Array, matrix: Sequence[Array], bound: Sequence[float]) -> Array | None:
     """The minimiser over non-negative variables, None if there is none."""
-    from scipy.optimize import linprog
-
-    solution = linprog(cost, A_ub=np.array(matrix), b_ub=np.array(bound), bounds=(0, None), method="highs-ds")
-    if solution.status == 2:
-        return None
-    if solution.x is None:
-        raise RuntimeError(f"The linear program for the limits ended with: {solution.message}")
-    return solution.x
+    return linear.minimiser(cost, np.array(matrix), np.array(bound))
 
 
 def _smallest_inverse(shares: Sequence[LinearLimit], supply: Array, n: int) -> float | None:

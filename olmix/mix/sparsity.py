@@ -66,7 +66,7 @@ def toward(center: Array, wish: Array, lower: Array, upper: Array) -> Array:
 
 
 def _with_rows(
-    feasible: FeasibleSet, weights: Array, kept: Array, order: np.ndarray, possible: Array, floor: Array
+    feasible: FeasibleSet, weights: Array, kept: np.ndarray, order: np.ndarray, possible: np.ndarray, floor: Array
 ) -> tuple[Array, Array, Array]:
     """The same under group limits: one projection per mixture, and more leaves while the support is too small."""
     low, high, start = np.zeros_like(weights), np.zeros_like(weights), np.zeros_like(weights)

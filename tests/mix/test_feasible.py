@@ -102,7 +102,7 @@ def test_fixed_shares_of_a_source_and_within_it():
     w = feasible.project([0.9, 0.0, 0.1, 0.0])
     assert w[3] == pytest.approx(0.2)
     assert w[0] == pytest.approx(w[1] / 3)
-    with pytest.raises(UserError, match="sum to 0.9"):
+    with pytest.raises(UserError, match=r"sum to 0\.9"):
         feasible_set(TOKENS, fixed_within={"web": {"code": 0.25, "sci": 0.65}})
 
 

@@ -14,7 +14,6 @@ little more than one sequence off (1.25 at most in the tests) for a few draws.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ class Interleaving:
     """
 
     def __init__(
-        self, weights: Sequence[float], total: int, most: Sequence[int] | None = None, block: int = BLOCK
+        self, weights: npt.ArrayLike, total: int, most: npt.ArrayLike | None = None, block: int = BLOCK
     ) -> None:
         self.weights = np.asarray(weights, dtype=np.float64)
         self.total = int(total)
@@ -88,9 +87,7 @@ class Interleaving:
         return self._cached[1], self._cached[2]
 
 
-def _rounded(
-    weights: npt.NDArray[np.float64], draws: int, least: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _rounded(weights: npt.NDArray[np.float64], draws: int, least: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Each leaf's share of `draws`, rounded down or up so that they sum to it, and none below `least`.
 
     Who is rounded up matters for what comes after: the leaves are taken in the order in which their next draw falls due, and

@@ -1,0 +1,109 @@
+"""Finding the files of a leaf, by listing only: one walk or one listing per narrowest prefix, never a request per file.
+
+Local folders are listed here; addresses such as `s3://bucket/...` by `olmix.data.object_stores`. A pattern that matches
+nothing is an error that names the leaf, the pattern, and the nearest folder that does exist.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+
+from olmix.data import globs
+from olmix.data.tree import Leaf
+from olmix.errors import UserError, nearest
+
+#: What a folder given without a pattern stands for.
+SHARDS = "**/*.npy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A file that a pattern matched. `etag` changes when the content does."""
+
+    path: str
+    size: int
+    etag: str
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is in an object store (`s3://...`) and not in a local folder."""
+    return "://" in path
+
+
+def list_leaf(leaf: Leaf, root: pathlib.Path | None = None) -> list[Found]:
+    """All local files of a leaf, sorted by path, each once.
+
+    Relative paths are resolved in `root` and come back relative to it.
+
+    Raises:
+      UserError: for a pattern that matches nothing, a relative path without a root, or a folder that cannot be read.
+    """
+    found: dict[str, Found] = {}
+    for pattern in leaf.paths:
+        matches = list(list_local(leaf.name, pattern, root))
+        if not matches:
+            raise UserError(f"Leaf {leaf.name!r}: {pattern!r} matches no file{_where(pattern, root)}.")
+        found.update((match.path, match) for match in matches)
+    return [found[path] for path in sorted(found)]
+
+
+def list_local(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[Found]:
+    """The local files that one pattern matches."""
+    if not pattern.startswith(("/", "~")) and root is None:
+        raise UserError(
+            f"Leaf {leaf!r}: {pattern!r} is a relative path, and the scan has no corpus step in whose folder to look; "
+            "write an absolute path."
+        )
+    for alternative in globs.expand_braces(pattern):
+        full = os.path.expanduser(alternative if root is None else os.path.join(root, alternative))
+        if not globs.is_glob(full) and os.path.isdir(full):
+            full = os.path.join(full, SHARDS)
+        try:
+            for path, status in _walk(full):
+                shown = path if root is None else os.path.relpath(path, root)
+                yield Found(shown, status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+        except OSError as error:
+            raise UserError(f"Leaf {leaf!r}: {pattern!r} cannot be read: {error}.") from error
+
+
+def _walk(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of every file that a pattern without braces matches."""
+    if not globs.is_glob(pattern):
+        if os.path.isfile(pattern):
+            yield pattern, os.stat(pattern)
+        return
+    matcher, depth = globs.matcher(pattern), globs.depth_below(pattern)
+    pending = [(globs.literal_folder(pattern), 1)]
+    while pending:
+        folder, level = pending.pop()
+        if not os.path.isdir(folder):
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    if depth is None or level < depth:
+                        pending.append((entry.path, level + 1))
+                elif matcher.fullmatch(entry.path):
+                    yield entry.path, entry.stat()
+
+
+def _where(pattern: str, root: pathlib.Path | None) -> str:
+    """`; the nearest folder that exists is ... (it holds ...)`, to show where the pattern went wrong."""
+    first = globs.expand_braces(pattern)[0]
+    full = os.path.expanduser(first if root is None else os.path.join(root, first))
+    folder = pathlib.Path(globs.literal_folder(full) if globs.is_glob(full) else full)
+    missed = ""
+    while not folder.is_dir() and folder != folder.parent:
+        missed, folder = folder.name, folder.parent
+    inside = sorted(os.listdir(folder))
+    if not missed:
+        return f"; the folder {str(folder)!r} exists and holds {_some(inside)}"
+    return f"; the nearest folder that exists is {str(folder)!r}, without {missed!r}{nearest(missed, inside)}"
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return (shown + (f" and {len(names) - most} more" if len(names) > most else "")) or "nothing"

@@ -1,0 +1,70 @@
+"""The steps of the data room: the scan, and the corpus of the quickstart."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, ClassVar
+
+from olmix.data.scan_result import ScanResult
+from olmix.data.tree import Tree
+from olmix.errors import UserError
+from olmix.graph.step import Context, Step
+
+if TYPE_CHECKING:
+    from olmix.data.manifest import Manifest
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scan(Step):
+    """Counts the tokens of every leaf of `tree` by listing its files.
+
+    Relative paths of the tree lead into the folder of `corpus`, a step that wrote token files; without one, all paths
+    must be absolute or addresses, and a changed file makes everything learned from it stale. `dtype` is that of the
+    tokens. Of a leaf whose folder says nothing about held-out text, the last `held_out_tokens` (at most 5 %) are held out.
+    """
+
+    tree: Tree
+    corpus: Step | None = None
+    dtype: str = "uint16"
+    held_out_tokens: int = 1 << 20
+
+    cheap: ClassVar[bool] = True
+
+    def observe(self) -> str | None:
+        """A digest of the listing: paths, sizes, etags. None when the corpus step answers for the files."""
+        if self.corpus is not None:
+            return None
+        from olmix.data import scan
+
+        return scan.listing_digest(scan.look(self.tree, self.dtype))
+
+    def run(self, context: Context) -> ScanResult:
+        """Lists, counts, and writes the manifest."""
+        from olmix.data import manifest, scan
+
+        if self.held_out_tokens < 0:
+            raise UserError(f"held_out_tokens must be 0 or more; it is {self.held_out_tokens}.")
+        root = None if self.corpus is None else context.folder(self.corpus)
+        found = scan.look(self.tree, self.dtype, root, context.progress)
+        result, files = scan.conclude(self.tree, found, self.dtype, self.held_out_tokens)
+        manifest.write(context.out / result.manifest, files)
+        return result
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """Tokens and share of each leaf, for the dry run."""
+        found: ScanResult = context.read(self)
+        width = max(map(len, found.tokens))
+        return tuple(
+            f"{leaf:<{width}}  {count:>18,} tokens  prior {found.prior[leaf]:7.3%}  mixture {found.mixture[leaf]:7.3%}  "
+            f"may be read {found.repetition_limits[leaf]:g} times"
+            for leaf, count in found.tokens.items()
+        )
+
+
+def open_manifest(context: Context, scan: Scan) -> Manifest:
+    """The files of a finished scan, for a step that reads tokens: `Batches(open_manifest(context, self.scan), order)`."""
+    from olmix.data.manifest import Manifest
+
+    root: pathlib.Path | None = None if scan.corpus is None else context.folder(scan.corpus)
+    return Manifest.read(context.folder(scan), context.read(scan), root)

@@ -20,10 +20,6 @@ MISTAKE = 2
 FAILURE = 1
 
 
-class Stopped(KeyboardInterrupt):
-    """SIGTERM, treated like Ctrl-C but for the exit code."""
-
-
 def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = ()) -> NoReturn:
     """Parses the flags, runs `main`, and exits with its code or the one that its error calls for.
 
@@ -37,8 +33,12 @@ def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = (
             )
         return main()
 
+    # SIGTERM is Ctrl-C with another exit code; a flag and not a subclass, because libraries raise the interrupt anew.
+    terminated: list[int] = []
+
     def terminate(signum: int, frame: FrameType | None) -> None:
-        raise Stopped
+        terminated.append(signum)
+        raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
     code: int
@@ -46,10 +46,8 @@ def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = (
         app.run(_exiting(guarded), flags_parser=_parse)
     except UserError as error:
         code = _say(str(error), MISTAKE)
-    except Stopped:
-        code = 143
     except KeyboardInterrupt:
-        code = 130
+        code = 143 if terminated else 130
     except BrokenPipeError:
         sys.stderr.close()
         code = FAILURE

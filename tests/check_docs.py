@@ -1,4 +1,4 @@
-"""`make check`: what the documents name must exist (files, modules, make targets, experiments), and names nobody outside may see must not.
+"""`make check`: what the documents name (files, modules, make targets, experiments) must be there; machines' paths must not.
 
 Run as `python -m tests.check_docs`. Prints one line per fault and exits with 1 if there are any.
 """

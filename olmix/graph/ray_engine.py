@@ -11,12 +11,15 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from olmix.errors import UserError
+from olmix.graph.guardian import Guardian, descendants
 from olmix.graph.resources import Needs
 from olmix.graph.worker import Job, Outcome, perform
 
@@ -47,6 +50,7 @@ class RayEngine:
         self._task: Any = None
         self._embedded = settings.address is None
         self._started = False
+        self._guardian: Guardian | None = None
 
     def start(self) -> None:
         """Starts or joins Ray; a second call does nothing.
@@ -73,7 +77,9 @@ class RayEngine:
         else:
             options["address"] = self.settings.address
         self._started = True
-        with _without_sigint():
+        if self._embedded and os.path.isdir("/proc/self"):
+            self._guardian = Guardian()
+        with _unstoppable():
             try:
                 context = ray.init(**options)
             except (ConnectionError, ValueError, RuntimeError) as error:
@@ -83,6 +89,8 @@ class RayEngine:
                 raise UserError(f"No Ray cluster answers at --ray_address={self.settings.address}: {first}") from error
         if self.settings.dashboard and context.dashboard_url:
             self.dashboard_url = f"http://{context.dashboard_url}"
+        if self._guardian is not None:
+            self._guardian.watch(pid for pid in descendants(os.getpid()) if pid != self._guardian.pid)
         self._task = ray.remote(perform)
 
     def check(self, label: str, needs: Needs) -> None:
@@ -144,11 +152,14 @@ class RayEngine:
             return
         import ray
 
-        with _without_sigint():
+        with _unstoppable():
             session = _session_folder() if self._embedded else None
             ray.shutdown()
             if session is not None:
                 _remove_when_idle(session)
+            if self._guardian is not None:
+                self._guardian.dismiss()
+                self._guardian = None
         self._started = False
 
 
@@ -167,8 +178,6 @@ def _session_folder() -> pathlib.Path | None:
 
 def _remove_when_idle(session: pathlib.Path) -> None:
     """Ray leaves some megabytes of logs in the temporary folder for every instance; ours end up in the run's log."""
-    import shutil
-
     for _ in range(10):
         shutil.rmtree(session, ignore_errors=True)
         if not session.exists():
@@ -177,14 +186,21 @@ def _remove_when_idle(session: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _without_sigint() -> Iterator[None]:
-    """Holds Ctrl-C back while Ray starts or stops: half-started, it would leave processes behind."""
-    try:
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    except (AttributeError, ValueError):
+def _unstoppable() -> Iterator[None]:
+    """Keeps Ctrl-C and SIGTERM for later while Ray starts or stops (half-started, it would leave processes behind), and
+    puts back the handlers that Ray replaces by its own. Not by blocking them: Ray's daemons would inherit that.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    kept: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _: kept.append(got)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    if kept:
+        signal.raise_signal(kept[0])

@@ -15,6 +15,7 @@ import logging
 import os
 import pathlib
 import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,10 +121,24 @@ def _with_report(plan: Plan, artifacts: dict[str, str]) -> Iterator[Node]:
             yield node
 
 
+class _RunLog(logging.FileHandler):
+    """A log on a disk that may fill: the terminal hears what is wrong, so a lost line is not worth a traceback there."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drops what the disk refuses."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Closes even if the last flush fails."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def _log_to(path: pathlib.Path) -> Iterator[None]:
     """Everything that this process logs goes to the run's log, tracebacks included."""
-    handler = logging.FileHandler(path)
+    handler = _RunLog(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger("olmix")
     level, spread = root.level, root.propagate

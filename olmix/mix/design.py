@@ -187,7 +187,7 @@ def _farthest(candidates: Array, before: Array, count: int) -> Array:
     if count > len(candidates):
         raise UserError(f"A space-filling design picks from {len(candidates)} draws and cannot give {count}; raise `pool`.")
     roots = np.sqrt(candidates)
-    distance = np.full(len(candidates), np.inf)
+    distance: Array = np.full(len(candidates), np.inf)
     for root in np.sqrt(before):
         distance = np.minimum(distance, ((roots - root) ** 2).sum(1))
     if not len(before):

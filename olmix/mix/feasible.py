@@ -25,7 +25,8 @@ from olmix.errors import UserError, nearest
 if TYPE_CHECKING:
     from olmix.mix.interior import StandardForm
 
-Array = npt.NDArray[np.float64]
+#: Always float64; the stubs of numpy.linalg only promise a float.
+Array = npt.NDArray[np.floating]
 
 #: Weights closer than this to a limit count as within it.
 TOLERANCE = 1e-9

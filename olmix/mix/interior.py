@@ -24,6 +24,8 @@ from olmix.mix.feasible import Array, FeasibleSet
 
 #: Slack below which a limit counts as an equality.
 FIXED = 1e-10
+#: A step may raise the residual by this factor: near a bound the model of log w is poor, and undoing it costs more.
+GROW = 10.0
 #: What rounding leaves of a slack that goes to zero.
 _NO_SLACK = 1e-18
 
@@ -200,6 +202,7 @@ class _Newton:
         self.zl = np.where(self.has_lower, level / np.maximum(x - form.lower, 1e-300), 0.0)
         self.zu = np.where(self.has_upper, level / np.maximum(form.upper - x, 1e-300), 0.0)
         self.y = np.zeros((len(x), len(form.rows)))
+        self.length = np.ones(len(x))
 
     def evaluate(self, x: Array) -> tuple[Array, Array, Array]:
         n = len(self.form.moving)
@@ -242,9 +245,10 @@ class _Newton:
         dl, du = self.slacks(x)
         mu = ((dl * self.zl + du * self.zu).sum(1) / self.count)[:, None]
         dual = self.gradient + self.y @ form.rows - self.zl + self.zu
-        # When the dual residual lags behind, centre more: both must go to zero together.
-        lag = np.abs(dual).max(1)[:, None] > 100 * mu
-        target = np.asarray(mu * np.where(lag, 0.5, 0.05), dtype=float)
+        # Aim low after long steps, higher after short ones; more so while the gradient's error, in units of value,
+        # is far behind the complementarity.
+        lag = (np.abs(dual) * np.minimum(dl, du)).max(1) > 100 * mu[:, 0]
+        target = mu * np.where(lag, 0.5, np.where(self.length > 0.9, 0.02, 0.1))[:, None]
         diagonal = self.zl / dl + self.zu / du
         right = -dual + np.where(self.has_lower, target / dl, 0.0) - self.zl
         right += self.zu - np.where(self.has_upper, target / du, 0.0)
@@ -278,9 +282,9 @@ class _Newton:
             x, y, zl, zu = self.x + step * dx, self.y + step * dy, self.zl + step * dzl, self.zu + step * dzu
             value, gradient, hessian = self.evaluate(x)
             after = self.residual(x, y, zl, zu, gradient, target)
-            bad = ~(after <= (1 - 0.01 * length) * before + 1e-14 * self.scale[:, 0])
+            bad = ~(after <= GROW * before + 1e-14 * self.scale[:, 0])
             if not bad.any() or attempt == 19:
                 break
             length = np.where(bad, 0.5 * length, length)
-        self.x, self.y, self.zl, self.zu = x, y, zl, zu
+        self.x, self.y, self.zl, self.zu, self.length = x, y, zl, zu, length
         self.value, self.gradient, self.hessian = value, gradient, hessian

@@ -1,0 +1,209 @@
+"""What a proposal minimises, where it is convex: exponentials, powers and a KL term, with exact derivatives.
+
+Laws reduce to three surfaces whose values, gradients and Hessians are a few matrix products, for one law or for a
+whole bootstrap at once (leading axis B). Their sum goes to the interior-point method of `olmix.mix.interior`, which
+returns the minimiser over the feasible set with a certified duality gap. A metric enters with a coefficient: its
+weight in the objective, negative where the metric should grow. A surface whose coefficient makes it concave has no
+place here: `surfaces` then returns None, and the caller must search (`search.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from olmix.errors import UserError
+from olmix.fit.law import Law
+from olmix.mix import interior
+from olmix.mix.feasible import Array, FeasibleSet
+
+
+class Surface(Protocol):
+    """A smooth convex function of the mixture, one for each of B problems."""
+
+    @property
+    def batch(self) -> int:
+        """B, or 1 where the same function serves any number of problems."""
+        ...
+
+    def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
+        """Values [B], gradients [B, n], Hessians [B, n, n] at `w` [B, n]."""
+        ...
+
+    def take(self, which: np.ndarray) -> Surface:
+        """The functions of some of the problems."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Exponential:
+    """sum_k coefficients[k] * exp(slopes[k] . w), coefficients >= 0; arrays [B, K] and [B, K, n]."""
+
+    coefficients: Array
+    slopes: Array
+
+    @property
+    def batch(self) -> int:
+        """B."""
+        return len(self.slopes)
+
+    def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
+        """See `Surface`."""
+        exponent = np.matmul(self.slopes, w[:, :, None])[:, :, 0]
+        risen = self.coefficients * np.exp(np.minimum(exponent, 500.0))
+        scaled = self.slopes * risen[:, :, None]
+        return risen.sum(1), scaled.sum(1), np.matmul(np.swapaxes(scaled, 1, 2), self.slopes)
+
+    def take(self, which: np.ndarray) -> Exponential:
+        """See `Surface`."""
+        return Exponential(self.coefficients[which], self.slopes[which])
+
+
+@dataclasses.dataclass(frozen=True)
+class Power:
+    """sum_k coefficients[k] * (floor[k] + sum_j scales[k, j] w_j^beta[k])^(-alpha[k]), all >= 0, 0 < beta <= 1.
+
+    Arrays [B, K], scales [B, K, n].
+    """
+
+    coefficients: Array
+    floor: Array
+    scales: Array
+    beta: Array
+    alpha: Array
+
+    @property
+    def batch(self) -> int:
+        """B."""
+        return len(self.scales)
+
+    def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
+        """See `Surface`."""
+        beta, alpha = self.beta[:, :, None], self.alpha
+        safe = np.maximum(w, 1e-300)[:, None, :]
+        powers = self.scales * np.exp(beta * np.log(safe))
+        effective = self.floor + powers.sum(2)
+        value = self.coefficients * effective**-alpha
+        first = -alpha * value / effective  # derivative by `effective`
+        second = -(alpha + 1) * first / effective
+        slope = beta * powers / safe
+        bend = (first[:, :, None] * slope * (beta - 1) / safe).sum(1)
+        hessian = np.matmul(np.swapaxes(slope * second[:, :, None], 1, 2), slope)
+        index = np.arange(w.shape[1])
+        hessian[:, index, index] += bend
+        return value.sum(1), (first[:, :, None] * slope).sum(1), hessian
+
+    def take(self, which: np.ndarray) -> Power:
+        """See `Surface`."""
+        return Power(*(getattr(self, field.name)[which] for field in dataclasses.fields(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Affine:
+    """constant + slope . w; arrays [B] and [B, n]."""
+
+    constant: Array
+    slope: Array
+
+    @property
+    def batch(self) -> int:
+        """B."""
+        return len(self.slope)
+
+    def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
+        """See `Surface`."""
+        n = w.shape[1]
+        slope = np.broadcast_to(self.slope, w.shape)
+        return self.constant + (slope * w).sum(1), slope, np.zeros((len(w), n, n))
+
+    def take(self, which: np.ndarray) -> Affine:
+        """See `Surface`."""
+        return Affine(self.constant[which], self.slope[which])
+
+
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """strength * KL(w || prior); leaves of prior 0 must be kept out of the set."""
+
+    strength: float
+    prior: Array
+
+    @property
+    def batch(self) -> int:
+        """The same for every problem."""
+        return 1
+
+    def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
+        """See `Surface`."""
+        safe = np.maximum(w, 1e-300)
+        known = self.prior > 0
+        ratio = np.where(known & (w > 0), np.log(safe / np.where(known, self.prior, 1.0)), 0.0)
+        hessian = np.zeros((*w.shape, w.shape[1]))
+        index = np.arange(w.shape[1])
+        hessian[:, index, index] = np.where(known, self.strength / safe, 0.0)
+        return self.strength * (w * ratio).sum(1), self.strength * (ratio + 1.0), hessian
+
+    def take(self, which: np.ndarray) -> Divergence:
+        """See `Surface`."""
+        return self
+
+
+def surfaces(law: Law, coefficients: Array) -> list[Surface] | None:
+    """The convex surfaces that sum to `coefficients` [k] . metrics of a fitted (or refitted) law; None if not convex."""
+    used = np.flatnonzero(coefficients)
+    allowed = {1: ("convex", "linear"), -1: ("concave", "linear")}
+    if any(law.shapes[k] not in allowed[int(np.sign(coefficients[k]))] for k in used):
+        return None
+    builder = _BUILDERS.get(type(law).__name__)
+    return None if builder is None else builder(law, coefficients)
+
+
+def _stacked(array: Any, dimensions: int) -> Array:
+    """`array` with a leading batch axis."""
+    array = np.asarray(array, dtype=float)
+    return array[None] if array.ndim == dimensions else array
+
+
+def _log_linear(law: Any, coefficients: Array) -> list[Surface]:
+    used = np.flatnonzero(coefficients)
+    slopes = _stacked(law.slopes_, 2)[:, used]
+    constant = (_stacked(law.shift_, 1) + np.exp(_stacked(law.log_floor_, 1))) @ coefficients
+    weight = np.broadcast_to(coefficients[used], slopes.shape[:2])
+    return [Affine(constant, np.zeros((len(slopes), slopes.shape[2]))), Exponential(weight, slopes)]
+
+
+_BUILDERS = {"LogLinear": _log_linear}
+
+
+def minimise(
+    parts: Sequence[Surface], feasible: FeasibleSet, *, batch: int | None = None, tolerance: float = 1e-10
+) -> interior.Solution:
+    """Minimises the sum of `parts` over the set, for every problem of the batch; see `interior.minimise`."""
+    count = batch or max(part.batch for part in parts)
+    spread = [part.take(np.zeros(count, dtype=int)) if part.batch == 1 and count > 1 else part for part in parts]
+
+    def total(w: Array) -> tuple[Array, Array, Array]:
+        terms = [part.derivatives(w) for part in spread]
+        return (
+            np.sum([value for value, _, _ in terms], axis=0),
+            np.sum([gradient for _, gradient, _ in terms], axis=0),
+            np.sum([hessian for _, _, hessian in terms], axis=0),
+        )
+
+    return interior.minimise(total, feasible, batch=count, tolerance=tolerance)
+
+
+def within_prior(feasible: FeasibleSet, prior: Array) -> FeasibleSet:
+    """The set without the leaves that a KL term forbids: those of prior 0."""
+    upper = np.where(prior > 0, feasible.upper, feasible.lower)
+    inside = dataclasses.replace(feasible, upper=tuple(float(x) for x in upper))
+    if not inside.is_feasible or np.any((np.array(feasible.lower) > 0) & (prior <= 0)):
+        out = [leaf for leaf, p in zip(feasible.leaves, prior, strict=True) if p <= 0]
+        raise UserError(
+            f"KL to the prior forbids leaves whose prior is 0 ({', '.join(out[:6])}), but the limits need them;"
+            " give them a prior above 0 or set kl=0."
+        )
+    return inside

@@ -261,7 +261,7 @@ def _law_class(name: str) -> type[Law]:
 
     for public in olmix.fit.__all__:  # loads every law that ships
         getattr(olmix.fit, public)
-    known = {cls.__name__: cls for cls in _subclasses(Law)}
+    known = {cls.__name__: cls for cls in _subclasses(Law)}  # type: ignore[type-abstract]
     if name not in known:
         raise UserError(
             f"Unknown law {name!r}{nearest(name, known)}; a law of your own must be imported first."

@@ -155,7 +155,7 @@ class LogLinear(Law):
             task = _Task(
                 surface=surface, target=target[k], omega=omega[b], delta=delta[k], ridge=self.ridge_[k]
             )
-            found[here] = task.solve(start[k][None], tolerance=1e-6)
+            found[here] = task.solve(start[k][None], tolerance=1e-7, steps=60)
         theta = found.reshape(len(omega), len(target), -1) + np.log(scale)[:, None]
         kept = {
             name: np.broadcast_to(getattr(self, name), (len(omega), *getattr(self, name).shape))

@@ -170,9 +170,7 @@ def _element_text(item: object, path: str) -> str:
 def _member(value: enum.Enum, path: str) -> str:
     name = value.name
     if type(value).__members__.get(str(name)) is not value:
-        raise ConfigError(
-            f"{nodes.at(path)} is {value!r}, which is not a member of its enum but a mixture of some."
-        )
+        raise ConfigError(f"{nodes.at(path)} is {value!r}, which is not a member of its enum but a mixture of some.")
     return name
 
 
@@ -335,9 +333,7 @@ class _Writer:
         if isinstance(value, enum.Enum):
             return {"$enum": spelled}
         if isinstance(value, set | frozenset):
-            return {
-                "$set": [plain_value(item) for item in sorted(value, key=lambda i: _element_text(i, path))]
-            }
+            return {"$set": [plain_value(item) for item in sorted(value, key=lambda i: _element_text(i, path))]}
         return {"$symbol": spelled}
 
 

@@ -101,9 +101,7 @@ def fields(cls: type) -> tuple[Field, ...]:
         found.append(Field(field.name, hint, tags, field.default, field.default_factory))
     init_only = [name for name, hint in hints.items() if isinstance(hint, dataclasses.InitVar)]
     if init_only:
-        raise ConfigError(
-            f"{symbol(cls)}.{init_only[0]} is an InitVar: a config can only have fields that are kept."
-        )
+        raise ConfigError(f"{symbol(cls)}.{init_only[0]} is an InitVar: a config can only have fields that are kept.")
     return tuple(sorted(found, key=lambda field: field.name))
 
 
@@ -179,9 +177,7 @@ def symbol(thing: Any) -> str:
     if module is None or name is None:
         raise ConfigError(f"{thing!r} has no name by which it could be found again.")
     if module == "__main__" or "<" in name:
-        raise ConfigError(
-            f"{module}:{name} cannot be found again by its name; define it at the top of a module."
-        )
+        raise ConfigError(f"{module}:{name} cannot be found again by its name; define it at the top of a module.")
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)

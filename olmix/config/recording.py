@@ -1,0 +1,285 @@
+"""Watching a config being made: which function, overlay or flag sets a value, and at which line.
+
+Fiddle already notes a location for every value that is set; a `Recorder` decides what that location says. It adds two things
+that Fiddle cannot see. The *layers*: it is told of every call (`sys.setprofile`) and keeps those of public functions in
+the package of experiments that take or return a config, in the order in which they finish. And edits inside of a list or
+dict: at the borders of a layer it compares all of them with how they were and enters what has changed into Fiddle's
+history, with the line where the function begins.
+
+Traded away: a debugger that also uses `sys.setprofile` in the same thread sees nothing of this, and the exact line of an
+edit inside of a list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import sys
+import sysconfig
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import fiddle as fdl
+from fiddle import history
+
+from olmix.config import nodes
+
+_FIDDLE = str(pathlib.Path(fdl.__file__).parent)
+_STDLIB = sysconfig.get_paths()["stdlib"]
+_OWN = str(pathlib.Path(__file__).parent)
+_NOT_USERS = (_FIDDLE, _STDLIB, _OWN, "<frozen", "<string>")
+
+_NAMELESS = ("<lambda>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
+
+#: The folders of an experiments package whose functions are layers of their own kind.
+_KINDS = {"base": "base", "presets": "preset", "overlays": "overlay"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Place(history.Location):
+    """Who set a value: a line of code, or a flag (then `filename` is the flag and `line_number` 0).
+
+    `before` is known only for values that were read from a file, whose history is in that file.
+    """
+
+    layer: str = ""
+    kind: str = "code"
+    before: str | None = None
+
+    def __str__(self) -> str:
+        if not self.line_number:
+            return self.filename
+        name = f" {self.function_name}" if self.function_name else ""
+        return f"{self.filename}:{self.line_number}{name}"
+
+
+def default_place(cls: type) -> Place:
+    """The place of a value that nobody set."""
+    return Place(f"default of {nodes.symbol(cls)}", 0, None, kind="default")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One of the functions or flags that a config went through.
+
+    `kind` is base, preset, overlay, experiment, flag or file; `place` is its file and line, relative to the repository.
+    """
+
+    kind: str
+    name: str
+    place: str
+    via: str = ""
+
+
+@dataclasses.dataclass
+class _Call:
+    frame: types.FrameType
+    layer: Layer
+    configs: list[fdl.Buildable[Any]]
+
+
+class Recorder:
+    """Keeps who sets what while configs are made inside of `watching`.
+
+    `folder` is the package of experiments; places are told relative to `root`, the folder of the repository.
+    """
+
+    def __init__(self, folder: str, root: str) -> None:
+        self._folder = folder.rstrip(os.sep) + os.sep
+        self._root = root.rstrip(os.sep) + os.sep
+        self._finished: list[_Call] = []
+        self._stack: list[_Call] = []
+        self._flag: Place | None = None
+        self._via = ""
+        self._contents: dict[tuple[int, str], tuple[fdl.Buildable[Any], Any, Any]] = {}
+        self._layer_of: dict[types.CodeType, Layer | None] = {}
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Records all that this thread does to configs."""
+        before = sys.getprofile()
+        with history.custom_location(self._location):
+            sys.setprofile(self._profile)
+            try:
+                yield
+            finally:
+                sys.setprofile(before)
+
+    @contextlib.contextmanager
+    def flag(self, text: str) -> Iterator[None]:
+        """Blames all that is set inside on a flag of the command line."""
+        self._flag = Place(text, 0, None, layer=text, kind="flag")
+        try:
+            yield
+        finally:
+            self._flag = None
+
+    @contextlib.contextmanager
+    def called_by(self, flag: str) -> Iterator[None]:
+        """Says of the layers that are called inside that a flag asked for them."""
+        self._via = flag
+        try:
+            yield
+        finally:
+            self._via = ""
+
+    def layers(self, config: fdl.Buildable[Any]) -> list[Layer]:
+        """The layers that `config` went through, in the order in which they finished.
+
+        Functions that made or changed only some node below the root are of the kind "part".
+        """
+        root = nodes.target(config)
+        found: list[Layer] = []
+        for call in self._finished:
+            whole = call.layer.kind in ("base", "experiment")
+            whole = whole or any(fdl.get_callable(c) is root for c in call.configs)
+            layer = call.layer if whole else dataclasses.replace(call.layer, kind="part")
+            if layer not in found:
+                found.append(layer)
+        return found
+
+    def sync(self, config: object) -> None:
+        """Enters what was changed inside of lists and dicts since the last border between two layers."""
+        owner = self._stack[-1].layer if self._stack else None
+        for node in configs_in(config):
+            for name, value in node.__arguments__.items():
+                if not isinstance(value, dict | list):
+                    continue
+                key = (id(node), str(name))
+                _, container, content = self._contents.get(key, (node, None, None))
+                if container is value and not _same(value, content) and owner is not None:
+                    _enter_edit(node, str(name), content, owner)
+                if container is not value or not _same(value, content):
+                    self._contents[key] = (node, value, _copy(value))
+
+    def relative(self, file: str) -> str:
+        """A file as a reader of the repository knows it; never a path of this machine."""
+        for folder in (self._root, *sorted((f"{entry}{os.sep}" for entry in sys.path if entry), key=len)[::-1]):
+            if file.startswith(folder):
+                return file[len(folder) :].replace(os.sep, "/")
+        return os.path.basename(file)
+
+    # ------------------------------------------------------------- what Fiddle and Python call
+
+    def _location(self) -> Place:
+        if self._flag is not None:
+            return self._flag
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith(_NOT_USERS):
+            frame = frame.f_back
+        if frame is None:
+            return Place("?", 0, None)
+        outer = frame  # a comprehension or lambda is blamed on the function around it
+        while outer.f_code.co_name in _NAMELESS and outer.f_back is not None:
+            outer = outer.f_back
+        layer = self._stack[-1].layer if self._stack else None
+        return Place(
+            self.relative(frame.f_code.co_filename),
+            frame.f_lineno,
+            outer.f_code.co_name,
+            layer=layer.name if layer else "",
+            kind=layer.kind if layer else "code",
+        )
+
+    def _profile(self, frame: types.FrameType, event: str, arg: Any) -> None:
+        if event == "call":
+            layer = self._layer(frame.f_code)
+            if layer is not None:
+                code = frame.f_code
+                given = (
+                    frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+                )
+                configs = [value for value in given if isinstance(value, fdl.Buildable)]
+                for config in configs:
+                    self.sync(config)
+                self._stack.append(_Call(frame, dataclasses.replace(layer, via=self._via), configs))
+        elif event == "return" and self._stack and self._stack[-1].frame is frame:
+            call = self._stack[-1]
+            if isinstance(arg, fdl.Buildable):
+                call.configs.append(arg)
+            for config in call.configs:
+                self.sync(config)
+            self._stack.pop()
+            if call.configs or call.layer.kind == "base":
+                self._finished.append(call)
+
+    def _layer(self, code: types.CodeType) -> Layer | None:
+        if code not in self._layer_of:
+            self._layer_of[code] = self._find_layer(code)
+        return self._layer_of[code]
+
+    def _find_layer(self, code: types.CodeType) -> Layer | None:
+        file, name = code.co_filename, code.co_qualname
+        if not file.startswith(self._folder) or not name.isidentifier() or name.startswith("_"):
+            return None
+        parts = file[len(self._folder) :].removesuffix(".py").split(os.sep)
+        kind = _KINDS.get(parts[0], "experiment" if name == "experiment" else "part")
+        parts = [part for part in parts if part != "__init__"]
+        return Layer(
+            kind=kind,
+            name=".".join(parts if kind == "experiment" else [*parts, name]),
+            place=f"{self.relative(file)}:{code.co_firstlineno}",
+        )
+
+
+@contextlib.contextmanager
+def blamed(location: history.Location) -> Iterator[None]:
+    """Blames all that is set inside on a place that is known already."""
+    with history.custom_location(lambda: location):
+        yield
+
+
+def configs_in(root: object) -> Iterator[fdl.Buildable[Any]]:
+    """Every config that can be reached, once each."""
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, fdl.Buildable):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
+                todo.extend(value.__arguments__.values())
+        elif type(value) is dict:
+            todo.extend(value.values())
+        elif type(value) is list or type(value) is tuple:
+            todo.extend(value)
+
+
+def _enter_edit(node: fdl.Buildable[Any], name: str, content: Any, owner: Layer) -> None:
+    """Splits the last entry in the history of an argument into what was set and what it was edited into."""
+    entries = node.__argument_history__[name]
+    last = max(i for i, entry in enumerate(entries) if entry.kind is history.ChangeKind.NEW_VALUE)
+    entries[last] = dataclasses.replace(entries[last], new_value=content)
+    file, _, line = owner.place.rpartition(":")
+    place = Place(file, int(line), owner.name.rpartition(".")[2], layer=owner.name, kind=owner.kind)
+    with history.custom_location(lambda: place):
+        node.__argument_history__.add_new_value(name, node.__arguments__[name])
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    return value
+
+
+def _same(value: Any, content: Any) -> bool:
+    """Whether a container still holds what it held; what is not a container counts as the same only if it is."""
+    if isinstance(value, dict):
+        return (
+            isinstance(content, dict)
+            and list(value) == list(content)
+            and all(_same(item, content[key]) for key, item in value.items())
+        )
+    if isinstance(value, list | tuple):
+        return (
+            isinstance(content, list)
+            and len(value) == len(content)
+            and all(_same(item, old) for item, old in zip(value, content, strict=True))
+        )
+    return value is content

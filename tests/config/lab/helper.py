@@ -1,0 +1,1 @@
+"""Not an experiment: it has no function of that name."""

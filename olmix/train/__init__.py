@@ -1,1 +1,19 @@
 """The model ladder, schedules, the proxy trainer, evaluation."""
+
+from olmix.train.ladder import Foreign, Shape
+from olmix.train.results import ProxyResult, ValidationResult
+from olmix.train.settings import Device, Proxy, SkipRule
+from olmix.train.steps import Swarm, TrainProxy, Validation
+
+__all__ = [
+    "Device",
+    "Foreign",
+    "Proxy",
+    "ProxyResult",
+    "Shape",
+    "SkipRule",
+    "Swarm",
+    "TrainProxy",
+    "Validation",
+    "ValidationResult",
+]

@@ -1,0 +1,100 @@
+"""How the arithmetic of one run is done, after "auto" is replaced by what the hardware can do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from olmix.errors import UserError
+from olmix.graph.hardware import profile
+from olmix.graph.resources import Needs
+from olmix.train.settings import Device
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """`device` is "cpu" or "cuda"; weights are float32 and `dtype` is what matrix products are done in."""
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    attention: str = "sdpa"
+    tf32: bool = False
+    loss_scaling: bool = False
+    micro_batch: int | None = None
+    compile: bool = False
+    threads: int = 1
+    peak_flops: float | None = None
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The dtype that torch's autocast is given; None for float32."""
+        import torch
+
+        return None if self.dtype == "float32" else {"bfloat16": torch.bfloat16, "float16": torch.float16}[self.dtype]
+
+
+def resolve_device(device: Device, needs: Needs | None) -> Device:
+    """`device` with every "auto" replaced by what the hardware named in `needs` does best.
+
+    Raises:
+      UserError: if that hardware cannot do what was asked (bf16 on a V100).
+    """
+    hardware = profile(needs.accelerator if needs is not None else None)
+    if needs is not None and needs.gpus and needs.accelerator is None and "auto" in (device.dtype, device.attention):
+        raise UserError(
+            "device.dtype or device.attention is 'auto' on a GPU of unknown kind: name it (needs.accelerator='A100'), "
+            "or set both."
+        )
+    gpu = needs is not None and needs.gpus > 0
+    dtype = device.dtype
+    if dtype == "auto" or not gpu or needs.accelerator is not None:  # type: ignore[union-attr]
+        dtype = hardware.resolve_dtype(device.dtype, where="device.dtype")  # type: ignore[arg-type]
+    attention = hardware.attention if device.attention == "auto" else device.attention
+    if attention == "flash_attention_2" and (not gpu or not hardware.flash_attention):
+        raise UserError(
+            f"device.attention=flash_attention_2 cannot work on {hardware.name}; use attention='auto' or 'sdpa'."
+        )
+    return dataclasses.replace(device, dtype=dtype, attention=attention)
+
+
+def arithmetic_of(device: Device, needs: Needs | None) -> Arithmetic:
+    """The arithmetic of a run on the hardware that `needs` asks for. Raises UserError as `resolve_device` does."""
+    device = resolve_device(device, needs)
+    gpu = needs is not None and needs.gpus > 0
+    hardware = profile(needs.accelerator if needs is not None and gpu else None)
+    known = not gpu or (needs is not None and needs.accelerator is not None)
+    return Arithmetic(
+        device="cuda" if gpu else "cpu",
+        dtype=device.dtype,
+        attention=device.attention,
+        tf32=gpu and hardware.tf32,
+        loss_scaling=device.dtype == "float16",
+        micro_batch=device.micro_batch,
+        compile=device.compile,
+        threads=device.threads,
+        peak_flops=hardware.peak_flops if known else None,
+    )
+
+
+@contextlib.contextmanager
+def in_force(arithmetic: Arithmetic) -> Iterator[None]:
+    """Sets torch's process-wide switches (threads, TF32) for a block, and puts them back.
+
+    The random state is forked too: what a run draws neither depends on its process's past nor leaks into its future.
+    """
+    import torch
+
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(arithmetic.threads)
+    torch.set_float32_matmul_precision("high" if arithmetic.tf32 else "highest")
+    try:
+        with torch.random.fork_rng(devices=None if arithmetic.device == "cuda" else []):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)

@@ -1,0 +1,98 @@
+"""Held-out bits per byte: how many bits the model needs for each byte of a text it never saw.
+
+Bytes are counted on the text, not on tokens, so that two tokenizers can be compared. A text is read in windows of the
+training length that overlap by one token, so that every token but the very first is predicted exactly once; on average
+with half a window of context. (Overlapping by more would lower all figures alike, at several times the cost.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from olmix.errors import UserError
+from olmix.train.feed import HeldOut, HeldOuts
+from olmix.train.loss import nats_of
+
+#: Tokens per forward pass: logits of a large vocabulary are what fills memory.
+EVALUATION_TOKENS = 8192
+
+
+def windows(tokens: npt.NDArray[np.integer], length: int) -> list[npt.NDArray[np.integer]]:
+    """The tokens as arrays (rows, length) of windows that overlap by one, and at most one shorter (1, rest)."""
+    stride = length - 1
+    whole = max(0, (len(tokens) - 1) // stride)
+    parts = []
+    if whole:
+        parts.append(np.lib.stride_tricks.sliding_window_view(tokens[: whole * stride + 1], length)[::stride])
+    if len(tokens) - whole * stride > 1:
+        parts.append(tokens[None, whole * stride :])
+    return parts
+
+
+@torch.inference_mode()
+def held_out_nats(
+    model: torch.nn.Module,
+    held_out: HeldOut,
+    length: int,
+    *,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+) -> float:
+    """The sum of −log p in nats over all tokens but the first; `length` is that of a window."""
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for part in windows(held_out.tokens, length):
+        tokens = torch.from_numpy(part.astype(np.int64)).to(device)
+        for piece in tokens.split(max(1, EVALUATION_TOKENS // length)):
+            total += nats_of(model, piece, dtype)
+    return float(total)
+
+
+def bits_per_byte(
+    model: torch.nn.Module,
+    held_outs: HeldOuts,
+    length: int,
+    *,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+) -> dict[str, float]:
+    """Bits per byte of every leaf: nats / ln 2 / bytes. Puts the model back into the mode that it was in.
+
+    Raises:
+      UserError: for a leaf with fewer than two tokens or no bytes.
+    """
+    training = model.training
+    model.eval()
+    try:
+        result = {}
+        for leaf, held_out in held_outs.items():
+            if len(held_out.tokens) < 2 or held_out.bytes < 1:
+                raise UserError(f"The held-out set of {leaf} has no text to predict; hold out more of it.")
+            result[leaf] = (
+                held_out_nats(model, held_out, length, device=device, dtype=dtype) / math.log(2) / held_out.bytes
+            )
+        return result
+    finally:
+        model.train(training)
+
+
+def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+    """The plain mean over each group's members.
+
+    Raises:
+      UserError: if a group is empty or names something that was not measured.
+    """
+    means = {}
+    for group, members in groups.items():
+        missing = [m for m in members if m not in values]
+        if not members or missing:
+            raise UserError(
+                f"Group {group!r} averages {', '.join(missing) or 'nothing'}, which has no held-out set; "
+                f"known: {', '.join(values)}."
+            )
+        means[group] = math.fsum(values[m] for m in members) / len(members)
+    return means

@@ -1,0 +1,131 @@
+"""Next-token loss with z-loss, computed head and all in slices that stay in the cache.
+
+The loss of a global batch is a *sum over tokens divided by the tokens of the global batch*, never a mean of means: only
+so is it the same for every micro-batch and every number of GPUs.
+
+The logits of a whole batch are by far the largest array of a small model's step, so they are never made at once: each
+slice of tokens goes through the output head, its loss and its gradient before the next one starts (the idea of Liger
+Kernel's fused linear cross-entropy, arXiv:2410.10989, in plain torch). That trades generality, for it knows only a
+bias-free linear head, against memory and speed; other models take `objective_of_logits`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Numbers in one slice of logits: 2 MiB of float32 on a CPU (its cache), 256 MiB on a GPU (enough to fill it).
+CPU_SLICE, GPU_SLICE = 2**19, 2**26
+
+
+def hidden_states(model: torch.nn.Module, tokens: Tensor) -> Tensor:
+    """Final hidden states (sequences, length − 1, width) of `tokens` without their last: it has no answer to predict."""
+    return model.base_model(input_ids=tokens[:, :-1]).last_hidden_state  # type: ignore[operator]
+
+
+def has_plain_head(model: torch.nn.Module) -> bool:
+    """Whether a model's logits are its hidden states times one matrix, which only architectures that we know promise."""
+    return getattr(model.config, "model_type", None) in ("olmo2", "olmo3", "llama", "qwen2", "qwen3", "mistral")
+
+
+def token_losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy in nats and log-normaliser of every token, in float32.
+
+    Args:
+      logits: (..., vocabulary).
+      targets: (...), integer.
+
+    Returns:
+      −log p(target) and log Z, both (...); z-loss is the square of log Z (PaLM, arXiv:2204.02311).
+    """
+    logits = logits.float()
+    normaliser = torch.logsumexp(logits, dim=-1)
+    return normaliser - logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1), normaliser
+
+
+def objective_of_logits(logits: Tensor, targets: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
+    """The sums over tokens of loss + z_loss · (log Z)², to differentiate, and of the loss, to report."""
+    nats, normaliser = token_losses(logits, targets)
+    total = nats.sum()
+    return (total + z_loss * normaliser.square().sum() if z_loss else total), total.detach()
+
+
+class _HeadObjective(torch.autograd.Function):
+    """The objective as a function of hidden states and head, its gradient taken on the way forward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        want = hidden.requires_grad
+        matrix = head.to(dtype)
+        rows = max(1, (CPU_SLICE if hidden.device.type == "cpu" else GPU_SLICE) // head.shape[0])
+        grad_hidden = torch.empty_like(hidden if want else hidden[:0])
+        grad_head = torch.zeros_like(head if want else head[:0])
+        objective = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        nats = torch.zeros_like(objective)
+        for start in range(0, hidden.shape[0], rows):
+            piece, answers = hidden[start : start + rows].to(dtype), targets[start : start + rows, None]
+            logits = (piece @ matrix.t()).float()
+            top = logits.gather(1, answers)
+            peak = logits.amax(1, keepdim=True)
+            logits.sub_(peak).exp_()
+            sums = logits.sum(1, keepdim=True)
+            normaliser = sums.log() + peak
+            loss = (normaliser - top).sum()
+            nats += loss
+            objective += loss + z_loss * normaliser.square().sum()
+            if want:
+                # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in the place of the logits themselves.
+                logits.mul_((1.0 + 2.0 * z_loss * normaliser) / sums)
+                logits.scatter_add_(1, answers, torch.full_like(top, -1.0))
+                slope = logits.to(dtype)
+                grad_hidden[start : start + rows] = slope @ matrix
+                grad_head.addmm_(slope.t(), piece) if dtype == head.dtype else grad_head.add_(slope.t() @ piece)
+        ctx.save_for_backward(grad_hidden, grad_head)
+        ctx.mark_non_differentiable(nats)
+        return objective, nats
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        grad_hidden, grad_head = ctx.saved_tensors
+        return grad_hidden * grad.to(grad_hidden.dtype), grad_head * grad, None, None, None
+
+
+def objective_of_head(
+    hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    """As `objective_of_logits` for logits = hidden · headᵀ, without ever holding them all.
+
+    Args:
+      hidden: (..., width).
+      head: (vocabulary, width).
+      targets: (...), integer.
+      z_loss: the weight of (log Z)².
+      dtype: what the matrix products are done in; None: float32. Sums and softmax are always float32.
+    """
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    objective, nats = _HeadObjective.apply(flat, head, targets.reshape(-1), z_loss, dtype or torch.float32)
+    return objective, nats
+
+
+def objective_of(
+    model: torch.nn.Module, tokens: Tensor, z_loss: float, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    """The objective and the loss in nats, each summed over the predicted tokens of `tokens` (sequences, length)."""
+    targets = tokens[:, 1:]
+    with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
+        if has_plain_head(model):
+            hidden = hidden_states(model, tokens)
+        else:
+            logits = model(input_ids=tokens[:, :-1]).logits
+    if has_plain_head(model):
+        return objective_of_head(hidden, model.get_output_embeddings().weight, targets, z_loss, dtype)  # type: ignore[operator]
+    return objective_of_logits(logits, targets, z_loss)
+
+
+def nats_of(model: torch.nn.Module, tokens: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """The sum of −log p in nats over every token of `tokens` (sequences, length) but the first of each sequence."""
+    return objective_of(model, tokens, 0.0, dtype)[1]

@@ -1,0 +1,157 @@
+"""The plain results of training: one proxy, and a validation of a proposal. No torch, only numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+#: Names of metrics on held-out text begin with this.
+BPB = "bpb/"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProxyResult:
+    """What one proxy run gave.
+
+    `status` is "finished" or "diverged"; a diverged run (its loss or gradient became NaN or infinite) is a result like any
+    other, says why in `reason`, and has no `metrics`. `metrics` holds `bpb/<leaf>` and `bpb/<group>` of held-out text,
+    lower is better. `tokens` were trained on, exactly (`declared_tokens` were asked for); `tokens_per_leaf` adds up to
+    them; `repetition` is how often each leaf was read. `seconds` are of training alone. `loss_curve` holds (tokens, nats
+    per token), `evaluations` (tokens, metrics) in the course of the run.
+    """
+
+    status: str
+    reason: str
+    mixture: dict[str, float]
+    seed: int
+    metrics: dict[str, float]
+    train_loss: float | None
+    tokens: int
+    declared_tokens: int
+    tokens_per_leaf: dict[str, int]
+    repetition: dict[str, float]
+    parameters: int
+    non_embedding_parameters: int
+    skipped_steps: int
+    seconds: float
+    seconds_setting_up: float
+    tokens_per_second: float
+    share_waiting_for_data: float
+    loss_curve: tuple[tuple[int, float], ...]
+    evaluations: tuple[tuple[int, dict[str, float]], ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end with finite numbers."""
+        return self.status == "finished"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One mixture of a validation, trained with several seeds.
+
+    `objectives` holds the objective of each finished seed, in the order of `seeds`; `mean` and `standard_error` (of the
+    mean) are None with fewer than one and two of them. `metrics` are means over the seeds. `failed` maps seeds (as text)
+    to reasons.
+    """
+
+    name: str
+    mixture: dict[str, float]
+    seeds: tuple[int, ...]
+    objectives: tuple[float, ...]
+    mean: float | None
+    standard_error: float | None
+    metrics: dict[str, float]
+    failed: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The proposal against another arm: `gain` = that arm's mean objective − the proposal's; positive is better.
+
+    `standard_error` is that of the difference of two independent means. `beyond_noise` says whether the gain is larger
+    than two of them; None where there are too few finished seeds to say.
+    """
+
+    against: str
+    gain: float | None
+    standard_error: float | None
+    beyond_noise: bool | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationResult:
+    """Whether the proposal is better than the prior and the best observed variant, when trained anew.
+
+    `objective` maps metric to weight; arms are "proposal", "prior" and "best observed". `sentence` says it in words.
+    """
+
+    objective: dict[str, float]
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    sentence: str
+
+    def arm(self, name: str) -> Arm:
+        """The arm of a name. Raises KeyError."""
+        return {arm.name: arm for arm in self.arms}[name]
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and its standard error (sample deviation / √n); None where there are too few values."""
+    if not values:
+        return None, None
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def objective_value(objective: Mapping[str, float], metrics: Mapping[str, float]) -> float:
+    """Σ weight · metric. Raises KeyError for a metric that was not measured."""
+    return math.fsum(weight * metrics[metric] for metric, weight in objective.items())
+
+
+def summarise_arm(name: str, objective: Mapping[str, float], runs: Mapping[int, ProxyResult]) -> Arm:
+    """One arm from its runs by seed."""
+    finished = {seed: run for seed, run in runs.items() if run.finished}
+    values = [objective_value(objective, run.metrics) for run in finished.values()]
+    mean, error = mean_and_error(values)
+    shared = set.intersection(*(set(run.metrics) for run in finished.values())) if finished else set()
+    return Arm(
+        name=name,
+        mixture=next(iter(runs.values())).mixture,
+        seeds=tuple(finished),
+        objectives=tuple(values),
+        mean=mean,
+        standard_error=error,
+        metrics={m: math.fsum(run.metrics[m] for run in finished.values()) / len(finished) for m in sorted(shared)},
+        failed={str(seed): run.reason for seed, run in runs.items() if not run.finished},
+    )
+
+
+def compare(proposal: Arm, other: Arm) -> Comparison:
+    """The gain of the proposal over another arm, with the error of a difference of independent means (Welch)."""
+    if proposal.mean is None or other.mean is None:
+        return Comparison(against=other.name, gain=None, standard_error=None, beyond_noise=None)
+    gain = other.mean - proposal.mean
+    if proposal.standard_error is None or other.standard_error is None:
+        return Comparison(against=other.name, gain=gain, standard_error=None, beyond_noise=None)
+    error = math.hypot(proposal.standard_error, other.standard_error)
+    return Comparison(against=other.name, gain=gain, standard_error=error, beyond_noise=gain > 2 * error)
+
+
+def in_words(comparison: Comparison) -> str:
+    """One sentence about a comparison."""
+    against, gain, error = comparison.against, comparison.gain, comparison.standard_error
+    if gain is None:
+        return f"Against the {against} nothing can be said: no run of one of the two finished."
+    if error is None:
+        return f"Against the {against} the proposal gains {gain:+.4f}, and one seed cannot say whether that is noise."
+    if comparison.beyond_noise:
+        verdict = "more than two standard errors, so better than noise"
+    elif gain < -2 * error:
+        verdict = "more than two standard errors in the wrong direction: it is worse"
+    else:
+        verdict = "within two standard errors, so no more than noise"
+    return f"Against the {against} the proposal gains {gain:+.4f} ± {error:.4f}, {verdict}."

@@ -1,0 +1,114 @@
+"""What one proxy run is: everything that may differ between two experiments, and must not differ within a swarm.
+
+`Proxy` holds numbers or None; None means "by the recipe" (`recipe.py`), and the resolved numbers are in every result.
+Nothing here imports torch, so that configs can be listed and compared in an instant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+from olmix.config.tags import Resources, Schedule, Telemetry
+from olmix.errors import UserError, nearest
+from olmix.train.ladder import Foreign, Shape
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"Unknown {what} {value!r}{nearest(value, known)}; known: {', '.join(known)}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Device:
+    """How the arithmetic is done; whether on a CPU or a GPU, and which, is what the step's `needs` say.
+
+    `dtype` and `attention` can change a result in its last digits and are part of what a swarm must share; "auto" takes
+    the hardware profile's and is resolved before a run gets its fingerprint. `micro_batch` (sequences per forward pass;
+    None: the largest that fits), `compile` and `threads` only split the same arithmetic.
+    """
+
+    dtype: str = "auto"
+    attention: str = "auto"
+    micro_batch: Annotated[int | None, Resources] = None
+    compile: Annotated[bool, Resources] = False
+    threads: Annotated[int, Resources] = 1
+
+    def __post_init__(self) -> None:
+        _one_of("device.dtype", self.dtype, DTYPES)
+        _one_of("device.attention", self.attention, ATTENTIONS)
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise UserError(f"device.micro_batch counts sequences and must be at least 1; it is {self.micro_batch}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SkipRule:
+    """Leaves out the update of a step whose loss or gradient norm jumps.
+
+    A jump is more than `sigmas` standard deviations above the mean of the last `window` steps; it takes half a window
+    of history before any step is skipped. `enabled=False` updates on every step.
+    """
+
+    enabled: bool = True
+    window: int = 128
+    sigmas: float = 6.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """One training run, all but its mixture and its seed.
+
+    Exactly one of `tokens` and `chinchilla_multiple` says how long it trains; the budget is rounded down to whole global
+    batches. `batch_tokens` is the global batch. A None is filled in by the Chinchilla rules of `recipe.py`.
+
+    `vocabulary` is the tokenizer's size (the model's is rounded up to a multiple of 128). `tokenizer` is its
+    `tokenizer.json`, a path or one within the scanned corpus, needed where held-out bytes were not written down, and put
+    beside a saved model. `held_out_tokens` limits the held-out tokens of each leaf that are read.
+
+    Evaluations in the middle of a run (`evaluate_tokens`) and checkpoints (`checkpoint_tokens`) leave the result as it
+    is: they change what is logged and how much a dead machine costs.
+    """
+
+    model: str | Shape | Foreign
+    vocabulary: int
+    sequence_length: int
+    tokens: int | None = None
+    chinchilla_multiple: float | None = None
+    batch_tokens: int | None = None
+    learning_rate: float | None = None
+    warmup_tokens: int | None = None
+    decay_fraction: float = 0.1
+    periods: bool = False
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float | None = None
+    epsilon: float = 1e-8
+    clip: float = 1.0
+    z_loss: float = 1e-5
+    skip: SkipRule = SkipRule()
+    device: Device = Device()
+    tokenizer: str | None = None
+    held_out_tokens: int | None = None
+    save_model: bool = False
+    evaluate_tokens: Annotated[int | None, Schedule] = None
+    checkpoint_tokens: Annotated[int | None, Schedule] = None
+    checkpoint_seconds: Annotated[float | None, Schedule] = 300.0
+    keep_checkpoints: Annotated[int, Schedule] = 2
+    log_tokens: Annotated[int | None, Telemetry] = None
+    wandb: Annotated[bool, Telemetry] = False
+
+    def __post_init__(self) -> None:
+        if (self.tokens is None) == (self.chinchilla_multiple is None):
+            raise UserError(
+                f"A proxy needs exactly one of tokens and chinchilla_multiple; it has tokens={self.tokens} "
+                f"and chinchilla_multiple={self.chinchilla_multiple}."
+            )
+        if self.vocabulary < 2:
+            raise UserError(f"proxy.vocabulary is the size of the tokenizer; it is {self.vocabulary}.")
+        if self.sequence_length < 2:
+            raise UserError(f"proxy.sequence_length must be at least 2 tokens; it is {self.sequence_length}.")
+        if self.keep_checkpoints < 1:
+            raise UserError(f"proxy.keep_checkpoints must be at least 1; it is {self.keep_checkpoints}.")

@@ -1,0 +1,223 @@
+"""The steps of training: one proxy, a swarm of them, and the validation of a proposal.
+
+A swarm's piece holds its own mixture and not the design it came from, so that a larger design trains only what is new, and the
+same mixture asked for twice (by a swarm and a validation) is trained once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+from olmix.config.tags import Resources, RunIdentity
+from olmix.errors import UserError
+from olmix.graph.resources import Needs
+from olmix.graph.step import Context, FanOut, Step
+from olmix.mix.runs import RunTable
+from olmix.train import results
+from olmix.train.arithmetic import resolve_device
+from olmix.train.recipe import Plan, resolve
+from olmix.train.results import BPB, ProxyResult, ValidationResult
+from olmix.train.settings import Proxy
+
+#: Seeds of a validation start here by default: far from a swarm's, whose luck chose the best observed variant.
+VALIDATION_SEED = 1000
+ONE_CPU = Needs()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainProxy(Step):
+    """Trains one proxy on one mixture of the scanned leaves and measures it on held-out text.
+
+    `groups` names further metrics, each the mean over leaves: `{"code": ("python", "c")}` adds `bpb/code`.
+    `repetition_limits` (leaf -> how often it may be read in this run) win over those of the scan. Writes
+    `metrics.jsonl`, and with `proxy.save_model` the model as a Hugging Face folder, `model/`. `name` appears in logs only.
+    """
+
+    scan: Step
+    mixture: dict[str, float]
+    proxy: Proxy
+    seed: int = 0
+    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
+    needs: Annotated[Needs | None, Resources] = ONE_CPU
+    name: Annotated[str, RunIdentity] = ""
+
+    def run(self, context: Context) -> ProxyResult:
+        """Trains, or goes on from a checkpoint of an earlier attempt. A run that diverges is a result, not an error."""
+        from olmix.train.work import train_proxy
+
+        return train_proxy(self, context)
+
+
+def _ready(proxy: Proxy, needs: Needs) -> Proxy:
+    """The proxy with what "auto" means on this hardware, so that it is part of the fingerprint."""
+    return dataclasses.replace(proxy, device=resolve_device(proxy.device, needs))
+
+
+def _failure(result: ProxyResult) -> str:
+    mixture = ", ".join(f"{leaf} {weight:.4f}" for leaf, weight in sorted(result.mixture.items()))
+    return f"{result.reason}; its mixture: {mixture}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Swarm(FanOut):
+    """Trains one proxy per variant of `design`, all with the same seed: they differ by nothing but their mixture.
+
+    The pieces run with `each_needs`. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
+    """
+
+    design: Step
+    scan: Step
+    proxy: Proxy
+    seed: int = 0
+    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
+    each_needs: Annotated[Needs, Resources] = ONE_CPU
+
+    def pieces(self, context: Context) -> dict[str, Step]:
+        """One `TrainProxy` per variant, by the variant's name."""
+        resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
+        proxy = _ready(self.proxy, self.each_needs)
+        mixtures = context.read(self.design).mixtures()
+        if not mixtures:
+            raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
+        return {
+            name: TrainProxy(
+                scan=self.scan,
+                mixture=dict(mixture),
+                proxy=proxy,
+                seed=self.seed,
+                groups=self.groups,
+                repetition_limits=self.repetition_limits,
+                needs=self.each_needs,
+                name=name,
+            )
+            for name, mixture in mixtures.items()
+        }
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """What it will train, in tokens and floating-point operations."""
+        plan = resolve(self.proxy)
+        lines = [_budget_line(plan)]
+        count = len(context.read(self.design).names)
+        lines.append(f"{count} proxies, {count * plan.tokens:,} tokens in all")
+        return tuple(lines)
+
+    def run(self, context: Context) -> RunTable:
+        """Gathers the finished runs.
+
+        Raises:
+          UserError: if every run failed.
+        """
+        leaves: tuple[str, ...] = tuple(context.read(self.design).leaves)
+        done: dict[str, ProxyResult] = {name: context.read(piece) for name, piece in self.pieces(context).items()}
+        finished = {name: result for name, result in done.items() if result.finished}
+        failed = {name: _failure(result) for name, result in done.items() if not result.finished}
+        if not finished:
+            name, reason = next(iter(failed.items()))
+            raise UserError(
+                f"All {len(failed)} proxies of the swarm failed, so there is nothing to learn from; {name}: {reason}."
+            )
+        measured = next(iter(finished.values())).metrics
+        of_leaves = [f"{BPB}{leaf}" for leaf in leaves if f"{BPB}{leaf}" in measured]
+        metrics = (*of_leaves, *sorted(set(measured) - set(of_leaves)))
+        return RunTable(
+            runs=tuple(finished),
+            leaves=leaves,
+            weights=tuple(tuple(result.mixture.get(leaf, 0.0) for leaf in leaves) for result in finished.values()),
+            metrics=metrics,
+            values=tuple(tuple(result.metrics[m] for m in metrics) for result in finished.values()),
+            failed=failed,
+        )
+
+
+def _budget_line(plan: Plan) -> str:
+    rounded = (
+        "" if plan.tokens == plan.declared_tokens else f" ({plan.declared_tokens:,} rounded down to whole batches)"
+    )
+    return f"each {plan.tokens:,} tokens{rounded}: {plan.steps:,} steps of {plan.batch} × {plan.length:,} tokens"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Validation(FanOut):
+    """Trains the proposal, the prior and the best observed variant with new seeds, and says whether the gain is more than noise.
+
+    `proposal`'s result has `mixture`, `prior`, `best_observed` (name, mixture) and `objective` (metric → weight). Seeds
+    are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed variant was chosen by its luck there.
+    """
+
+    proposal: Step
+    scan: Step
+    proxy: Proxy
+    seeds: int = 3
+    first_seed: int = VALIDATION_SEED
+    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
+    each_needs: Annotated[Needs, Resources] = ONE_CPU
+
+    def _arms(self, context: Context) -> dict[str, dict[str, float]]:
+        proposal: Any = context.read(self.proposal)
+        return {
+            "proposal": proposal.mixture,
+            "prior": proposal.prior,
+            "best observed": proposal.best_observed[1],
+        }
+
+    def pieces(self, context: Context) -> dict[str, Step]:
+        """One `TrainProxy` per arm and seed, named `<arm>/seed-<n>` with dashes."""
+        if self.seeds < 1:
+            raise UserError(f"A validation needs at least 1 seed; it has {self.seeds}.")
+        resolve(self.proxy)
+        proxy = _ready(self.proxy, self.each_needs)
+        return {
+            f"{arm.replace(' ', '-')}-seed-{seed}": TrainProxy(
+                scan=self.scan,
+                mixture={leaf: weight for leaf, weight in mixture.items() if weight > 0},
+                proxy=proxy,
+                seed=seed,
+                groups=self.groups,
+                repetition_limits=self.repetition_limits,
+                needs=self.each_needs,
+                name=f"{arm}, seed {seed}",
+            )
+            for arm, mixture in self._arms(context).items()
+            for seed in range(self.first_seed, self.first_seed + self.seeds)
+        }
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """What it will train, in tokens."""
+        plan = resolve(self.proxy)
+        return (
+            _budget_line(plan),
+            f"3 mixtures × {self.seeds} seeds, {3 * self.seeds * plan.tokens:,} tokens in all",
+        )
+
+    def run(self, context: Context) -> ValidationResult:
+        """Means, standard errors and gains.
+
+        Raises:
+          UserError: if no run of any arm finished.
+        """
+        objective: dict[str, float] = dict(context.read(self.proposal).objective)
+        pieces = self.pieces(context)
+        arms = []
+        for arm in self._arms(context):
+            runs = {
+                seed: context.read(pieces[f"{arm.replace(' ', '-')}-seed-{seed}"])
+                for seed in range(self.first_seed, self.first_seed + self.seeds)
+            }
+            arms.append(results.summarise_arm(arm, objective, runs))
+        if all(arm.mean is None for arm in arms):
+            raise UserError(
+                "No validation run finished; their reasons: "
+                + "; ".join(r for arm in arms for r in arm.failed.values())
+                + "."
+            )
+        comparisons = tuple(results.compare(arms[0], other) for other in arms[1:])
+        return ValidationResult(
+            objective=objective,
+            arms=tuple(arms),
+            comparisons=comparisons,
+            sentence=" ".join(results.in_words(comparison) for comparison in comparisons),
+        )

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from olmix.errors import UserError
+from olmix.graph.resources import Needs
+from olmix.graph.step import Context, Step
+from olmix.mix.variants import Variants
+from olmix.train.metrics import read_metrics
+from olmix.train.settings import Device, SkipRule
+from olmix.train.steps import Swarm, TrainProxy, Validation
+from tests.train import corpus, toys
+from tests.train.corpus import graph  # noqa: F401 (a fixture)
+
+EVEN = {"up": 0.25, "down": 0.25, "noise": 0.5}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given(Step):
+    """A step whose result is given: variants."""
+
+    names: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    def run(self, context: Context) -> Variants:
+        return Variants(names=self.names, leaves=("up", "down", "noise"), weights=self.weights)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Proposal:
+    mixture: dict[str, float]
+    prior: dict[str, float]
+    best_observed: tuple[str, dict[str, float]]
+    objective: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Propose(Step):
+    def run(self, context: Context) -> Proposal:
+        return Proposal(
+            mixture={"up": 0.5, "down": 0.5, "noise": 0.0},
+            prior={"up": 0.1, "down": 0.1, "noise": 0.8},
+            best_observed=("v1", EVEN),
+            objective={"bpb/up": 0.5, "bpb/down": 0.5},
+        )
+
+
+@pytest.fixture
+def scan(tmp_path):
+    corpus.write(tmp_path / "corpus")
+    return corpus.scan(tmp_path / "corpus")
+
+
+def step(scan, **changes) -> TrainProxy:
+    settings = {
+        "scan": scan,
+        "mixture": EVEN,
+        "proxy": toys.proxy(tokens=40 * 128, learning_rate=3e-2),
+        "groups": {"counting": ("up", "down")},
+    }
+    return TrainProxy(**{**settings, **changes})
+
+
+def test_a_proxy_s_result(graph, scan) -> None:  # noqa: F811
+    found = graph.read(step(scan, proxy=toys.proxy(tokens=40 * 128 + 5, learning_rate=3e-2)))
+    assert found.status == "finished"
+    assert found.tokens == 40 * 128
+    assert found.declared_tokens == 40 * 128 + 5
+    assert sum(found.tokens_per_leaf.values()) == found.tokens
+    for leaf, weight in EVEN.items():
+        assert abs(found.tokens_per_leaf[leaf] - weight * found.tokens) <= 16
+        assert found.repetition[leaf] == found.tokens_per_leaf[leaf] / 8000
+    assert set(found.metrics) == {"bpb/up", "bpb/down", "bpb/noise", "bpb/counting"}
+    assert found.metrics["bpb/counting"] == pytest.approx((found.metrics["bpb/up"] + found.metrics["bpb/down"]) / 2)
+    assert found.metrics["bpb/noise"] == pytest.approx(2.5, rel=0.1)
+    assert found.metrics["bpb/up"] < 2.4
+    assert found.loss_curve[0][1] > found.loss_curve[-1][1]
+    assert found.loss_curve[-1][0] == found.tokens
+    records = read_metrics(
+        graph.folder(step(scan, proxy=toys.proxy(tokens=40 * 128 + 5, learning_rate=3e-2))) / "metrics.jsonl"
+    )
+    train = [r for r in records if "train/loss" in r]
+    assert [r["tokens"] for r in train] == [128 * (i + 1) for i in range(40)]
+    assert train[-1]["tokens/up"] == found.tokens_per_leaf["up"]
+    assert [r["bpb/up"] for r in records if r.get("event") == "evaluation"] == [found.metrics["bpb/up"]]
+
+
+def test_what_it_learns_depends_on_the_mixture(graph, scan) -> None:  # noqa: F811
+    up = graph.read(step(scan, mixture={"up": 1.0}))
+    down = graph.read(step(scan, mixture={"up": 0.0, "down": 1.0}))
+    assert up.metrics["bpb/up"] < down.metrics["bpb/up"] - 0.3
+    assert down.metrics["bpb/down"] < up.metrics["bpb/down"] - 0.3
+    assert down.tokens_per_leaf == {"up": 0, "down": 5120}
+
+
+def test_the_order_in_which_a_mixture_is_written_does_not_matter(graph, scan, tmp_path) -> None:  # noqa: F811
+    one = graph.read(step(scan, mixture={"up": 0.3, "down": 0.7}))
+    other = corpus.Graph(tmp_path / "again").read(step(scan, mixture={"down": 0.7, "noise": 0.0, "up": 0.3}))
+    assert one.loss_curve == other.loss_curve
+
+
+def test_same_settings_same_numbers(graph, scan, tmp_path) -> None:  # noqa: F811
+    first = graph.read(step(scan))
+    again = corpus.Graph(tmp_path / "again").read(step(scan))
+    assert again.metrics == first.metrics
+    assert again.loss_curve == first.loss_curve
+    other = graph.read(step(scan, seed=1))
+    assert other.metrics != first.metrics
+
+
+def test_divergence_is_a_result(graph, scan) -> None:  # noqa: F811
+    wild = toys.proxy(tokens=40 * 128, learning_rate=1e30, clip=0.0, skip=SkipRule(enabled=False))
+    found = graph.read(step(scan, proxy=wild))
+    assert found.status == "diverged"
+    assert "became" in found.reason
+    assert found.metrics == {}
+    assert found.tokens < 40 * 128
+
+
+def test_model_folder_loads_in_transformers(graph, scan) -> None:  # noqa: F811
+    asked = step(scan, proxy=toys.proxy(tokens=10 * 128, save_model=True))
+    found = graph.read(asked)
+    folder = graph.folder(asked) / "model"
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    assert sum(p.numel() for p in model.parameters()) == found.parameters
+    from olmix.train.evaluate import bits_per_byte
+    from olmix.train.feed import HeldOut
+
+    tokens = np.fromfile(scan.tree.sources[0].paths[0].replace("*.npy", "held_out.bin"), dtype="<u2")
+    again = bits_per_byte(model, {"up": HeldOut(tokens, 400)}, 16, device=torch.device("cpu"))
+    assert again["up"] == pytest.approx(found.metrics["bpb/up"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"mixture": {"up": 0.5, "dwn": 0.5}}, "down"),
+        ({"mixture": {"up": 0.5}}, "sum to 0.5"),
+        ({"proxy": {"tokens": 100}}, "smaller than one global batch"),
+        ({"proxy": {"vocabulary": 100_000}}, "uint16"),
+        ({"proxy": {"vocabulary": 20, "tokens": 512, "model": "olmo3_micro"}}, None),
+        ({"proxy": {"tokens": 400 * 128}, "mixture": {"up": 1.0}}, "repetition limit"),
+        ({"proxy": {"device": Device(dtype="bfloat16")}, "needs": Needs(gpus=1, accelerator="V100")}, "V100"),
+        ({"groups": {"code": ("python",)}}, "python"),
+        ({"proxy": {"held_out_tokens": 50}}, "tokenizer"),
+        ({"proxy": {"tokenizer": "nowhere.json"}}, "nowhere.json"),
+    ],
+)
+def test_mistakes_are_one_sentence(graph, scan, changes, says) -> None:  # noqa: F811
+    settings = {"tokens": 40 * 128, **changes.pop("proxy", {})}
+    asked = step(scan, proxy=toys.proxy(**settings), **changes)
+    if says is None:
+        assert graph.read(asked).status == "finished"  # Ids beyond 20 fit the padded vocabulary of 128.
+        return
+    with pytest.raises(UserError, match=says):
+        graph.read(asked)
+
+
+def swarm(scan, count: int = 3, **changes) -> Swarm:
+    weights = ((0.25, 0.25, 0.5), (0.5, 0.5, 0.0), (0.8, 0.1, 0.1), (0.1, 0.8, 0.1))
+    design = Given(names=("v0", "v1", "v2", "v3")[:count], weights=weights[:count])
+    return Swarm(**{"design": design, "scan": scan, "proxy": toys.proxy(tokens=20 * 128), **changes})
+
+
+def test_swarm_gathers_a_table(graph, scan) -> None:  # noqa: F811
+    table = graph.read(swarm(scan))
+    assert table.runs == ("v0", "v1", "v2")
+    assert table.leaves == ("up", "down", "noise")
+    assert table.weights[1] == (0.5, 0.5, 0.0)
+    assert table.metrics == ("bpb/up", "bpb/down", "bpb/noise")
+    assert table.failed == {}
+
+
+def test_a_larger_swarm_trains_only_what_is_new(graph, scan) -> None:  # noqa: F811
+    graph.read(swarm(scan, 3))
+    assert graph.ran.count("TrainProxy") == 3
+    graph.read(swarm(scan, 4))
+    assert graph.ran.count("TrainProxy") == 4
+
+
+def test_pieces_do_not_hold_the_design_and_know_their_hardware(graph, scan) -> None:  # noqa: F811
+    asked = swarm(scan, proxy=toys.proxy(device=Device()), each_needs=Needs(gpus=1, accelerator="V100"))
+    pieces = asked.pieces(graph)
+    assert all(not isinstance(getattr(p, f.name), Given) for p in pieces.values() for f in dataclasses.fields(p))
+    assert {p.needs.accelerator for p in pieces.values()} == {"V100"}
+    assert {p.proxy.device.dtype for p in pieces.values()} == {"float16"}
+    with pytest.raises(UserError, match="V100"):
+        swarm(
+            scan,
+            proxy=toys.proxy(device=Device(dtype="bfloat16")),
+            each_needs=Needs(gpus=1, accelerator="V100"),
+        ).pieces(graph)
+
+
+def test_failed_runs_are_named_with_their_mixture(graph, scan, monkeypatch) -> None:  # noqa: F811
+    from olmix.train import steps
+
+    original = TrainProxy.run
+
+    def sometimes(self, context):
+        found = original(self, context)
+        return (
+            dataclasses.replace(found, status="diverged", reason="the loss became nan", metrics={})
+            if self.name == "v1"
+            else found
+        )
+
+    sometimes.__annotations__ = {"return": steps.ProxyResult}
+    monkeypatch.setattr(TrainProxy, "run", sometimes)
+    table = graph.read(swarm(scan))
+    assert table.runs == ("v0", "v2")
+    assert table.failed == {"v1": "the loss became nan; its mixture: down 0.5000, up 0.5000"}
+
+
+def test_all_failed_is_an_error(graph, scan) -> None:  # noqa: F811
+    wild = toys.proxy(tokens=20 * 128, learning_rate=1e30, clip=0.0, skip=SkipRule(enabled=False))
+    with pytest.raises(UserError, match="All 2 proxies"):
+        graph.read(swarm(scan, 2, proxy=wild))
+
+
+def test_no_variants_is_an_error(graph, scan) -> None:  # noqa: F811
+    with pytest.raises(UserError, match="no variants"):
+        graph.read(swarm(scan, 0))
+
+
+def test_validation_says_whether_the_gain_is_real(graph, scan) -> None:  # noqa: F811
+    found = graph.read(
+        Validation(proposal=Propose(), scan=scan, proxy=toys.proxy(tokens=40 * 128, learning_rate=3e-2), seeds=3)
+    )
+    assert [arm.name for arm in found.arms] == ["proposal", "prior", "best observed"]
+    assert all(len(arm.objectives) == 3 for arm in found.arms)
+    prior = found.comparisons[0]
+    assert prior.against == "prior"
+    assert prior.gain == pytest.approx(found.arm("prior").mean - found.arm("proposal").mean)
+    assert prior.gain > 0.1
+    assert prior.beyond_noise
+    assert "better than noise" in found.sentence
+
+
+def test_wandb_offline_gets_the_records_and_changes_nothing(graph, scan, monkeypatch) -> None:  # noqa: F811
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    logged: list[dict] = []
+    asked: dict = {}
+
+    class Run:
+        def log(self, record, step):
+            logged.append(record)
+            if len(logged) == 3:
+                raise ConnectionError("no network")
+
+        def finish(self):
+            pass
+
+    monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings) or Run())
+    plain = graph.read(step(scan))
+    found = corpus.Graph(graph.root / "wandb").read(step(scan, proxy=dataclasses.replace(step(scan).proxy, wandb=True)))
+    assert asked["mode"] == "offline"
+    assert asked["group"] == "test"
+    assert asked["config"]["mixture"] == EVEN
+    assert len(logged) == 3  # After a failure it is left alone.
+    assert logged[0]["train/loss"] == pytest.approx(plain.loss_curve[0][1])
+    assert found.metrics == plain.metrics
+
+
+def test_declaring_the_steps_imports_nothing_heavy() -> None:
+    heavy = "('torch', 'transformers', 'ray', 'wandb', 'pandas')"
+    code = f"import olmix.train.steps, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

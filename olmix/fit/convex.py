@@ -126,53 +126,61 @@ class Affine:
 
 @dataclasses.dataclass(frozen=True)
 class Divergence:
-    """strength * KL(w || prior); leaves of prior 0 must be kept out of the set."""
+    """strength [B] * KL(w || prior [n]); leaves of prior 0 must be kept out of the set."""
 
-    strength: float
+    strength: Array
     prior: Array
 
     @property
     def batch(self) -> int:
-        """The same for every problem."""
-        return 1
+        """B."""
+        return len(self.strength)
 
     def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
         """See `Surface`."""
         safe = np.maximum(w, 1e-300)
         known = self.prior > 0
         ratio = np.where(known & (w > 0), np.log(safe / np.where(known, self.prior, 1.0)), 0.0)
+        strength = self.strength[:, None]
         hessian = np.zeros((*w.shape, w.shape[1]))
         index = np.arange(w.shape[1])
-        hessian[:, index, index] = np.where(known, self.strength / safe, 0.0)
-        return self.strength * (w * ratio).sum(1), self.strength * (ratio + 1.0), hessian
+        hessian[:, index, index] = np.where(known, strength / safe, 0.0)
+        return self.strength * (w * ratio).sum(1), strength * (ratio + 1.0), hessian
 
     def take(self, which: np.ndarray) -> Divergence:
         """See `Surface`."""
-        return self
+        return Divergence(self.strength[which], self.prior)
 
 
 def surfaces(law: Law, coefficients: Array) -> list[Surface] | None:
-    """The convex surfaces that sum to `coefficients` [k] . metrics of a fitted (or refitted) law; None if not convex."""
-    used = np.flatnonzero(coefficients)
-    allowed = {1: ("convex", "linear"), -1: ("concave", "linear")}
-    if any(law.shapes[k] not in allowed[int(np.sign(coefficients[k]))] for k in used):
-        return None
+    """The convex surfaces that sum to `coefficients` . metrics; None where that is not convex.
+
+    `law` is fitted or refitted; `coefficients` is [k], or [B, k] for as many objectives.
+    """
+    rows = np.atleast_2d(coefficients)
+    used = np.flatnonzero(rows.any(0))
+    for k in used:
+        shape = law.shapes[k]
+        if (rows[:, k] > 0).any() and shape not in ("convex", "linear"):
+            return None
+        if (rows[:, k] < 0).any() and shape not in ("concave", "linear"):
+            return None
     builder = _BUILDERS.get(type(law).__name__)
-    return None if builder is None else builder(law, coefficients)
+    return None if builder is None else builder(law, rows, used)
 
 
-def _stacked(array: Any, dimensions: int) -> Array:
-    """`array` with a leading batch axis."""
+def _batched(array: Any, dimensions: int) -> Array:
+    """`array` with a leading axis for problems: those of a refit, or a single one."""
     array = np.asarray(array, dtype=float)
     return array[None] if array.ndim == dimensions else array
 
 
-def _log_linear(law: Any, coefficients: Array) -> list[Surface]:
-    used = np.flatnonzero(coefficients)
-    slopes = _stacked(law.slopes_, 2)[:, used]
-    constant = (_stacked(law.shift_, 1) + np.exp(_stacked(law.log_floor_, 1))) @ coefficients
-    weight = np.broadcast_to(coefficients[used], slopes.shape[:2])
-    return [Affine(constant, np.zeros((len(slopes), slopes.shape[2]))), Exponential(weight, slopes)]
+def _log_linear(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
+    slopes = _batched(law.slopes_, 2)[:, used]
+    level = _batched(law.shift_, 1) + np.exp(_batched(law.log_floor_, 1))
+    weight, slopes = np.broadcast_arrays(rows[:, used, None], slopes)
+    constant = np.broadcast_to((level * rows).sum(1), len(slopes))
+    return [Affine(constant, np.zeros((len(slopes), slopes.shape[2]))), Exponential(weight[:, :, 0], slopes)]
 
 
 _BUILDERS = {"LogLinear": _log_linear}

@@ -142,6 +142,7 @@ def design(
     if existing is not None and len(existing):
         before.append(np.asarray(existing, dtype=float))
     missing = count - len(fixed)
+    chosen: Array
     if missing == 0:
         chosen = np.zeros((0, len(feasible.leaves)))
     elif space_filling:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,42 @@ class FeasibleSet:
             for leaf, weight in zip(self.leaves, np.asarray(weights, dtype=float), strict=True)
             if weight > 0
         }
+
+    def ordered(self, leaves: Sequence[str]) -> FeasibleSet:
+        """The same set with its leaves in another order; a UserError if they are not the same leaves."""
+        if tuple(leaves) == self.leaves:
+            return self
+        different = sorted(set(leaves) ^ set(self.leaves))
+        if different or len(leaves) != len(self.leaves):
+            ours = [leaf for leaf in different if leaf in self.leaves]
+            theirs = [leaf for leaf in different if leaf not in self.leaves]
+            raise UserError(
+                "The limits and the runs have different leaves: "
+                + "; ".join(
+                    f"only the {side} have {', '.join(names[:6])}{' and more' if len(names) > 6 else ''}"
+                    for side, names in (("limits", ours), ("runs", theirs))
+                    if names
+                )
+                + "."
+            )
+        order = [self.leaves.index(leaf) for leaf in leaves]
+        place = {old: new for new, old in enumerate(order)}
+
+        def moved(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[i] for i in order) if values else ()
+
+        return dataclasses.replace(
+            self,
+            leaves=tuple(leaves),
+            lower=moved(self.lower),
+            upper=moved(self.upper),
+            prior=moved(self.prior),
+            tokens=moved(self.tokens),
+            repetition_limits=moved(self.repetition_limits),
+            limits=tuple(
+                dataclasses.replace(limit, leaves=tuple(place[i] for i in limit.leaves)) for limit in self.limits
+            ),
+        )
 
     def excess(self, weights: npt.ArrayLike) -> Array:
         """By how much each mixture ([..., n]) breaks its worst limit; 0 where it is feasible. Shape [...]."""

@@ -68,7 +68,9 @@ def _by_kinks(base: Array, slope: Array, lower: Array, upper: Array) -> Array:
     moving = slope > 0
     b, s, low, high = base[moving], slope[moving], lower[moving], upper[moving]
     rest = lower[~moving].sum()
-    kinks = np.unique(np.concatenate([(low - b) / s, (high - b) / s]))
+    with np.errstate(over="ignore"):
+        kinks = np.unique(np.concatenate([(low - b) / s, (high - b) / s]))
+    kinks = kinks[np.isfinite(kinks)]
     sums = np.clip(b + kinks[:, None] * s, low, high).sum(1) + rest
     piece = int(np.clip(np.searchsorted(sums, 1.0), 1, len(kinks) - 1)) if len(kinks) > 1 else 0
     w = lower.copy()

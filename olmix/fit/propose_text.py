@@ -1,0 +1,59 @@
+"""A proposal as text: a table for people, JSON for programs, and a Python overlay to commit."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from olmix.fit.propose import ProposalResult
+
+
+def to_json(result: ProposalResult) -> str:
+    """The whole result, with the mixtures as leaf -> weight first."""
+    plain = msgspec.to_builtins(result)
+    return json.dumps({"mixture": result.mixture(), "prior": result.prior_mixture(), **plain}, indent=1, allow_nan=False)
+
+
+def to_table(result: ProposalResult) -> str:
+    """The verdict, the mixture against the prior, and the metrics."""
+    wide = max([len(row.leaf) for row in result.leaves] + [len(row.metric) for row in result.metrics] + [6])
+    lines = [result.verdict, ""]
+    lines.append(f"{'leaf':<{wide}}   prior  proposal  90 % interval       cap  repetitions")
+    for leaf in sorted(result.leaves, key=lambda row: -row.weight):
+        repeats = "" if leaf.repetitions is None else f"{leaf.repetitions:12.2f}"
+        interval = f"{leaf.low:.4f} to {leaf.high:.4f}"
+        lines.append(f"{leaf.leaf:<{wide}}  {leaf.prior:.4f}    {leaf.weight:.4f}  {interval}  {leaf.cap:8.4f} {repeats}")
+    best = f"  {result.best_run} (observed)" if result.best_run else ""
+    lines += ["", f"{'metric':<{wide}}  prior              proposal         {best}"]
+    for row in result.metrics:
+        seen = "" if row.observed is None else f"  {row.observed:.4f}"
+        lines.append(
+            f"{row.metric:<{wide}}  {row.prior[0]:.4f} ± {row.prior[1]:.4f}  {row.proposal[0]:.4f} ± {row.proposal[1]:.4f}{seen}"
+        )
+    certificate = "" if result.gap is None else f", duality gap {result.gap:.1e}"
+    lines += ["", f"Found by: {result.method}{certificate}; {result.refits} bootstrap refits; kl = {result.kl:g}."]
+    lines += [f"Warning: {warning}" for warning in result.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def to_overlay(result: ProposalResult, *, experiment: str, field: str = "mixture") -> str:
+    """A Python module with an overlay that sets `field` (a dotted path) of a config to the proposed mixture.
+
+    Weights are written with all digits, so that the module reproduces the mixture exactly.
+    """
+    gain = result.over_prior
+    rows = "".join(
+        f"    {json.dumps(row.leaf)}: {row.weight!r},  # prior {row.prior:.4f}, 90 % interval {row.low:.4f} to {row.high:.4f}\n"
+        for row in result.leaves
+    )
+    kind = "worst mixture (a counterfactual)" if result.worst else "proposed mixture"
+    return (
+        f'"""The {kind} of the experiment {experiment}: gain over the prior {gain.expected:.4g}'
+        f" ({gain.low:.4g} to {gain.high:.4g}).\"\"\"\n\n"
+        "import fiddle as fdl\n\n"
+        f"MIXTURE = {{\n{rows}}}\n\n\n"
+        "def proposed_mixture(config: fdl.Config) -> None:\n"
+        f'    """Trains on the {kind}."""\n'
+        f"    config.{field} = dict(MIXTURE)\n"
+    )

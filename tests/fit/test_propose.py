@@ -1,0 +1,252 @@
+"""Proposals: exactness, honesty about noise, counterfactuals, the step and what it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+
+import msgspec
+import numpy as np
+import pytest
+
+from olmix.errors import UserError
+from olmix.fit.log_linear import LogLinear
+from olmix.fit.propose import ProposalResult, divergence, optimum, propose
+from olmix.fit.propose_objective import objective
+from olmix.fit.propose_step import Proposal
+from olmix.graph.step import Step
+from olmix.mix.design import design
+from olmix.mix.runs import RunTable
+from tests.fake_context import FakeContext
+from tests.mix.sets import box, group
+
+N, K = 8, 4
+PRIOR = np.random.default_rng(0).dirichlet(np.full(N, 4.0))
+SLOPES = np.random.default_rng(1).normal(size=(K, N))
+NAMES = [f"s{i // 3}:t{i}" for i in range(N)]
+METRICS = tuple(f"metric{k}" for k in range(K))
+
+
+def truth(w):
+    return 1 + np.exp(np.atleast_2d(w) @ SLOPES.T)
+
+
+def feasible_set(limits=()):
+    return box(np.minimum(2.5 * PRIOR, 1), prior=PRIOR, names=NAMES, limits=limits)
+
+
+def swarm(noise, count=64, seed=0, slopes=True):
+    variants = design(feasible_set(), count, seed=seed)
+    w = np.array(variants.weights)
+    y = truth(w) if slopes else np.full((count, K), 2.0)
+    return variants.names, w, y + noise * np.random.default_rng(seed + 1).normal(size=y.shape)
+
+
+def proposal(noise=0.003, slopes=True, swarm_seed=0, **settings):
+    names, w, y = swarm(noise, slopes=slopes, seed=swarm_seed)
+    law = LogLinear().fit(w, y)
+    settings = {"bootstrap": 200, **settings}
+    return law, propose(law, objective(METRICS, y), settings.pop("feasible", feasible_set()), w, y, names, **settings)[0]
+
+
+def test_a_clear_gain_is_found_and_covered():
+    _, result = proposal()
+    w = np.array(list(result.mixture().values()))
+    assert feasible_set().contains(w)
+    assert result.gap is not None
+    assert result.gap <= 1e-9
+    true_gain = float((truth(PRIOR) - truth(w)).mean())
+    assert result.over_prior.expected == pytest.approx(true_gain, rel=0.03)
+    assert result.over_prior.probability == 1.0
+    assert result.verdict.startswith("The proposal is expected to beat the prior by")
+    assert result.over_best is not None
+    for row in result.leaves:
+        assert 0 <= row.low <= row.weight <= row.high <= row.cap + 1e-9
+
+
+def test_noise_is_called_noise_first():
+    """With metrics that do not depend on the mixture, every gain is an illusion of choosing the best-looking point."""
+    _, result = proposal(noise=0.05, slopes=False, swarm_seed=3)
+    assert result.verdict.startswith("Within noise")
+    assert result.over_prior.fitted > result.over_prior.expected  # the optimism is taken off
+    assert result.over_prior.low <= 0
+    widths = [row.high - row.low for row in result.leaves]
+    assert max(widths) > 0.05
+
+
+def test_claims_above_the_truth_are_rare():
+    """Over many swarms whose metrics do not depend on the mixture, the 90 % interval rarely excludes 0 from below."""
+    false = 0
+    for seed in range(12):
+        names, w, y = swarm(0.05, count=40, seed=seed, slopes=False)
+        law = LogLinear().fit(w, y)
+        result, _, _ = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=100, seed=seed)
+        false += result.over_prior.low > 0
+    assert false <= 2
+
+
+def test_intervals_narrow_with_less_noise():
+    wide = proposal(noise=0.1)[1].over_prior
+    narrow = proposal(noise=0.001)[1].over_prior
+    assert narrow.high - narrow.low < 0.1 * (wide.high - wide.low)
+
+
+def test_kl_holds_the_proposal_near_the_prior():
+    law, free = proposal()
+    last = np.inf
+    for kl in (0.0, 0.1, 1.0, 100.0):
+        w = optimum(law, np.full(K, 1 / K), feasible_set(), kl=kl).weights
+        away = float(divergence(w, PRIOR))
+        assert away <= last + 1e-9
+        last = away
+    assert last < 1e-4
+    assert free.kl == 0.0
+
+
+def test_worst_is_worse_than_everything():
+    """The peer's exact solver ignores the switch."""
+    law, best = proposal()
+    _, worst = proposal(worst=True)
+    w = np.array(list(worst.mixture().values()))
+    value = lambda points: law.predict(points).mean(1)  # noqa: E731
+    pool = np.array(design(feasible_set(), 400, seed=3, include_extremes=True).weights)
+    assert value(w[None])[0] >= value(pool).max()
+    assert worst.gap is None
+    assert worst.verdict.startswith("Counterfactual")
+    assert best.mixture() != worst.mixture()
+    assert worst.over_prior.fitted == pytest.approx(value(w[None])[0] - value(PRIOR[None])[0])
+
+
+def test_group_limits_hold():
+    limited = feasible_set((group("s0", [0, 1, 2], 0.1, 0.2),))
+    _, result = proposal(feasible=limited)
+    assert limited.contains(list(result.mixture().values()))
+
+
+def test_maximised_metrics_grow():
+    names, w, y = swarm(0.003)
+    law = LogLinear().fit(w, y)
+    goal = objective(METRICS, y, {"metric0": 1.0}, maximise=("metric0",))
+    result, _, _ = propose(law, goal, feasible_set(), w, y, names, bootstrap=50)
+    best = np.array(list(result.mixture().values()))
+    assert truth(best)[0, 0] > truth(PRIOR)[0, 0]
+    assert truth(best)[0, 0] > 0.98 * truth(w)[:, 0].max()
+
+
+def test_minimum_weight_leaves_out_crumbs():
+    _, result = proposal(minimum_weight=0.05, kl=0.02)
+    w = np.array(list(result.mixture().values()))
+    assert ((w == 0) | (w >= 0.05 - 1e-9)).all()
+    assert w.sum() == pytest.approx(1.0)
+
+
+def test_warnings_name_caps_extrapolation_and_an_infeasible_prior():
+    upper = np.minimum(2.5 * PRIOR, 1)
+    upper[int(PRIOR.argmax())] = 0.5 * PRIOR.max()
+    _, result = proposal(feasible=box(upper, prior=PRIOR, names=NAMES))
+    kinds = {warning.split(":")[0] for warning in result.warnings}
+    assert {"prior-infeasible", "at-cap"} <= kinds
+    assert sum(result.prior_weights) == pytest.approx(1.0)
+    assert result.prior_weights != tuple(PRIOR)
+
+
+class Bowl(LogLinear):
+    """A law that tells nobody that it is convex, to compare the search with the exact solver."""
+
+    @property
+    def shapes(self):
+        return ("none",) * self.metric_count_
+
+
+def test_search_comes_near_the_exact_optimum():
+    _, w, y = swarm(0.003)
+    exact = optimum(LogLinear().fit(w, y), np.full(K, 1 / K), feasible_set(), kl=0.01)
+    found = optimum(Bowl().fit(w, y), np.full(K, 1 / K), feasible_set(), kl=0.01, known=w)
+    assert found.gap is None
+    assert found.value == pytest.approx(exact.value, abs=1e-5)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source(Step):
+    name: str
+
+
+class Fitted(typing.NamedTuple):
+    leaves: tuple[str, ...]
+    metrics: tuple[str, ...]
+    fitted: LogLinear
+
+    def law(self):
+        return self.fitted
+
+
+def run(tmp_path, *, shuffle=False, metrics=METRICS, **settings) -> tuple[ProposalResult, FakeContext]:
+    names, w, y = swarm(0.003)
+    order = np.random.default_rng(3).permutation(N) if shuffle else np.arange(N)
+    columns = np.arange(K)[::-1] if shuffle else np.arange(K)
+    table = RunTable(
+        runs=names,
+        leaves=tuple(NAMES[i] for i in order),
+        weights=tuple(map(tuple, w[:, order].tolist())),
+        metrics=tuple(METRICS[k] for k in columns),
+        values=tuple(map(tuple, y[:, columns].tolist())),
+    )
+    laws, runs, limits = Source(name="laws"), Source(name="runs"), Source(name="limits")
+    context = FakeContext(
+        tmp_path,
+        {
+            id(laws): Fitted(tuple(NAMES), metrics, LogLinear().fit(w, y)),
+            id(runs): table,
+            id(limits): feasible_set().ordered([NAMES[i] for i in order[::-1]]),
+        },
+    )
+    step = Proposal(laws=laws, runs=runs, limits=limits, **{"bootstrap": 50, **settings})
+    return step.run(context), context
+
+
+def test_step_matches_columns_by_name_and_survives_json(tmp_path):
+    """The peer aligns tables by position."""
+    plain, context = run(tmp_path)
+    mixed, _ = run(tmp_path / "other", shuffle=True)
+    assert mixed.mixture() == pytest.approx(plain.mixture(), abs=1e-7)
+    assert msgspec.json.decode(msgspec.json.encode(plain), type=ProposalResult) == plain
+    written = json.loads((context.out / "proposal.json").read_text())
+    assert written["mixture"] == plain.mixture()
+    assert (context.out / "proposal.txt").read_text().startswith(plain.verdict)
+
+
+def test_the_overlay_is_python_that_sets_the_mixture(tmp_path):
+    import fiddle as fdl
+
+    result, context = run(tmp_path, overlay_field="training.mixture")
+
+    class Training:
+        def __init__(self, mixture=None):
+            self.mixture = mixture
+
+    class Experiment:
+        def __init__(self, training=None):
+            self.training = training
+
+    config = fdl.Config(Experiment, training=fdl.Config(Training))
+    module: dict = {}
+    exec((context.out / "proposed_mixture.py").read_text(), module)
+    module["proposed_mixture"](config)
+    assert config.training.mixture == result.mixture()
+
+
+def test_step_mistakes(tmp_path):
+    with pytest.raises(UserError, match="nearest: metric0"):
+        run(tmp_path, objective={"metrik0": 1.0})
+    with pytest.raises(UserError, match="metrics that the runs do not have: lost"):
+        run(tmp_path, metrics=("lost", *METRICS[1:]))
+    with pytest.raises(UserError, match="kl is -1"):
+        run(tmp_path, kl=-1.0)
+    with pytest.raises(UserError, match="at least 20"):
+        run(tmp_path, bootstrap=3)
+
+
+def test_other_leaves_than_the_limits(tmp_path):
+    with pytest.raises(UserError, match="only the limits have s0:t0; only the runs have new"):
+        feasible_set().ordered(["new", *NAMES[1:]])

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: Numbers in one slice of logits: 2 MiB of float32 on a CPU (its cache), 256 MiB on a GPU (enough to fill it).
-CPU_SLICE, GPU_SLICE = 2**19, 2**26
+#: Numbers in one slice of logits: 8 MiB of float32 on a CPU (its cache), 256 MiB on a GPU (enough to fill it).
+CPU_SLICE, GPU_SLICE = 2**21, 2**26
 
 
 def hidden_states(model: torch.nn.Module, tokens: Tensor) -> Tensor:

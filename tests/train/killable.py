@@ -1,0 +1,86 @@
+"""One small run as a process of its own, which may be killed.
+
+Checkpoints lie in FOLDER/scratch; the result, the model and `done` appear in FOLDER/out at the end; what it prints is in
+FOLDER/log. The setting `slow` makes every step take that many seconds more, `tiny_files` limits the size of any file
+that it writes, as a full disk would. A server process that has imported torch forks them, so that each starts at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pathlib
+import resource
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+import msgspec
+
+#: What the server imports before it forks.
+WARM = ["tests.train.warm"]
+
+
+class Killable:
+    """A run that was started."""
+
+    def __init__(self, data: pathlib.Path, folder: pathlib.Path, **settings: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(WARM)
+        self.log = folder / "log"
+        self.log.write_text("")
+        self.process = context.Process(target=main, args=(str(data), str(folder), settings))
+        self.process.start()
+
+    def finish(self, code: int = 0) -> str:
+        """Waits for its end, checks its exit code, returns what it printed."""
+        self.process.join(60)
+        assert self.process.exitcode == code, self.log.read_text()
+        return self.log.read_text()
+
+
+def main(data: str, folder: str, settings: dict[str, Any]) -> None:
+    log = os.open(f"{folder}/log", os.O_WRONLY | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    try:
+        work(data, folder, **settings)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def work(data: str, folder: str, *, slow: float = 0.0, tiny_files: int | None = None, **given: Any) -> None:
+    from olmix.train.proxy import Trainer
+    from olmix.train.steps import TrainProxy
+    from olmix.train.work import train_proxy
+    from tests.train import corpus, toys
+
+    scan = corpus.scan(pathlib.Path(data))
+    graph = corpus.Graph(pathlib.Path(folder) / f"store-{time.time_ns()}")
+    proxy = toys.proxy(**{"tokens": 60 * 128, "checkpoint_tokens": 5 * 128, "save_model": True, **given})
+    step = TrainProxy(scan=scan, mixture={"up": 0.25, "down": 0.25, "noise": 0.5}, proxy=proxy)
+    graph.folder(scan)
+    graph.out, graph.scratch = pathlib.Path(folder) / "out", pathlib.Path(folder) / "scratch"
+    graph.out.mkdir(exist_ok=True, parents=True)
+    graph.scratch.mkdir(exist_ok=True)
+    if tiny_files is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (tiny_files, tiny_files))
+    if slow:
+        original = Trainer.step
+
+        def step_slowly(self: Trainer, batch):  # type: ignore[no-untyped-def]
+            time.sleep(slow)
+            return original(self, batch)
+
+        Trainer.step = step_slowly  # type: ignore[method-assign]
+    result = train_proxy(step, graph)
+    (graph.out / "result.json").write_bytes(msgspec.json.encode(result))
+    (graph.out / "done").touch()

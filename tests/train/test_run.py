@@ -1,0 +1,249 @@
+"""Runs that die: real processes, killed, terminated, out of disk; and the checkpoints that they leave."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import random
+import signal
+import time
+
+import pytest
+import torch
+
+from olmix.train.checkpoint import Checkpoints
+from olmix.train.metrics import MetricsFile, read_metrics
+from olmix.train.run import run
+from tests.train import corpus, toys
+from tests.train.killable import Killable
+
+TIMES = {"seconds", "seconds_setting_up", "tokens_per_second", "share_waiting_for_data"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    corpus.write(folder / "text")
+    return folder / "text"
+
+
+def steps_done(folder: pathlib.Path) -> int:
+    path = folder / "scratch" / "metrics.jsonl"
+    if not path.exists():
+        return 0
+    return max((r["step"] for r in read_metrics(path) if "step" in r), default=0)
+
+
+def wait_for(condition, seconds: float = 40.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.005)
+
+
+def outcome(folder: pathlib.Path) -> tuple[dict, bytes]:
+    """The result without its times, and the bytes of the weights."""
+    result = json.loads((folder / "out" / "result.json").read_text())
+    return {k: v for k, v in result.items() if k not in TIMES}, (
+        folder / "out" / "model" / "model.safetensors"
+    ).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory) -> tuple[dict, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    Killable(data, folder).finish()
+    return outcome(folder)
+
+
+def test_killed_at_random_steps_it_ends_in_the_same_bits(data, undisturbed, tmp_path) -> None:
+    targets = sorted(random.Random(time.time_ns()).sample(range(6, 45), 3))
+    print("killed after steps", targets)
+    for target in targets:
+        started = Killable(data, tmp_path, slow=0.01)
+        wait_for(lambda target=target: steps_done(tmp_path) >= target)
+        started.process.kill()
+        started.finish(-signal.SIGKILL)
+    assert "Resumed at step" in Killable(data, tmp_path).finish()
+    assert outcome(tmp_path) == undisturbed
+    train = [r for r in read_metrics(tmp_path / "out" / "metrics.jsonl") if "train/loss" in r]
+    assert [r["step"] for r in train] == list(range(1, 61))
+
+
+def test_killed_while_saving_it_goes_on_from_the_save_before(data, undisturbed, tmp_path) -> None:
+    started = Killable(data, tmp_path, slow=0.01, checkpoint_tokens=128)
+    folder = tmp_path / "scratch" / "checkpoints"
+
+    def saving() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return steps_done(tmp_path) > 10 and any(path.name.startswith(".") for path in folder.iterdir())
+        return False
+
+    wait_for(saving)
+    started.process.kill()
+    started.finish(-signal.SIGKILL)
+    assert "Resumed at step" in Killable(data, tmp_path).finish()
+    assert outcome(tmp_path) == undisturbed
+
+
+def test_terminated_it_saves_and_leaves_within_seconds(data, undisturbed, tmp_path) -> None:
+    started = Killable(data, tmp_path, slow=0.02, checkpoint_tokens=None)
+    wait_for(lambda: steps_done(tmp_path) >= 20)
+    asked = time.monotonic()
+    started.process.terminate()
+    assert "SIGTERM: saved after step" in started.finish(1)
+    assert time.monotonic() - asked < 10
+    assert f"Resumed at step {steps_done(tmp_path)}" in Killable(data, tmp_path).finish()
+    assert outcome(tmp_path) == undisturbed
+
+
+def test_a_full_disk_is_loud_and_leaves_nothing_half_written(data, undisturbed, tmp_path) -> None:
+    """A run that may write no file beyond 20 kB cannot write its checkpoints: it says so, and can be done later."""
+    assert "File too large" in Killable(data, tmp_path, tiny_files=20_000).finish(1)
+    assert list((tmp_path / "scratch" / "checkpoints").iterdir()) == []
+    Killable(data, tmp_path).finish()
+    assert outcome(tmp_path) == undisturbed
+
+
+def train(folder: pathlib.Path, *, steps: int | None = None, **changes):
+    """A run in this process; `steps` raises KeyboardInterrupt before that step, as Ctrl-C does."""
+    proxy = toys.proxy(**changes)
+    trained = toys.trainer(proxy)
+    feed = toys.Languages(trained.plan)
+    if steps is not None:
+        original = trained.step
+
+        def step(batch):
+            if trained.done == steps:
+                raise KeyboardInterrupt
+            return original(batch)
+
+        trained.step = step
+    folder.mkdir(exist_ok=True)
+    evaluations = []
+
+    def evaluate() -> dict[str, float]:
+        evaluations.append(trained.tokens)
+        return {"bpb/up": 1.0}
+
+    with contextlib.suppress(KeyboardInterrupt):
+        return (
+            trained,
+            run(trained, feed, proxy, scratch=folder, evaluate=evaluate, progress=lambda *_: None),
+            evaluations,
+        )
+    return None
+
+
+def test_exact_budget_is_kept_across_attempts(tmp_path) -> None:
+    train(tmp_path, steps=17, checkpoint_tokens=4 * 128)
+    trained, found, _ = train(tmp_path, checkpoint_tokens=4 * 128)
+    assert found.resumed_from == 16
+    assert found.tokens == trained.plan.tokens == 30 * 128
+    assert sum(found.sequences) * 16 == found.tokens
+    assert len(found.curve) == 30
+
+
+def test_newest_and_no_more_than_asked_are_kept(tmp_path) -> None:
+    train(tmp_path, checkpoint_tokens=4 * 128, keep_checkpoints=3)
+    assert Checkpoints(tmp_path / "checkpoints").steps() == [20, 24, 28]
+
+
+def test_periods_leave_usable_checkpoints_and_evaluations(tmp_path) -> None:
+    proxy = toys.proxy(checkpoint_tokens=128, keep_checkpoints=1)
+    trained = toys.trainer(proxy)
+    trained.plan = dataclasses.replace(trained.plan, period_ends=(10 * 128, 20 * 128, 30 * 128))
+    trained.schedule = trained.plan.schedule()
+    seen: list[int] = []
+
+    def evaluate() -> dict[str, float]:
+        seen.append(trained.done)
+        return {}
+
+    run(trained, toys.Languages(trained.plan), proxy, scratch=tmp_path, evaluate=evaluate, progress=lambda *_: None)
+    assert seen == [10, 20, 30]
+    assert Checkpoints(tmp_path / "checkpoints").steps() == [10, 20, 29]
+
+
+def test_evaluations_by_interval_leave_the_result_as_it_is(tmp_path) -> None:
+    often, a, when = train(tmp_path / "often", evaluate_tokens=10 * 128, checkpoint_tokens=128)
+    never, b, _ = train(tmp_path / "never")
+    assert when == [1280, 2560, 3840]
+    assert a.curve == b.curve
+    assert all(torch.equal(x, toys.weights(never)[name]) for name, x in toys.weights(often).items())
+
+
+def test_not_a_number_ends_the_run_as_a_result(tmp_path) -> None:
+    proxy = toys.proxy()
+    trained = toys.trainer(proxy)
+    original = trained.step
+
+    def step(batch):
+        if trained.done == 7:
+            with torch.no_grad():
+                trained.model.lm_head.weight[0, 0] = float("inf")
+        return original(batch)
+
+    trained.step = step
+    feed = toys.Languages(trained.plan)
+    found = run(trained, feed, proxy, scratch=tmp_path, evaluate=dict, progress=lambda *_: None)
+    assert found.status == "diverged"
+    assert "step 8 of 30" in found.reason
+    assert found.tokens == 8 * 128
+    assert len(found.curve) == 7
+    assert read_metrics(tmp_path / "metrics.jsonl")[-1]["train/loss"] is None
+
+
+def state(value: float) -> dict:
+    return {"x": torch.full((1000,), value), "n": 3, "list": [1.5, 2.5]}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no note", "empty"])
+def test_damaged_checkpoints_are_skipped_and_named(tmp_path, caplog, damage) -> None:
+    saves = Checkpoints(tmp_path)
+    saves.save(10, state(1.0), wait=True)
+    saves.save(20, state(2.0), wait=True)
+    path = tmp_path / "step-000000000020.pt"
+    content = path.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(content[:-100])
+    elif damage == "flipped":
+        path.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    else:
+        path.with_suffix(".json").unlink()
+    found = Checkpoints(tmp_path).newest()
+    assert found is not None
+    assert found[0] == 10
+    assert torch.equal(found[1]["x"], torch.ones(1000))
+    assert "step-000000000020.pt" in caplog.text
+
+
+def test_a_save_is_of_the_moment_it_was_asked_for(tmp_path) -> None:
+    tensor = torch.zeros(2_000_000)
+    saves = Checkpoints(tmp_path)
+    saves.save(1, {"x": tensor})
+    tensor += 1
+    saves.wait()
+    found = saves.newest()
+    assert found is not None
+    assert float(found[1]["x"].max()) == 0.0
+
+
+def test_no_checkpoint_is_none(tmp_path) -> None:
+    assert Checkpoints(tmp_path / "nowhere").newest() is None
+
+
+def test_metrics_file_mends_a_torn_line(tmp_path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    with MetricsFile(path) as metrics:
+        metrics.write({"step": 1, "train/loss": 2.0})
+    with path.open("a") as file:
+        file.write('{"step": 2, "train/lo')
+    with MetricsFile(path) as metrics:
+        metrics.write({"step": 2, "train/loss": float("nan")})
+        metrics.write({"step": 1, "train/loss": 3.0})
+    assert read_metrics(path) == [{"step": 1, "train/loss": 3.0}, {"step": 2, "train/loss": None}]

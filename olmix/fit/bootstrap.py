@@ -9,7 +9,7 @@ see it. So the gain is cross-fitted: the runs are split into halves many times o
 other half says what that gains, and the median is the expected gain. It is that of proposals from half as many runs,
 hence a little low. Its spread is that of the gain of the fixed proposal over the bootstrap, widened for the parameters
 that the law spends. In simulations with 24 to 64 runs (`benchmarks/propose.py`) the interval lies wholly above the
-truth in about 5 % of cases when metrics do not depend on the mixture; the bootstrap alone, in 25 to 40 %. A law of a
+truth in 3 to 10 % of cases when metrics do not depend on the mixture; the bootstrap alone, in 25 to 40 %. A law of a
 wrong form it does not cover: that is what validation runs are for.
 """
 

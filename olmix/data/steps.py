@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, ClassVar
 
+from olmix.data.corpus_result import CorpusResult, Tokenising
 from olmix.data.scan_result import ScanResult
 from olmix.data.tree import Tree
 from olmix.errors import UserError
@@ -60,6 +61,58 @@ class Scan(Step):
             f"may be read {found.repetition_limits[leaf]:g} times"
             for leaf, count in found.tokens.items()
         )
+
+
+#: The fine topics of the standard library, folded into two for a corpus that a laptop can make a swarm of.
+_TWO_TOPICS = {
+    "python_code:networking": "python_code:systems",
+    "python_code:system": "python_code:systems",
+    "python_code:text": "python_code:systems",
+    "python_code:language": "python_code:language",
+    "python_code:tools": "python_code:language",
+    "python_code:data": "python_code:language",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LocalCorpus(Step):
+    """Tokenises the text that this Python environment holds (`olmix.data.local_text`): no download, under a minute.
+
+    `sources` gives the megabytes of text taken from each source at most. Token files are at `<leaf with / for :>/*.npy` in the
+    artifact, so the tree of a scan on it has relative paths: `python_code/systems/high/*.npy`.
+    """
+
+    sources: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {
+            "python_code": 9.0,
+            "python_tests": 6.0,
+            "science_docs": 6.0,
+            "language_reference": 2.0,
+            "licences": 3.0,
+            "speeches": 6.0,
+        }
+    )
+    tokenising: Tokenising = dataclasses.field(
+        default_factory=lambda: Tokenising(
+            quality_sources=("python_code",), quality_buckets=2, rename=dict(_TWO_TOPICS)
+        )
+    )
+
+    def observe(self) -> str:
+        """The versions of Python and of the packages that the text is read from."""
+        from olmix.data import local_text
+
+        return local_text.fingerprint()
+
+    def run(self, context: Context) -> CorpusResult:
+        """Reads, tokenises, and writes the corpus."""
+        from olmix.data import local_text, tokenise
+
+        shards = [
+            local_text.LocalShard(source=source, most_bytes=int(megabytes * 1e6))
+            for source, megabytes in self.sources.items()
+        ]
+        return tokenise.tokenise(shards, context.out, self.tokenising, progress=context.progress)
 
 
 def open_manifest(context: Context, scan: Scan) -> Manifest:

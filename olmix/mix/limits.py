@@ -103,7 +103,7 @@ def feasible_set(
     smallest = _smallest_inverse(shares, supply, len(leaves))
     if smallest is None:
         raise UserError(_conflict(shares, len(leaves)))
-    largest = int(1 / smallest * (1 + 1e-12)) if smallest > 0 else None
+    largest = int(1 / smallest * (1 + 1e-15) + 1e-6) if smallest > 0 else None
     if target_tokens is not None and largest is not None and target_tokens > largest:
         raise UserError(_shortage(tokens, repeats, shares, target_tokens, largest, parameters))
     lower, upper = np.zeros(len(leaves)), np.ones(len(leaves))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from olmix.errors import UserError
 from olmix.graph.step import Context, Step
@@ -15,17 +15,19 @@ from olmix.mix.variants import Variants
 class Limits(Step):
     """Turns the scan's token counts and the user's limits into the feasible set; see `olmix.mix.limits.feasible_set`.
 
-    The result of `scan` has `tokens` (leaf -> tokens for training) and `repetition_limits` (leaf -> limit, for leaves
-    that declare one). Limits given here win over those of the scan; `repetition_limit` is for all others. For the
-    length of the final run give `target_tokens`, or `target_chinchilla_multiple` with `target_parameters` (non-embedding);
-    with neither, token counts limit nothing.
+    The result of `scan` has `tokens` (leaf -> tokens for training) and `repetition_limits` (leaf -> limit, as the data tree
+    declares it). `repetition_limit` replaces the tree's limits of all leaves, `repetition_limits` those of single leaves
+    or nodes. For the length of the final run give `target_tokens`, or `target_chinchilla_multiple` with
+    `target_parameters` (non-embedding); with neither, token counts limit nothing.
     """
+
+    cheap: ClassVar[bool] = True
 
     scan: Step
     target_tokens: int | None = None
     target_chinchilla_multiple: float | None = None
     target_parameters: int | None = None
-    repetition_limit: float = 1.0
+    repetition_limit: float | None = None
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     at_least: dict[str, float] = dataclasses.field(default_factory=dict)
     at_most: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -42,8 +44,11 @@ class Limits(Step):
         return feasible_set(
             scan.tokens,
             target_tokens=self.tokens(),
-            repetition_limit=self.repetition_limit,
-            repetition_limits={**scan.repetition_limits, **self.repetition_limits},
+            repetition_limit=1.0 if self.repetition_limit is None else self.repetition_limit,
+            repetition_limits={
+                **(scan.repetition_limits if self.repetition_limit is None else {}),
+                **self._expanded(tuple(scan.tokens)),
+            },
             at_least=self.at_least,
             at_most=self.at_most,
             fixed=self.fixed,
@@ -52,6 +57,42 @@ class Limits(Step):
             prior=self.prior,
             parameters=self.target_parameters,
         )
+
+    def _expanded(self, leaves: tuple[str, ...]) -> dict[str, float]:
+        """`repetition_limits` by leaf, so that a node named here wins over leaves that the tree declares."""
+        from olmix.mix.limits import leaves_below
+
+        ordered = sorted(self.repetition_limits, key=lambda name: name.count(":"))
+        return {leaves[i]: self.repetition_limits[name] for name in ordered for i in leaves_below(name, leaves)}
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """How long the final run is and why, and what that means for every leaf."""
+        from olmix.mix.limits import TOKENS_PER_PARAMETER, chinchilla_multiple
+
+        feasible: FeasibleSet = context.read(self)
+        target = feasible.target_tokens
+        if target is None:
+            return ("no final run is declared: token counts limit nothing",)
+        lines = [f"final run: {target:,} tokens"]
+        if self.target_chinchilla_multiple is not None:
+            lines[0] += (
+                f" = {self.target_chinchilla_multiple:g} (Chinchilla multiple) x {TOKENS_PER_PARAMETER} x"
+                f" {self.target_parameters:,} parameters"
+            )
+        low, high = feasible.ranges
+        wide = max(map(len, feasible.leaves))
+        for j, leaf in enumerate(feasible.leaves):
+            limit, prior = feasible.repetition_limits[j], feasible.prior[j]
+            lines.append(
+                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {high[j]:7.3%}, at most {limit:g} x {feasible.tokens[j]:,} tokens;"
+                f" at the prior's {prior:.3%} it must hold {prior * target / limit:,.0f}"
+            )
+        if feasible.largest_tokens is not None:
+            multiple = ""
+            if feasible.parameters is not None:
+                multiple = f" (Chinchilla multiple {chinchilla_multiple(feasible, feasible.largest_tokens):.4g})"
+            lines.append(f"largest feasible run: {feasible.largest_tokens:,} tokens{multiple}")
+        return tuple(lines)
 
     def tokens(self) -> int | None:
         """The length of the final run in tokens, however it was given."""
@@ -88,6 +129,14 @@ class Design(Step):
     temperature: float = 1.0
     minimum_weight: float = 0.0
     minimum_distance: float = 0.1
+
+    cheap: ClassVar[bool] = True
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """What the design covers."""
+        from olmix.mix.variants import coverage
+
+        return tuple(str(coverage(context.read(self))).splitlines())
 
     def run(self, context: Context) -> Variants:
         """The variants; writes `coverage.txt` (ranges per leaf, effective dimension, closest pair)."""

@@ -39,9 +39,23 @@ def limits(tmp_path, **settings):
 
 
 def test_limits_of_the_scan_hold_unless_overridden(tmp_path):
-    feasible = limits(tmp_path, target_tokens=1_000_000, repetition_limit=3, repetition_limits={"wiki": 4.0})
-    assert feasible.repetition_limits == (3.0, 3.0, 1.5, 4.0)
-    assert feasible.upper == pytest.approx((1.0, 0.9, 0.15, 0.2))
+    kept = limits(tmp_path, target_tokens=900_000, repetition_limits={"web": 2.0, "web:sci": 3.0})
+    assert kept.repetition_limits == (2.0, 3.0, 1.5, 2.0)
+    assert kept.upper == pytest.approx((1.0, 1.0, 150 / 900, 100 / 900))
+    replaced = limits(tmp_path, target_tokens=900_000, repetition_limit=3, repetition_limits={"wiki": 4.0})
+    assert replaced.repetition_limits == (3.0, 3.0, 3.0, 4.0)
+
+
+def test_the_dry_run_shows_how_the_budget_was_computed_and_what_leaves_must_hold(tmp_path):
+    """The example of the issue: 2.8T tokens at 5 repetitions need 560B."""
+    step = Limits(scan=SCAN, target_chinchilla_multiple=20, target_parameters=7_000_000_000, repetition_limit=5)
+    scan = types.SimpleNamespace(tokens={"all": 600 * 10**9}, repetition_limits={"all": 1.0})
+    context = FakeContext(tmp_path, {id(SCAN): scan})
+    context.results[id(step)] = step.run(context)
+    lines = step.forecast(context)
+    assert lines[0] == "final run: 2,800,000,000,000 tokens = 20 (Chinchilla multiple) x 20 x 7,000,000,000 parameters"
+    assert "it must hold 560,000,000,000" in lines[1]
+    assert lines[-1] == "largest feasible run: 3,000,000,000,000 tokens (Chinchilla multiple 21.43)"
 
 
 def test_chinchilla_multiple_sets_the_tokens(tmp_path):

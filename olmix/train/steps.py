@@ -143,8 +143,9 @@ def _budget_line(plan: Plan) -> str:
 class Validation(FanOut):
     """Trains the proposal, the prior and the best observed variant with new seeds, and says whether the gain is more than noise.
 
-    `proposal`'s result has `mixture`, `prior`, `best_observed` (name, mixture) and `objective` (metric → weight). Seeds
-    are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed variant was chosen by its luck there.
+    `proposal` is a `Proposal` step: its result has the three mixtures (the last one may be missing) and each metric's
+    coefficient in the objective. Seeds are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed
+    variant was chosen by its luck there.
     """
 
     proposal: Step
@@ -158,11 +159,9 @@ class Validation(FanOut):
 
     def _arms(self, context: Context) -> dict[str, dict[str, float]]:
         proposal: Any = context.read(self.proposal)
-        return {
-            "proposal": proposal.mixture,
-            "prior": proposal.prior,
-            "best observed": proposal.best_observed[1],
-        }
+        best: dict[str, float] | None = proposal.best_mixture()
+        arms = {"proposal": proposal.mixture(), "prior": proposal.prior_mixture()}
+        return arms if best is None else {**arms, "best observed": best}
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per arm and seed, named `<arm>/seed-<n>` with dashes."""
@@ -199,7 +198,8 @@ class Validation(FanOut):
         Raises:
           UserError: if no run of any arm finished.
         """
-        objective: dict[str, float] = dict(context.read(self.proposal).objective)
+        proposal: Any = context.read(self.proposal)
+        objective = {row.metric: row.coefficient for row in proposal.metrics if row.coefficient}
         pieces = self.pieces(context)
         arms = []
         for arm in self._arms(context):

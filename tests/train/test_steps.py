@@ -10,6 +10,8 @@ import torch
 import transformers
 
 from olmix.errors import UserError
+from olmix.fit.bootstrap import Gain
+from olmix.fit.propose import LeafProposal, MetricPrediction, ProposalResult
 from olmix.graph.resources import Needs
 from olmix.graph.step import Context, Step
 from olmix.mix.variants import Variants
@@ -34,22 +36,28 @@ class Given(Step):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Proposal:
-    mixture: dict[str, float]
-    prior: dict[str, float]
-    best_observed: tuple[str, dict[str, float]]
-    objective: dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Propose(Step):
-    def run(self, context: Context) -> Proposal:
-        return Proposal(
-            mixture={"up": 0.5, "down": 0.5, "noise": 0.0},
-            prior={"up": 0.1, "down": 0.1, "noise": 0.8},
-            best_observed=("v1", EVEN),
-            objective={"bpb/up": 0.5, "bpb/down": 0.5},
-        )
+    """A proposal of the counting leaves, against a prior that is mostly noise."""
+
+    best: bool = True
+
+    def run(self, context: Context) -> ProposalResult:
+        gain = Gain(against="prior", fitted=0.1, expected=0.1, low=0.0, high=0.2, probability=0.9)
+        rows = [("down", 0.1, 0.5), ("noise", 0.8, 0.0), ("up", 0.1, 0.5)]
+        metrics = {"bpb/down": 0.5, "bpb/noise": 0.0, "bpb/up": 0.5}
+        return ProposalResult(
+            verdict="",
+            leaves=tuple(LeafProposal(leaf=n, prior=p, weight=w, low=0.0, high=1.0, cap=1.0) for n, p, w in rows),
+            metrics=tuple(
+                MetricPrediction(metric=m, coefficient=c, prior=(2.0, 0.1), proposal=(1.0, 0.1)) for m, c in metrics.items()
+            ),
+            over_prior=gain,
+            over_best=gain if self.best else None,
+            best_run="v1" if self.best else None,
+            best_weights=(0.25, 0.5, 0.25) if self.best else None,
+            prior_weights=(0.1, 0.8, 0.1),
+            kl=0.0, worst=False, method="", gap=None, refits=0, warnings=(),
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -242,6 +250,17 @@ def test_validation_says_whether_the_gain_is_real(graph, scan) -> None:  # noqa:
     assert prior.gain > 0.1
     assert prior.beyond_noise
     assert "better than noise" in found.sentence
+    assert found.objective == {"bpb/down": 0.5, "bpb/up": 0.5}
+    assert found.arm("best observed").mixture == {"down": 0.25, "noise": 0.5, "up": 0.25}
+
+
+def test_validation_without_a_best_observed_run_compares_with_the_prior_alone(graph, scan) -> None:  # noqa: F811
+    found = graph.read(
+        Validation(proposal=Propose(best=False), scan=scan, proxy=toys.proxy(tokens=5 * 128, warmup_tokens=64), seeds=1)
+    )
+    assert [arm.name for arm in found.arms] == ["proposal", "prior"]
+    assert found.comparisons[0].beyond_noise is None
+    assert "one seed cannot say" in found.sentence
 
 
 def test_wandb_offline_gets_the_records_and_changes_nothing(graph, scan, monkeypatch) -> None:  # noqa: F811

@@ -17,6 +17,8 @@ from olmix.errors import UserError
 
 _ORDER = itertools.count()
 
+Holders = tuple[flags.FlagHolder[Any], ...]
+
 
 class OverrideParser(flags.ArgumentParser[tuple[int, Override]]):
     """Keeps beside each override its place among all overrides, whichever flag it came with."""
@@ -41,20 +43,19 @@ class OverrideSerializer(flags.ArgumentSerializer[tuple[int, Override]]):
         return value[1].text
 
 
-def define_overrides(prefix: str = "") -> tuple[flags.FlagHolder[Any], flags.FlagHolder[Any]]:
+def define_overrides(prefix: str = "") -> Holders:
     """Defines `--set` and `--overlay`, with a prefix such as `left_`."""
     wanted = (
         ("set", "Set a value, such as swarm.proxy.learning_rate=3e-3. May be repeated."),
         ("overlay", "Apply an overlay, such as laptop or 'lowlr(factor=0.5)'. May be repeated."),
     )
-    one, two = (
-        flags.DEFINE_multi(OverrideParser(kind), OverrideSerializer(), f"{prefix}{kind}", [], f"{text}")
+    return tuple(
+        flags.DEFINE_multi(OverrideParser(kind), OverrideSerializer(), f"{prefix}{kind}", None, text)
         for kind, text in wanted
     )
-    return one, two
 
 
-def in_order(holders: tuple[flags.FlagHolder[Any], ...]) -> list[Override]:
+def in_order(holders: Holders) -> list[Override]:
     """The overrides of several flags in the order in which they were typed."""
     return [override for _, override in sorted(item for holder in holders for item in holder.value or [])]
 

@@ -22,7 +22,6 @@ import fiddle as fdl
 
 from olmix.config import assign, blame, canonical, load, nodes, overrides, recording, values
 from olmix.config.blame import Blame
-from olmix.config.load import ChangedDefault
 from olmix.config.overrides import Override
 from olmix.config.recording import Layer, Recorder
 from olmix.errors import UserError, nearest
@@ -39,7 +38,7 @@ class Resolved:
     """A config as it would run: after base, preset, overlays and flags.
 
     `layers` are in the order in which they were applied; `blame` has every line of the canonical form; `warnings` are
-    sentences; `changed_defaults` are those of the code since a document was written.
+    sentences; `defaults` are those of all types in it, as the code (or the code that wrote the document) has them.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Resolved:
     layers: tuple[Layer, ...]
     blame: dict[str, Blame]
     warnings: tuple[str, ...] = ()
-    changed_defaults: tuple[ChangedDefault, ...] = ()
+    defaults: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def build(self) -> Any:
         """The root and its steps, as instances.
@@ -96,7 +95,7 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
         _name(config, name, module, recorder)
         layers = recorder.layers(config)
         check_claims(config, layers)
-        flags, warnings = overrides.apply(config, changes, recorder, package)
+        warnings = overrides.apply(config, changes, recorder, package)
     applied = recorder.layers(config)
     check_claims(config, [layer for layer in applied if layer.via])
     blames = blame.blame(config)
@@ -110,9 +109,10 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
         name=name,
         hypothesis=hypothesis(module),
         config=config,
-        layers=(*applied, *flags),
+        layers=tuple(applied),
         blame=blames,
         warnings=tuple(warnings),
+        defaults=canonical.document(config)["defaults"],
     )
 
 
@@ -128,7 +128,7 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
     recorder = _recorder(package)
     first = blame.blame(loaded.config)
     with recorder.watching():
-        flags, notes = overrides.apply(loaded.config, changes, recorder, package)
+        notes = overrides.apply(loaded.config, changes, recorder, package)
     found = blame.blame(loaded.config)
     kept = {path: sidecar.lines.get(path, item) if first.get(path) == item else item for path, item in found.items()}
     check_types(loaded.config, kept)
@@ -136,10 +136,10 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
         name=sidecar.experiment,
         hypothesis=sidecar.hypothesis,
         config=loaded.config,
-        layers=(*sidecar.layers, *recorder.layers(loaded.config), *flags),
+        layers=(*sidecar.layers, *recorder.layers(loaded.config)),
         blame=kept,
         warnings=(*warnings, *map(str, loaded.changed_defaults), *notes),
-        changed_defaults=loaded.changed_defaults,
+        defaults=loaded.defaults,
     )
 
 

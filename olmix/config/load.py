@@ -41,9 +41,10 @@ class ChangedDefault:
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A config that was read, the defaults that have changed since, and the arguments that are new."""
+    """A config that was read, the defaults of then, and which of them have changed since."""
 
     config: fdl.Config[Any]
+    defaults: dict[str, dict[str, Any]]
     changed_defaults: tuple[ChangedDefault, ...]
 
 
@@ -61,7 +62,7 @@ def from_json(text: str, place: Callable[[str], Place], source: str = "The docum
         raise ConfigError(f"{source} cannot be run by this code: {'; '.join(reader.problems)}.")
     if not isinstance(config, fdl.Config):
         raise ConfigError(f"{source} holds no config.")
-    return Loaded(config, tuple(changed_defaults(document["defaults"], reader.types)))
+    return Loaded(config, document["defaults"], tuple(changed_defaults(document["defaults"], reader.types)))
 
 
 def parse_document(text: str, source: str) -> dict[str, Any]:

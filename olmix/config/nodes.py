@@ -22,7 +22,7 @@ from typing import Any
 
 import fiddle as fdl
 
-from olmix.config.tags import Operational
+from olmix.config.tags import Hardware, Operational
 from olmix.errors import UserError, nearest
 
 MISSING = dataclasses.MISSING
@@ -36,11 +36,12 @@ class ConfigError(UserError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
-    """One argument of a target: its declared type, its tags (sorted by name), and its default."""
+    """One argument of a target: its type, its operational tags (sorted by name), its hardware tag, its default."""
 
     name: str
     hint: Any
     tags: Tags
+    hardware: type[Hardware] | None
     default: Any
     factory: Any
 
@@ -98,7 +99,8 @@ def fields(cls: type) -> tuple[Field, ...]:
         if not field.init:
             continue
         hint, tags = split_hint(hints[field.name])
-        found.append(Field(field.name, hint, tags, field.default, field.default_factory))
+        hardware = hardware_tag(hints[field.name])
+        found.append(Field(field.name, hint, tags, hardware, field.default, field.default_factory))
     init_only = [name for name, hint in hints.items() if isinstance(hint, dataclasses.InitVar)]
     if init_only:
         raise ConfigError(f"{symbol(cls)}.{init_only[0]} is an InitVar: a config can only have fields that are kept.")
@@ -118,6 +120,12 @@ def split_hint(hint: Any) -> tuple[Any, Tags]:
     inner, *extras = typing.get_args(hint)
     tags = [tag for tag in extras if isinstance(tag, type) and issubclass(tag, Operational)]
     return inner, tuple(sorted(tags, key=lambda tag: tag.__name__))
+
+
+def hardware_tag(hint: Any) -> type[Hardware] | None:
+    """The hardware tag beside a type."""
+    extras = typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ()
+    return next((tag for tag in extras if isinstance(tag, type) and issubclass(tag, Hardware)), None)
 
 
 def argument(node: object, field: Field, path: str = "") -> Any:

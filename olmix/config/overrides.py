@@ -26,7 +26,7 @@ import fiddle as fdl
 
 from olmix.config import assign, canonical, nodes, paths, values
 from olmix.config.paths import Element
-from olmix.config.recording import Layer, Recorder
+from olmix.config.recording import Recorder
 from olmix.errors import UserError, nearest
 
 
@@ -55,16 +55,13 @@ class _Overlay:
     arguments: inspect.BoundArguments
 
 
-def apply(
-    config: fdl.Config[Any], overrides: Sequence[Override], recorder: Recorder, package: str
-) -> tuple[list[Layer], list[str]]:
-    """Applies overrides to a config in place, in order; returns the layers of the sets, and warnings.
+def apply(config: fdl.Config[Any], overrides: Sequence[Override], recorder: Recorder, package: str) -> list[str]:
+    """Applies overrides to a config in place, in order, and returns warnings.
 
     Raises:
       UserError: on the first override that cannot be read or applied.
     """
     parsed = [_parse_set(o) if o.kind == "set" else _parse_overlay(o, package) for o in overrides]
-    layers: list[Layer] = []
     warnings: list[str] = []
     last: dict[str, str] = {}
     for item in parsed:
@@ -73,7 +70,6 @@ def apply(
             with recorder.flag(item.flag):
                 notes = assign.assign(config, item.elements, item.text)
             warnings += [f"{item.flag}: {note}" for note in notes]
-            layers.append(Layer(kind="flag", name=item.flag, place=""))
             path = paths.show(item.elements)
             if path in last:
                 warnings.append(f"{last[path]} has no effect: {item.flag} comes after it")
@@ -84,7 +80,7 @@ def apply(
             after = canonical.text(config)
         if before == after:
             warnings.append(f"{item.flag} changes nothing")
-    return layers, warnings
+    return warnings
 
 
 def _spell(config: fdl.Config[Any], elements: tuple[Element, ...]) -> str | None:

@@ -76,7 +76,7 @@ class Layer:
 
 @dataclasses.dataclass
 class _Call:
-    frame: types.FrameType
+    frame: types.FrameType | None
     layer: Layer
     configs: list[fdl.Buildable[Any]]
 
@@ -116,6 +116,7 @@ class Recorder:
             yield
         finally:
             self._flag = None
+        self._finished.append(_Call(None, Layer(kind="flag", name=text, place=""), []))
 
     @contextlib.contextmanager
     def called_by(self, flag: str) -> Iterator[None]:
@@ -134,7 +135,7 @@ class Recorder:
         root = nodes.target(config)
         found: list[Layer] = []
         for call in self._finished:
-            whole = call.layer.kind in ("base", "experiment")
+            whole = call.layer.kind in ("base", "experiment", "flag")
             whole = whole or any(fdl.get_callable(c) is root for c in call.configs)
             layer = call.layer if whole else dataclasses.replace(call.layer, kind="part")
             if layer not in found:

@@ -3,6 +3,9 @@
 A tag is declared on the dataclass field itself, `name: Annotated[str, RunIdentity]`, and nowhere else. A
 field without a tag is *semantic*: it can change a result, so it is part of the fingerprint and parity forbids
 that it differs. A field with one of these tags is *operational*, with everything below it.
+
+`Hardware` and its kind are not operational: they can change a result, if only in its last digits, and are part of the
+fingerprint. They are for the one question whether two configs mean the same training on different hardware.
 """
 
 from __future__ import annotations
@@ -28,3 +31,11 @@ class Schedule(Operational):
 
 class Resources(Operational):
     """Where work runs and on how much hardware."""
+
+
+class Hardware(fdl.Tag):
+    """Semantic, but owed to the hardware: number format, attention. `diff --profile=hardware` lets it differ."""
+
+
+class BatchFactor(Hardware):
+    """A factor of the global batch. The hardware profile lets the factors in a node differ if their product does not."""

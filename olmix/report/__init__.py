@@ -1,1 +1,1 @@
-"""Plots, the HTML report, the explorer."""
+"""The report."""

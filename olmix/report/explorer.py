@@ -1,0 +1,45 @@
+"""The explorer: sliders for the weights, and the fitted laws evaluated in the browser.
+
+The laws are JSON, so the page can evaluate them itself (`laws.js`); before it shows anything it recomputes predictions
+that Python made, and where one differs the explorer says so instead of showing numbers of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from olmix.report.findings import Findings
+from olmix.report.markup import Markup, tag
+from olmix.report.tables import section
+
+
+def explorer_section(findings: Findings) -> Markup | None:
+    """The empty stage that the script fills; without a script it says what is missing."""
+    if findings.explorer is None:
+        return None
+    return section(
+        "explorer",
+        "Try a mixture",
+        tag("noscript", tag("p", "This part needs JavaScript; everything else on the page does not.")),
+        tag("div", id="stage", class_="stage"),
+        lead="Move a leaf: the others give way in proportion, within their caps, and the fitted laws say what to expect. All of it happens in this page.",
+    )
+
+
+def explorer_data(findings: Findings) -> dict[str, Any] | None:
+    """What the script needs: leaves with their limits, the objective, the laws, and predictions to check itself by."""
+    if findings.explorer is None:
+        return None
+    return {
+        "leaves": [
+            {"name": leaf.name, "prior": leaf.prior, "proposed": leaf.proposed, "low": leaf.minimum, "high": 1.0 if leaf.cap is None else leaf.cap}
+            for leaf in findings.leaves
+        ],
+        "metrics": [{"name": m.name, "weight": m.weight, "maximise": m.maximise} for m in findings.metrics],
+        "limits": [
+            {"name": limit.name, "leaves": limit.leaves, "coefficients": limit.coefficients, "low": limit.low, "high": limit.high}
+            for limit in findings.explorer.limits
+        ],
+        "law": findings.explorer.law,
+        "checks": findings.explorer.checks,
+    }

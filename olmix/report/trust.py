@@ -1,0 +1,218 @@
+"""How far to trust the laws: out-of-sample scatter, learning curve, sensitivities, what is not identified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from olmix.report import plot
+from olmix.report.findings import Findings, LearningPoint, Scatter, Sensitivity
+from olmix.report.markup import Child, Markup, join, tag
+from olmix.report.tables import Cell, Column, Row, details, section, table
+from olmix.report.words import NONE, fixed, listing, number, percent, plural, signed
+
+#: Scatter plots shown at once; the rest is folded away.
+SHOWN = 9
+HONEST = "out of sample"
+
+
+def scatter_section(findings: Findings) -> Markup | None:
+    """Predicted against observed for runs that the law had not seen, one panel per metric, and the scores."""
+    if not findings.scatters:
+        return None
+    weights = {metric.name: metric.weight for metric in findings.metrics}
+    ordered = sorted(findings.scatters, key=lambda s: (-weights.get(s.metric, 0), s.metric))
+    panels = [scatter_panel(scatter) for scatter in ordered]
+    rest = panels[SHOWN:]
+    return section(
+        "fit",
+        "Do the laws predict?",
+        tag("div", *panels[:SHOWN], class_="multiples"),
+        details(f"{plural(len(rest), 'more metric')}", tag("div", *rest, class_="multiples")) if rest else None,
+        score_table(ordered),
+        lead=_scatter_lead(findings, ordered),
+    )
+
+
+def _scatter_lead(findings: Findings, scatters: Sequence[Scatter]) -> str:
+    known = [s.spearman for s in scatters if s.spearman is not None]
+    words = f"Every dot is a run, predicted by a law that had not seen it ({findings.scatter_words or HONEST}); on the line, the prediction is exact."
+    if known:
+        worst = min((s for s in scatters if s.spearman is not None), key=lambda s: s.spearman or 0)
+        words += f" Rank correlations average {fixed(sum(known) / len(known), 3)}; the weakest is {worst.metric} with {fixed(worst.spearman, 3)}."
+    return words
+
+
+def scatter_panel(scatter: Scatter) -> Markup:
+    """One metric: predicted to the right, observed upwards, with the diagonal."""
+    both = plot.axis([*scatter.predicted, *scatter.observed], count=4)
+    points = [(both.at(p), both.at(o)) for p, o in zip(scatter.predicted, scatter.observed, strict=True)]
+    words = f"{scatter.metric}: predicted against observed for {len(points)} runs, {HONEST}, Spearman {fixed(scatter.spearman, 3)}"
+    return tag(
+        "figure",
+        tag("figcaption", tag("b", scatter.metric.replace("/", "/\u200b").replace(":", ":\u200b")),
+            tag("small", f"Spearman {fixed(scatter.spearman, 3)} · RMSE {number(scatter.rmse, 2)} · {HONEST}")),
+        plot.panel(
+            both, both,
+            plot.stretched(plot.line([(0, 0), (1, 1)], class_="diagonal"), plot.cloud(points, class_="cloud")),
+            alt=words, height=210, x_label="predicted →", y_label="↑ observed", key=f"scatter:{scatter.metric}",
+        ),
+    )  # fmt: skip
+
+
+def score_table(scatters: Sequence[Scatter]) -> Markup:
+    """The scores of all metrics."""
+    columns = [
+        Column("Metric"),
+        Column("Spearman", "number", hint="Rank correlation of predicted and observed"),
+        Column("Pearson", "number", secondary=True),
+        Column("RMSE", "number", hint="Root mean squared error, in the metric's units"),
+        Column("Regret", "number", hint="How much worse the run with the best prediction is than the best run"),
+        Column("In 90 % interval", "number", secondary=True, hint="Share of runs inside their predicted 90 % interval"),
+        Column("Error ÷ its estimate", "number", secondary=True, hint="1 when the stated uncertainty is honest; above 1 it is too small"),
+    ]
+    rows = [
+        Row([
+            s.metric.replace("/", "/\u200b").replace(":", ":\u200b"),
+            Cell(fixed(s.spearman, 3), s.spearman), Cell(fixed(s.pearson, 3), s.pearson), Cell(number(s.rmse, 3), s.rmse),
+            Cell(number(s.regret, 3), s.regret), Cell(percent(s.coverage_90, 0), s.coverage_90), Cell(fixed(s.z_spread, 2), s.z_spread),
+        ])
+        for s in scatters
+    ]  # fmt: skip
+    return table(columns, rows, caption=f"How well each metric is predicted, {HONEST}", sortable=True)
+
+
+def learning_section(findings: Findings) -> Markup | None:
+    """Is the swarm large enough? Out-of-sample rank correlation against the number of runs."""
+    points = [p for p in findings.learning if p.spearman is not None]
+    sizes = sorted({p.runs for p in points})
+    if len(sizes) < 2:
+        return None
+    metrics = list(dict.fromkeys(p.metric for p in points))
+    by_metric = {m: sorted((p for p in points if p.metric == m), key=lambda p: p.runs) for m in metrics}
+    means = [(size, _mean([p.spearman or 0 for p in points if p.runs == size])) for size in sizes]
+    x = plot.log_axis(sizes, label=lambda value: f"{value:.0f}")
+    x = plot.Axis(x.low, x.high, tuple((float(size), str(size)) for size in sizes), log=True)
+    y = plot.axis([p.spearman or 0 for p in points] + [1.0], count=4)
+    mean_line = [(x.at(size), y.at(value)) for size, value in means]
+    lines = [plot.line([(x.at(p.runs), y.at(p.spearman or 0)) for p in row], class_="faint", title=m) for m, row in by_metric.items()]
+    last, before = means[-1][1], means[-2][1]
+    words = f"Rank correlation {HONEST} rises from {fixed(means[0][1], 3)} with {sizes[0]} runs to {fixed(last, 3)} with {sizes[-1]}"
+    verdict = "more runs would still help" if (1 - before) - (1 - last) > 0.15 * (1 - before) and last < 0.995 else "more runs would add little"
+    return section(
+        "learning",
+        "Is the swarm large enough?",
+        plot.legend(("line-proposal", "mean over metrics"), ("line-faint", "one metric")),
+        plot.panel(
+            x, y,
+            plot.stretched(*lines, plot.line(mean_line, class_="main")),
+            [plot.dot(px, py, class_="proposal", radius=3.5, title=f"{size} runs: {fixed(value, 3)}") for (px, py), (size, value) in zip(mean_line, means, strict=True)],
+            alt=f"{words}.", height=260, x_label="runs used for the fit →", y_label="↑ Spearman, out of sample",
+        ),
+        details("The numbers", _learning_table(by_metric, sizes)),
+        lead=f"{words}: {verdict}.",
+    )  # fmt: skip
+
+
+def _learning_table(by_metric: dict[str, list[LearningPoint]], sizes: Sequence[int]) -> Markup:
+    columns = [Column("Metric"), *(Column(f"{size} runs", "number") for size in sizes)]
+    rows = []
+    for metric, points in by_metric.items():
+        at = {p.runs: p for p in points}
+        rows.append(Row([metric, *(fixed(at[size].spearman, 3) if size in at else NONE for size in sizes)]))
+    return table(columns, rows, caption=f"Spearman {HONEST} by number of runs", sortable=True)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def sensitivity_section(findings: Findings) -> Markup | None:
+    """Which leaf moves which metric: a matrix of cells, coloured and with their numbers."""
+    matrix = findings.sensitivity
+    if matrix is None:
+        return None
+    maximise = {metric.name for metric in findings.metrics if metric.maximise}
+    doubtful = {leaf.name for leaf in findings.leaves if not leaf.identified}
+    columns = [Column("Metric"), *(Column(tag("span", leaf + (" ?" if leaf in doubtful else "")), "cell") for leaf in matrix.leaves)]
+    rows = [_sensitivity_row(matrix, k, metric in maximise, doubtful) for k, metric in enumerate(matrix.metrics)]
+    lead = (
+        f"The change of each metric, in thousandths, when one point (1 %) of the mixture moves to a leaf from all others, at {matrix.at}. "
+        "Blue improves, amber harms; colours are scaled per metric."
+    )
+    if doubtful:
+        lead += f" The runs hardly vary {listing(sorted(doubtful))}, so what stands under {'it' if len(doubtful) == 1 else 'them'} is a guess of the regularised fit."
+    return section(
+        "sensitivity",
+        "What each leaf does",
+        table(columns, rows, caption="Sensitivity of every metric to every leaf", class_="matrix"),
+        lead=lead,
+    )
+
+
+def _sensitivity_row(matrix: Sensitivity, k: int, maximise: bool, doubtful: set[str]) -> Row:
+    values = matrix.values[k]
+    largest = max((abs(value) for value in values), default=0) or 1.0
+    cells: list[Child | Cell] = [matrix.metrics[k].replace("/", "/\u200b").replace(":", ":\u200b")]
+    for leaf, value in zip(matrix.leaves, values, strict=True):
+        better = value > 0 if maximise else value < 0
+        strength = abs(value) / largest
+        tip = f"{matrix.metrics[k]}: {signed(number(value, 3))} for one point more of {leaf}"
+        shown = tag("span", signed(fixed(1000 * value, 1 if largest >= 1e-3 else 2)), style=f"--v:{strength:.2f}", class_="good" if better else "bad")
+        cells.append(Cell(shown, value, tip, "guess" if leaf in doubtful else ""))
+    return Row(cells)
+
+
+def warnings_section(findings: Findings) -> Markup | None:
+    """The laws' own warnings, by name."""
+    if not findings.warnings:
+        return None
+    items = []
+    for warning in findings.warnings:
+        name, _, rest = warning.partition(": ")
+        items.append(tag("li", join(tag("b", name), " ", rest) if rest else warning))
+    lead = "What the data could not support, as the fit itself reports it."
+    return section("warnings", "Warnings", tag("ul", *items, class_="warnings"), lead=lead, wide=False)
+
+
+def tradeoff_section(findings: Findings) -> Markup | None:
+    """The trade-off between two families of metrics, and the proposal as the pull to the prior varies."""
+    figures = []
+    if findings.front and len(findings.front.points) > 1:
+        front = findings.front
+        xs, ys = plot.axis([p[0] for p in front.points], count=4), plot.axis([p[1] for p in front.points], count=4)
+        path = [(xs.at(a), ys.at(b)) for a, b in sorted(front.points)]
+        words = f"Best trade-offs between {front.first} and {front.second}, {len(path)} points"
+        figures.append(tag("figure", tag("figcaption", tag("b", f"{front.first} against {front.second}"), tag("small", "no mixture improves one without harming the other")),
+            plot.panel(xs, ys, plot.stretched(plot.line(path, class_="main")), [plot.dot(a, b, class_="proposal", radius=3) for a, b in path],
+                       alt=words, height=240, x_label=f"{front.first} →", y_label=f"↑ {front.second}")))  # fmt: skip
+    path_points = [p for p in findings.path if p.strength > 0]
+    if len(path_points) > 1:
+        ordered = sorted(path_points, key=lambda p: p.divergence)
+        xs, ys = plot.axis([p.divergence for p in ordered], count=4, zero=True), plot.axis([p.objective for p in ordered], count=4)
+        path = [(xs.at(p.divergence), ys.at(p.objective)) for p in ordered]
+        dots = [plot.dot(a, b, class_="proposal", radius=3, title=f"λ = {number(p.strength, 2)}: {number(p.objective, 4)} at divergence {number(p.divergence, 2)}")
+                for (a, b), p in zip(path, ordered, strict=True)]  # fmt: skip
+        words = f"Predicted objective against the distance from the prior for {len(path)} strengths of the pull to the prior"
+        figures.append(tag("figure", tag("figcaption", tag("b", "The pull to the prior"), tag("small", "each dot is a proposal at one λ")),
+            plot.panel(xs, ys, plot.stretched(plot.line(path, class_="main")), dots, alt=words, height=240,
+                       x_label="KL divergence from the prior →", y_label="↑ predicted objective")))  # fmt: skip
+    if not figures:
+        return None
+    return section("tradeoffs", "Trade-offs", tag("div", *figures, class_="multiples"), lead="How much of one thing costs how much of another, by the laws.")
+
+
+def next_section(findings: Findings) -> Markup | None:
+    """The mixtures whose training would teach most."""
+    if not findings.next_runs:
+        return None
+    rows = []
+    for index, mixture in enumerate(findings.next_runs, 1):
+        largest = sorted(mixture.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{leaf} {percent(weight)}" for leaf, weight in largest[:6])
+        rows.append(Row([str(index), shown + (f" and {len(largest) - 6} more" if len(largest) > 6 else "")]))
+    return section(
+        "next",
+        "What to train next",
+        table([Column("#"), Column("Mixture")], rows, caption="Runs that would teach most about the proposal"),
+        lead="The mixtures that are expected to reduce the uncertainty of the proposal most.",
+    )

@@ -35,7 +35,7 @@ function explore(stage, info) {
     return found;
   }
 
-  const objective = (values) => metrics.reduce((sum, metric, k) => sum + (metric.weight || 0) * (metric.maximise ? -1 : 1) * values[k], 0);
+  const objective = (values) => metrics.reduce((sum, metric, k) => sum + metric.weight * values[k], 0);
   const make = (name, attributes = {}, ...children) => {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -67,7 +67,7 @@ function explore(stage, info) {
     return { row, slider, output, top };
   });
   const score = make("p", { class: "score", "aria-live": "polite" }), wrong = make("p", { class: "broken" }), body = make("tbody");
-  const order = metrics.map((_, k) => k).sort((a, b) => (metrics[b].weight || 0) - (metrics[a].weight || 0));
+  const order = metrics.map((_, k) => k).sort((a, b) => Math.abs(metrics[b].weight) - Math.abs(metrics[a].weight));
   const cells = order.map((k) => {
     const value = make("td", { class: "number" }), better = make("td", { class: "number" });
     body.append(make("tr", {}, make("th", { scope: "row" }, metrics[k].name), value, better));

@@ -6,11 +6,29 @@ that Python made, and where one differs the explorer says so instead of showing 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from olmix.report.findings import Findings
 from olmix.report.markup import Markup, tag
 from olmix.report.tables import section
+
+#: What `laws.js` needs of every law that it can evaluate.
+PORTABLE: dict[str, tuple[str, ...]] = {
+    "LogLinear": ("shift_", "log_floor_", "slopes_"),
+}
+
+
+def portable(law: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A law's JSON cut down to what the page needs, without covariances; None if the page cannot evaluate it."""
+    name = law["law"]
+    if name not in PORTABLE:
+        return None
+    return {
+        "law": name,
+        "settings": law["settings"],
+        "learned": {field: law["learned"][field] for field in PORTABLE[name]},
+    }
 
 
 def explorer_section(findings: Findings) -> Markup | None:
@@ -22,7 +40,7 @@ def explorer_section(findings: Findings) -> Markup | None:
         "Try a mixture",
         tag("noscript", tag("p", "This part needs JavaScript; everything else on the page does not.")),
         tag("div", id="stage", class_="stage"),
-        lead="Move a leaf: the others give way in proportion, within their caps, and the fitted laws say what to expect. All of it happens in this page.",
+        lead="Move a leaf: the others give way in proportion, within their caps, and the fitted laws say what to expect.",
     )
 
 
@@ -32,12 +50,24 @@ def explorer_data(findings: Findings) -> dict[str, Any] | None:
         return None
     return {
         "leaves": [
-            {"name": leaf.name, "prior": leaf.prior, "proposed": leaf.proposed, "low": leaf.minimum, "high": 1.0 if leaf.cap is None else leaf.cap}
+            {
+                "name": leaf.name,
+                "prior": leaf.prior,
+                "proposed": leaf.proposed,
+                "low": leaf.minimum,
+                "high": 1.0 if leaf.cap is None else leaf.cap,
+            }
             for leaf in findings.leaves
         ],
-        "metrics": [{"name": m.name, "weight": m.weight, "maximise": m.maximise} for m in findings.metrics],
+        "metrics": [{"name": m.name, "weight": m.coefficient, "maximise": m.maximise} for m in findings.metrics],
         "limits": [
-            {"name": limit.name, "leaves": limit.leaves, "coefficients": limit.coefficients, "low": limit.low, "high": limit.high}
+            {
+                "name": limit.name,
+                "leaves": limit.leaves,
+                "coefficients": limit.coefficients,
+                "low": limit.low,
+                "high": limit.high,
+            }
             for limit in findings.explorer.limits
         ],
         "law": findings.explorer.law,

@@ -47,12 +47,14 @@ class Leaf:
 class Metric:
     """One metric at the prior and at the proposal: what the law says and what training gave.
 
-    `weight` is its share of the objective, 0 when it is only watched. `measured` maps `prior`, `proposal` and `best` to
-    one value per seed.
+    `weight` is its share of the objective, 0 when it is only watched; `coefficient` is its factor in it (negative when it
+    should grow). `predicted_interval` is that of a new run. `measured` maps `prior`, `proposal` and `best` to one value per
+    seed.
     """
 
     name: str
     weight: float = 0.0
+    coefficient: float = 0.0
     maximise: bool = False
     prior_predicted: float | None = None
     predicted: float | None = None
@@ -215,7 +217,11 @@ class Explorer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Findings:
-    """A whole report. `objective` is the weighted metric that the proposal minimises, as a metric of its own."""
+    """A whole report.
+
+    `objective` is what the proposal optimises, as a metric of its own: its prediction at the proposal is corrected for the
+    optimism of choosing, its interval that of the gain, so it is a little more sober than the sum of the metrics.
+    """
 
     title: str
     question: str
@@ -227,6 +233,7 @@ class Findings:
     gains: tuple[Gain, ...] = ()
     objective_words: str = ""
     solver: str = ""
+    worst: bool = False
     target_tokens: int | None = None
     best_run: str | None = None
     scatters: tuple[Scatter, ...] = ()

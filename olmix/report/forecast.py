@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from olmix.report import plot
 from olmix.report.findings import Findings, Metric, Range
 from olmix.report.markup import Child, Markup, join, tag
+from olmix.report.means import error, mean
 from olmix.report.tables import Cell, Column, Row, details, section, table
 from olmix.report.words import NONE, fixed, number, percent, places_for, plural, signed
 
@@ -57,19 +58,6 @@ def improvement(metric: Metric) -> Improvement:
     )
 
 
-def mean(values: Sequence[float]) -> float | None:
-    """The mean, None of nothing."""
-    return math.fsum(values) / len(values) if values else None
-
-
-def error(values: Sequence[float]) -> float:
-    """The standard error of the mean; 0 for fewer than two values."""
-    if len(values) < 2:
-        return 0.0
-    middle = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
-
-
 def forecast_section(findings: Findings) -> Markup:
     """Every metric at the prior and at the proposal, predicted and measured."""
     ordered = [findings.objective, *sorted(findings.metrics, key=lambda m: (-m.weight, m.name))]
@@ -108,7 +96,9 @@ def _lead(findings: Findings, measured: bool) -> Child:
         if metric.predicted_interval and (value := mean(metric.measured.get("proposal", ()))) is not None
     ]
     if inside:
-        words.append(f"The measured mean lies in the predicted 90 % interval for {sum(inside)} of {plural(len(inside), 'metric')}.")
+        words.append(
+            f"The measured mean lies in the predicted 90 % interval for {sum(inside)} of {plural(len(inside), 'metric')}."
+        )
     return words
 
 
@@ -117,10 +107,17 @@ def _scale(rows: Sequence[Improvement]) -> plot.Axis:
     for row in rows:
         values += [v for v in (row.predicted, row.mean, row.best, *row.seeds, *(row.interval or ())) if v is not None]
     scale = plot.axis(values, count=4, zero=True, margin=0.06)
-    return dataclasses.replace(scale, ticks=tuple((v, f"{signed(fixed(100 * v, places_for(1000 * (scale.high - scale.low) / 4)))} %") for v, _ in scale.ticks))
+    return dataclasses.replace(
+        scale,
+        ticks=tuple(
+            (v, f"{signed(fixed(100 * v, places_for(1000 * (scale.high - scale.low) / 4)))} %") for v, _ in scale.ticks
+        ),
+    )
 
 
-def _table(metrics: Sequence[Metric], scale: plot.Axis, measured: bool, objective: Metric | None, caption: str) -> Markup:
+def _table(
+    metrics: Sequence[Metric], scale: plot.Axis, measured: bool, objective: Metric | None, caption: str
+) -> Markup:
     columns = [
         Column("Metric"),
         Column("Prior", "number", secondary=measured),
@@ -146,7 +143,10 @@ def _table(metrics: Sequence[Metric], scale: plot.Axis, measured: bool, objectiv
         if measured:
             cells.append(join(fixed(mean(values), places), _plus_minus(values, places)))
         words = _words(metric, shift)
-        cells += [Cell(_strip(shift, scale, words), tip=words), Cell("" if change is None else signed(percent(change)), class_=tone)]
+        cells += [
+            Cell(_strip(shift, scale, words), tip=words),
+            Cell("" if change is None else signed(percent(change)), class_=tone),
+        ]
         rows.append(Row(cells, class_="total" if metric is objective else ""))
     return table(columns, rows, caption=caption, class_="rows forecast")
 
@@ -204,7 +204,9 @@ def _scale_head(scale: plot.Axis) -> Markup:
 
 
 def _strip(shift: Improvement, scale: plot.Axis, words: str) -> Markup:
-    marks: list[Child] = [plot.rule(scale.at(v), 0, scale.at(v), 1, class_="zero" if v == 0 else "grid") for v, _ in scale.ticks]
+    marks: list[Child] = [
+        plot.rule(scale.at(v), 0, scale.at(v), 1, class_="zero" if v == 0 else "grid") for v, _ in scale.ticks
+    ]
     if shift.noise is not None:
         low, high = max(scale.at(-shift.noise), 0.0), min(scale.at(shift.noise), 1.0)
         marks.append(tag("rect", x=plot.pct(low), width=plot.pct(high - low), y="10%", height="80%", class_="noise"))
@@ -226,14 +228,28 @@ def key_figures(findings: Findings) -> Markup:
     measured, predicted, best = findings.gain("prior", True), findings.gain("prior", False), findings.gain("best", True)
     if measured is not None:
         error_ = measured.standard_error
-        note = "one seed" if error_ is None else f"± {number(error_, 2)} standard error, {plural(measured.seeds or 0, 'seed')}"
+        note = (
+            "one seed"
+            if error_ is None
+            else f"± {number(error_, 2)} standard error, {plural(measured.seeds or 0, 'seed')}"
+        )
         items.append((signed(number(measured.value, 3)), "measured gain over the prior", note))
     if predicted is not None:
         places = places_for(abs(predicted.value) / 10)
-        note = "no interval" if predicted.interval is None else f"90 % interval {fixed(predicted.interval[0], places)} to {fixed(predicted.interval[1], places)}"
+        note = (
+            "no interval"
+            if predicted.interval is None
+            else f"90 % interval {fixed(predicted.interval[0], places)} to {fixed(predicted.interval[1], places)}"
+        )
         items.append((signed(number(predicted.value, 3)), "expected gain over the prior", note))
         if predicted.probability is not None:
-            items.append((percent(predicted.probability, 0), "of bootstrap refits put it above the prior", "probability of a gain"))
+            items.append(
+                (
+                    percent(predicted.probability, 0),
+                    "of bootstrap refits put it above the prior",
+                    "probability of a gain",
+                )
+            )
     if best is not None:
         note = "one seed" if best.standard_error is None else f"± {number(best.standard_error, 2)} standard error"
         items.append((signed(number(best.value, 3)), "measured gain over the best variant", note))
@@ -242,7 +258,13 @@ def key_figures(findings: Findings) -> Markup:
         if expected is not None:
             chance = "" if expected.probability is None else f"in {percent(expected.probability, 0)} of the refits"
             items.append((signed(number(expected.value, 3)), "expected gain over the best run", chance))
-    items.append((f"{findings.runs:,}", "runs behind the laws", f"{plural(len(findings.failures), 'run')} failed" if findings.failures else "none failed"))
+    items.append(
+        (
+            f"{findings.runs:,}",
+            "runs behind the laws",
+            f"{plural(len(findings.failures), 'run')} failed" if findings.failures else "none failed",
+        )
+    )
     return tag(
         "dl",
         (tag("div", tag("dt", label), tag("dd", tag("b", value), tag("small", note))) for value, label, note in items),

@@ -64,7 +64,10 @@ def weight_axis(leaves: tuple[Leaf, ...]) -> plot.Axis:
 
 
 def _scale_head(scale: plot.Axis) -> Markup:
-    marks = [plot.text(scale.at(v), 0.2, words, anchor="start" if i == 0 else "middle") for i, (v, words) in enumerate(scale.ticks)]
+    marks = [
+        plot.text(scale.at(v), 0.2, words, anchor="start" if i == 0 else "middle")
+        for i, (v, words) in enumerate(scale.ticks)
+    ]
     return plot.strip(*marks, alt="Scale of the weights", height=16)
 
 
@@ -82,7 +85,10 @@ def leaf_label(leaf: Leaf, indent: str | None) -> Markup:
     """The leaf's name, without the source when it stands under it; a mark when the runs do not identify it."""
     shown = leaf.name if indent is None else leaf.name[len(indent) + 1 :] or leaf.name
     doubt = tag("abbr", " ?", title="The runs cannot tell what this leaf does", class_="doubt")
-    return join(tag("span", shown.replace(":", ":\u200b"), class_="leaf" if indent is None else "leaf inner"), None if leaf.identified else doubt)
+    return join(
+        tag("span", shown.replace(":", ":\u200b"), class_="leaf" if indent is None else "leaf inner"),
+        None if leaf.identified else doubt,
+    )
 
 
 def _source_row(source: str, leaves: list[Leaf], columns: list[Column]) -> Row:
@@ -95,7 +101,9 @@ def _source_row(source: str, leaves: list[Leaf], columns: list[Column]) -> Row:
 def _leaf_row(leaf: Leaf, scale: plot.Axis, intervals: bool, indent: str | None) -> Row:
     shown = interval(100 * leaf.interval[0], 100 * leaf.interval[1], 1) if leaf.interval else NONE
     change = leaf.proposed - leaf.prior
-    proposed: Child = join(percent(leaf.proposed), tag("abbr", " cap", title="Held at its cap", class_="at-cap") if leaf.at_cap else None)
+    proposed: Child = join(
+        percent(leaf.proposed), tag("abbr", " cap", title="Held at its cap", class_="at-cap") if leaf.at_cap else None
+    )
     words = f"{leaf.name}: prior {percent(leaf.prior)}, proposed {percent(leaf.proposed)}"
     if leaf.interval:
         words += f", 90 % interval {shown} %"
@@ -138,7 +146,15 @@ def supply_section(findings: Findings) -> Markup | None:
         Column("Leaf"),
         Column("Tokens there are", "number", secondary=target is not None),
         *([Column("Tokens read", "number"), Column("Share of what the limit allows", "graphic")] if target else []),
-        *([Column("Reads", "number"), Column("Limit", "number", secondary=True), Column("Reads in the prior", "number", secondary=True)] if target else []),
+        *(
+            [
+                Column("Reads", "number"),
+                Column("Limit", "number", secondary=True),
+                Column("Reads in the prior", "number", secondary=True),
+            ]
+            if target
+            else []
+        ),
     ]
     rows = []
     for source, leaves in by_source(tuple(known)):
@@ -150,19 +166,39 @@ def supply_section(findings: Findings) -> Markup | None:
         for leaf in leaves:
             cells: list[Child | Cell] = [leaf_label(leaf, source), count(leaf.tokens)]
             if target:
-                cells += [count(target * leaf.proposed), _reads_strip(leaf), times(leaf.repetition), times(leaf.repetition_limit), times(leaf.prior_repetition)]
+                cells += [
+                    count(target * leaf.proposed),
+                    _reads_strip(leaf),
+                    times(leaf.repetition),
+                    times(leaf.repetition_limit),
+                    times(leaf.prior_repetition),
+                ]
             rows.append(Row(cells))
-    worst = max((leaf for leaf in known if leaf.repetition is not None), key=lambda leaf: leaf.repetition or 0, default=None)
-    lead = f"For a final run of {count(target)} tokens" if target else "No final run was declared, so nothing limits the weights"
+    worst = max(
+        (leaf for leaf in known if leaf.repetition is not None), key=lambda leaf: leaf.repetition or 0, default=None
+    )
+    lead = (
+        f"For a final run of {count(target)} tokens"
+        if target
+        else "No final run was declared, so nothing limits the weights"
+    )
     if target and worst is not None:
         lead += f" the proposal reads {worst.name} most often, {times(worst.repetition)}"
-        over = [leaf for leaf in known if leaf.prior_repetition and leaf.repetition_limit and leaf.prior_repetition > leaf.repetition_limit * (1 + 1e-9)]
+        over = [
+            leaf
+            for leaf in known
+            if leaf.prior_repetition
+            and leaf.repetition_limit
+            and leaf.prior_repetition > leaf.repetition_limit * (1 + 1e-9)
+        ]
         if over:
             lead += f"; the prior itself would break the limits of {plural(len(over), 'leaf', 'leaves')}"
     return section(
         "supply",
         "Tokens and repetition",
-        table(columns, rows, caption="Tokens of every leaf and how often the final run reads them", class_="rows supply"),
+        table(
+            columns, rows, caption="Tokens of every leaf and how often the final run reads them", class_="rows supply"
+        ),
         lead=lead + ".",
     )
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from olmix.report.markup import Child, Markup, join, tag
-from olmix.report.words import MINUS, fixed, number, places_for
+from olmix.report.words import fixed, number, places_for
 
 #: The coordinate range of a stretched SVG: enough for a tenth of a pixel on any screen.
 _UNITS = 10000
@@ -45,15 +45,16 @@ def axis(values: Iterable[float], *, count: int = 5, zero: bool = False, margin:
     room = margin * (high - low)
     low = low if zero and low == 0 else low - room
     high = high if zero and high == 0 else high + room
-    step = nice_step((high - low) / count)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    places = places_for(step * 10)
-    ticks = []
-    for index in range(first, last + 1):
-        value = index * step
-        text = number(value, 3) if abs(value) >= 1e4 else fixed(value, places)
-        ticks.append((value, text))
-    return Axis(low, high, tuple(ticks))
+    step, first, last = 0.0, 0, 0
+    while last - first < 1:  # A range may fall between two round numbers: then finer ones.
+        step = nice_step((high - low) / count)
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        count += 1
+    largest = max(abs(low), abs(high))
+    plain = step >= 1e-6 and largest < 1e6
+    digits = 2 + max(math.ceil(math.log10(largest / step)), 0)
+    shown = [index * step for index in range(first, last + 1)]
+    return Axis(low, high, tuple((v, fixed(v, places_for(step * 10)) if plain else number(v, digits)) for v in shown))
 
 
 def log_axis(values: Iterable[float], label: object = None, margin: float = 0.03) -> Axis:
@@ -93,7 +94,9 @@ def rule(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
     return tag("line", x1=pct(x1), y1=pct(1 - y1), x2=pct(x2), y2=pct(1 - y2), class_=class_)
 
 
-def text(x: float, y: float, words: str, *, class_: str = "tick", anchor: str = "middle", dx: float = 0, dy: float = 0) -> Markup:
+def text(
+    x: float, y: float, words: str, *, class_: str = "tick", anchor: str = "middle", dx: float = 0, dy: float = 0
+) -> Markup:
     """Words at a point in shares of the panel, moved by pixels."""
     return tag("text", words, x=pct(x), y=pct(1 - y), dx=dx or None, dy=dy or None, text_anchor=anchor, class_=class_)
 
@@ -117,12 +120,27 @@ def cloud(points: Iterable[tuple[float, float]], *, class_: str) -> Markup:
 
 def stretched(*children: Child) -> Markup:
     """The nested SVG in which `line`, `band` and `cloud` live."""
-    return tag("svg", *children, viewBox=f"0 0 {_UNITS} {_UNITS}", preserveAspectRatio="none", class_="stretch",
-               width="100%", height="100%")  # fmt: skip
+    return tag(
+        "svg",
+        *children,
+        viewBox=f"0 0 {_UNITS} {_UNITS}",
+        preserveAspectRatio="none",
+        class_="stretch",
+        width="100%",
+        height="100%",
+    )
 
 
 def panel(
-    x: Axis, y: Axis, *marks: Child, alt: str, height: int = 240, class_: str = "", x_label: str = "", y_label: str = "", key: str | None = None
+    x: Axis,
+    y: Axis,
+    *marks: Child,
+    alt: str,
+    height: int = 240,
+    class_: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    key: str | None = None,
 ) -> Markup:
     """A framed plot with gridlines and ticks. `alt` says in words what it shows; labels are drawn along the axes.
 
@@ -133,7 +151,9 @@ def panel(
     for value, words in x.ticks:
         grid.append(rule(x.at(value), 0, x.at(value), 0.02, class_="grid"))
         grid.append(text(x.at(value), 0, words, dy=18))
-    drawing = tag("svg", tag("g", *grid, aria_hidden="true"), *marks, role="img", aria_label=alt, width="100%", height="100%")
+    drawing = tag(
+        "svg", tag("g", *grid, aria_hidden="true"), *marks, role="img", aria_label=alt, width="100%", height="100%"
+    )
     return tag(
         "div",
         tag("div", y_label, class_="y-label", aria_hidden="true") if y_label else None,
@@ -151,4 +171,8 @@ def strip(*marks: Child, alt: str, height: int = 22) -> Markup:
 
 def legend(*items: tuple[str, str]) -> Markup:
     """(class of the mark, words) pairs, drawn with HTML so that they wrap."""
-    return tag("p", (join(tag("span", tag("i", class_=f"swatch {class_}"), words), " ") for class_, words in items), class_="legend")
+    return tag(
+        "p",
+        (join(tag("span", tag("i", class_=f"swatch {class_}"), words), " ") for class_, words in items),
+        class_="legend",
+    )

@@ -45,7 +45,9 @@ class Row:
     class_: str = ""
 
 
-def table(columns: Sequence[Column], rows: Sequence[Row], *, caption: str, class_: str = "", sortable: bool = False) -> Markup:
+def table(
+    columns: Sequence[Column], rows: Sequence[Row], *, caption: str, class_: str = "", sortable: bool = False
+) -> Markup:
     """A table in a box that scrolls sideways by itself where the page is too narrow."""
     heads = [
         tag(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from olmix.report import plot
 from olmix.report.findings import Curve, Findings
-from olmix.report.markup import Markup, tag
+from olmix.report.markup import Markup
 from olmix.report.tables import Column, Row, details, section, table
 from olmix.report.words import count, duration, fixed, percent, plural
 
-ROLES = {"swarm": "variants of the swarm", "prior": "prior", "best": "best variant, trained again", "proposal": "proposal"}
+ROLES = {
+    "swarm": "variants of the swarm",
+    "prior": "prior",
+    "best": "best variant, trained again",
+    "proposal": "proposal",
+}
 
 
 def curves_section(findings: Findings) -> Markup | None:
@@ -16,30 +21,57 @@ def curves_section(findings: Findings) -> Markup | None:
     curves = [curve for curve in findings.curves if len(curve.loss) > 1]
     if not curves:
         return None
-    late = [value for curve in curves for tokens, value in zip(curve.tokens, curve.loss, strict=True) if tokens > 0.02 * max(curve.tokens)]
+    late = [
+        value
+        for curve in curves
+        for tokens, value in zip(curve.tokens, curve.loss, strict=True)
+        if tokens > 0.02 * max(curve.tokens)
+    ]
     x = plot.axis([t for curve in curves for t in curve.tokens], count=5, zero=True, margin=0.01)
     x = plot.Axis(x.low, x.high, tuple((v, count(v)) for v, _ in x.ticks))
     y = plot.axis(late, count=5)
     ordered = sorted(curves, key=lambda curve: list(ROLES).index(curve.role))
-    lines = [plot.line([(x.at(t), min(y.at(v), 1.05)) for t, v in zip(c.tokens, c.loss, strict=True)], class_=f"loss {c.role}", title=c.run) for c in ordered]
+    lines = [
+        plot.line(
+            [(x.at(t), min(y.at(v), 1.05)) for t, v in zip(c.tokens, c.loss, strict=True)],
+            class_=f"loss {c.role}",
+            title=c.run,
+        )
+        for c in ordered
+    ]
     roles = [role for role in ROLES if any(curve.role == role for curve in curves)]
     last = sorted(curve.loss[-1] for curve in curves)
-    lead = f"Training loss in nats per token of {plural(len(curves), 'run')}; the last values lie between {fixed(last[0], 2)} and {fixed(last[-1], 2)}."
+    lead = f"Training loss in nats per token of {plural(len(curves), 'run')}; "
+    lead += f"the last values lie between {fixed(last[0], 2)} and {fixed(last[-1], 2)}."
     if len(roles) > 1:
         lead += " Runs on different mixtures read different text: compare shapes here, and held-out metrics above."
     return section(
         "curves",
         "Loss curves",
         plot.legend(*((f"line-{role}", ROLES[role]) for role in roles)),
-        plot.panel(x, y, plot.stretched(*lines), alt=lead, height=340, x_label="tokens trained on →", y_label="↑ training loss, nats per token", key="curves"),
+        plot.panel(
+            x,
+            y,
+            plot.stretched(*lines),
+            alt=lead,
+            height=340,
+            x_label="tokens trained on →",
+            y_label="↑ training loss, nats per token",
+            key="curves",
+        ),
         details("The last values", _last_values(ordered)),
         lead=lead,
-    )  # fmt: skip
+    )
 
 
 def _last_values(curves: list[Curve]) -> Markup:
     rows = [Row([curve.run, ROLES[curve.role], count(curve.tokens[-1]), fixed(curve.loss[-1], 4)]) for curve in curves]
-    columns = [Column("Run"), Column("What it is", secondary=True), Column("Tokens", "number"), Column("Training loss", "number")]
+    columns = [
+        Column("Run"),
+        Column("What it is", secondary=True),
+        Column("Tokens", "number"),
+        Column("Training loss", "number"),
+    ]
     return table(columns, rows, caption="Training loss at the end of every run", sortable=True)
 
 
@@ -50,7 +82,9 @@ def failures_section(findings: Findings) -> Markup | None:
     rows = []
     for failure in findings.failures:
         largest = sorted(failure.mixture.items(), key=lambda item: -item[1])[:5]
-        rows.append(Row([failure.run, failure.reason, ", ".join(f"{leaf} {percent(weight)}" for leaf, weight in largest)]))
+        rows.append(
+            Row([failure.run, failure.reason, ", ".join(f"{leaf} {percent(weight)}" for leaf, weight in largest)])
+        )
     mixtures = any(failure.mixture for failure in findings.failures)
     columns = [Column("Run"), Column("Why"), Column("Its largest weights")]
     if not mixtures:
@@ -59,7 +93,8 @@ def failures_section(findings: Findings) -> Markup | None:
         "failures",
         "Failed runs",
         table(columns, rows, caption="Runs that gave no result"),
-        lead=f"{plural(len(findings.failures), 'run')} gave no result and {'is' if len(findings.failures) == 1 else 'are'} in no fit: the laws know nothing about mixtures like these.",
+        lead=f"{plural(len(findings.failures), 'run')} gave no result, so the laws know nothing about mixtures like "
+        f"{'this one' if len(findings.failures) == 1 else 'these'}.",
     )
 
 
@@ -76,12 +111,31 @@ def cost_section(findings: Findings) -> Markup | None:
         *([Column("GPU time", "number")] if gpus else []),
     ]
     rows = [
-        Row([c.part, f"{c.runs:,}", count(c.tokens), duration(c.cpu_seconds), *([duration(c.gpu_seconds)] if gpus else [])])
+        Row(
+            [
+                c.part,
+                f"{c.runs:,}",
+                count(c.tokens),
+                duration(c.cpu_seconds),
+                *([duration(c.gpu_seconds)] if gpus else []),
+            ]
+        )
         for c in findings.costs
     ]
     tokens = sum(cost.tokens or 0 for cost in findings.costs)
     cpu, gpu = sum(cost.cpu_seconds for cost in findings.costs), sum(cost.gpu_seconds for cost in findings.costs)
-    rows.append(Row(["All", f"{sum(c.runs for c in findings.costs):,}", count(tokens), duration(cpu), *([duration(gpu)] if gpus else [])], class_="total"))
+    rows.append(
+        Row(
+            [
+                "All",
+                f"{sum(c.runs for c in findings.costs):,}",
+                count(tokens),
+                duration(cpu),
+                *([duration(gpu)] if gpus else []),
+            ],
+            class_="total",
+        )
+    )
     used = f"{duration(gpu)} of GPUs and {duration(cpu)} of CPUs" if gpus else f"{duration(cpu)} of CPUs"
     trained = f"{count(tokens)} tokens trained on, " if tokens else ""
     return section(

@@ -35,28 +35,40 @@ def scatter_section(findings: Findings) -> Markup | None:
 
 def _scatter_lead(findings: Findings, scatters: Sequence[Scatter]) -> str:
     known = [s.spearman for s in scatters if s.spearman is not None]
-    words = f"Every dot is a run, predicted by a law that had not seen it ({findings.scatter_words or HONEST}); on the line, the prediction is exact."
+    how = findings.scatter_words or HONEST
+    words = (
+        f"Every dot is a run, predicted by a law that had not seen it ({how}); on the line, the prediction is exact."
+    )
     if known:
         worst = min((s for s in scatters if s.spearman is not None), key=lambda s: s.spearman or 0)
-        words += f" Rank correlations average {fixed(sum(known) / len(known), 3)}; the weakest is {worst.metric} with {fixed(worst.spearman, 3)}."
+        words += f" Rank correlations average {fixed(sum(known) / len(known), 3)}; "
+        words += f"the weakest is {worst.metric} with {fixed(worst.spearman, 3)}."
     return words
 
 
 def scatter_panel(scatter: Scatter) -> Markup:
     """One metric: predicted to the right, observed upwards, with the diagonal."""
-    both = plot.axis([*scatter.predicted, *scatter.observed], count=4)
+    both = plot.axis([*scatter.predicted, *scatter.observed], count=3)
     points = [(both.at(p), both.at(o)) for p, o in zip(scatter.predicted, scatter.observed, strict=True)]
-    words = f"{scatter.metric}: predicted against observed for {len(points)} runs, {HONEST}, Spearman {fixed(scatter.spearman, 3)}"
+    words = f"{scatter.metric}: predicted against observed for {len(points)} runs, {HONEST}"
     return tag(
         "figure",
-        tag("figcaption", tag("b", scatter.metric.replace("/", "/\u200b").replace(":", ":\u200b")),
-            tag("small", f"Spearman {fixed(scatter.spearman, 3)} · RMSE {number(scatter.rmse, 2)} · {HONEST}")),
-        plot.panel(
-            both, both,
-            plot.stretched(plot.line([(0, 0), (1, 1)], class_="diagonal"), plot.cloud(points, class_="cloud")),
-            alt=words, height=210, x_label="predicted →", y_label="↑ observed", key=f"scatter:{scatter.metric}",
+        tag(
+            "figcaption",
+            tag("b", scatter.metric.replace("/", "/\u200b").replace(":", ":\u200b")),
+            tag("small", f"Spearman {fixed(scatter.spearman, 3)} · RMSE {number(scatter.rmse, 2)} · {HONEST}"),
         ),
-    )  # fmt: skip
+        plot.panel(
+            both,
+            both,
+            plot.stretched(plot.line([(0, 0), (1, 1)], class_="diagonal"), plot.cloud(points, class_="cloud")),
+            alt=words,
+            height=190,
+            x_label="predicted →",
+            y_label="↑ observed",
+            key=f"scatter:{scatter.metric}",
+        ),
+    )
 
 
 def score_table(scatters: Sequence[Scatter]) -> Markup:
@@ -68,16 +80,27 @@ def score_table(scatters: Sequence[Scatter]) -> Markup:
         Column("RMSE", "number", hint="Root mean squared error, in the metric's units"),
         Column("Regret", "number", hint="How much worse the run with the best prediction is than the best run"),
         Column("In 90 % interval", "number", secondary=True, hint="Share of runs inside their predicted 90 % interval"),
-        Column("Error ÷ its estimate", "number", secondary=True, hint="1 when the stated uncertainty is honest; above 1 it is too small"),
+        Column(
+            "Error ÷ its estimate",
+            "number",
+            secondary=True,
+            hint="1 when the stated uncertainty is honest; above 1 it is too small",
+        ),
     ]
     rows = [
-        Row([
-            s.metric.replace("/", "/\u200b").replace(":", ":\u200b"),
-            Cell(fixed(s.spearman, 3), s.spearman), Cell(fixed(s.pearson, 3), s.pearson), Cell(number(s.rmse, 3), s.rmse),
-            Cell(number(s.regret, 3), s.regret), Cell(percent(s.coverage_90, 0), s.coverage_90), Cell(fixed(s.z_spread, 2), s.z_spread),
-        ])
+        Row(
+            [
+                s.metric.replace("/", "/\u200b").replace(":", ":\u200b"),
+                Cell(fixed(s.spearman, 3), s.spearman),
+                Cell(fixed(s.pearson, 3), s.pearson),
+                Cell(number(s.rmse, 3), s.rmse),
+                Cell(number(s.regret, 3), s.regret),
+                Cell(percent(s.coverage_90, 0), s.coverage_90),
+                Cell(fixed(s.z_spread, 2), s.z_spread),
+            ]
+        )
         for s in scatters
-    ]  # fmt: skip
+    ]
     return table(columns, rows, caption=f"How well each metric is predicted, {HONEST}", sortable=True)
 
 
@@ -94,23 +117,38 @@ def learning_section(findings: Findings) -> Markup | None:
     x = plot.Axis(x.low, x.high, tuple((float(size), str(size)) for size in sizes), log=True)
     y = plot.axis([p.spearman or 0 for p in points] + [1.0], count=4)
     mean_line = [(x.at(size), y.at(value)) for size, value in means]
-    lines = [plot.line([(x.at(p.runs), y.at(p.spearman or 0)) for p in row], class_="faint", title=m) for m, row in by_metric.items()]
+    lines = [
+        plot.line([(x.at(p.runs), y.at(p.spearman or 0)) for p in row], class_="faint", title=m)
+        for m, row in by_metric.items()
+    ]
     last, before = means[-1][1], means[-2][1]
-    words = f"Rank correlation {HONEST} rises from {fixed(means[0][1], 3)} with {sizes[0]} runs to {fixed(last, 3)} with {sizes[-1]}"
-    verdict = "more runs would still help" if (1 - before) - (1 - last) > 0.15 * (1 - before) and last < 0.995 else "more runs would add little"
+    words = f"Rank correlation {HONEST} goes from {fixed(means[0][1], 3)} with {sizes[0]} runs "
+    words += f"to {fixed(last, 3)} with {sizes[-1]}"
+    verdict = (
+        "more runs would still help"
+        if (1 - before) - (1 - last) > 0.15 * (1 - before) and last < 0.995
+        else "more runs would add little"
+    )
     return section(
         "learning",
         "Is the swarm large enough?",
         plot.legend(("line-proposal", "mean over metrics"), ("line-faint", "one metric")),
         plot.panel(
-            x, y,
+            x,
+            y,
             plot.stretched(*lines, plot.line(mean_line, class_="main")),
-            [plot.dot(px, py, class_="proposal", radius=3.5, title=f"{size} runs: {fixed(value, 3)}") for (px, py), (size, value) in zip(mean_line, means, strict=True)],
-            alt=f"{words}.", height=260, x_label="runs used for the fit →", y_label="↑ Spearman, out of sample",
+            [
+                plot.dot(px, py, class_="proposal", radius=3.5, title=f"{size} runs: {fixed(value, 3)}")
+                for (px, py), (size, value) in zip(mean_line, means, strict=True)
+            ],
+            alt=f"{words}.",
+            height=260,
+            x_label="runs used for the fit →",
+            y_label="↑ Spearman, out of sample",
         ),
         details("The numbers", _learning_table(by_metric, sizes)),
         lead=f"{words}: {verdict}.",
-    )  # fmt: skip
+    )
 
 
 def _learning_table(by_metric: dict[str, list[LearningPoint]], sizes: Sequence[int]) -> Markup:
@@ -133,14 +171,18 @@ def sensitivity_section(findings: Findings) -> Markup | None:
         return None
     maximise = {metric.name for metric in findings.metrics if metric.maximise}
     doubtful = {leaf.name for leaf in findings.leaves if not leaf.identified}
-    columns = [Column("Metric"), *(Column(tag("span", leaf + (" ?" if leaf in doubtful else "")), "cell") for leaf in matrix.leaves)]
+    columns = [
+        Column("Metric"),
+        *(Column(tag("span", leaf + (" ?" if leaf in doubtful else "")), "cell") for leaf in matrix.leaves),
+    ]
     rows = [_sensitivity_row(matrix, k, metric in maximise, doubtful) for k, metric in enumerate(matrix.metrics)]
     lead = (
-        f"The change of each metric, in thousandths, when one point (1 %) of the mixture moves to a leaf from all others, at {matrix.at}. "
+        "The change of each metric, in thousandths, when one point (1 %) of the mixture moves to a leaf from all "
+        f"others, at {matrix.at}. "
         "Blue improves, amber harms; colours are scaled per metric."
     )
     if doubtful:
-        lead += f" The runs hardly vary {listing(sorted(doubtful))}, so what stands under {'it' if len(doubtful) == 1 else 'them'} is a guess of the regularised fit."
+        lead += f" The runs cannot tell what {listing(sorted(doubtful))} does: hatched cells are guesses of the regularised fit."
     return section(
         "sensitivity",
         "What each leaf does",
@@ -157,7 +199,12 @@ def _sensitivity_row(matrix: Sensitivity, k: int, maximise: bool, doubtful: set[
         better = value > 0 if maximise else value < 0
         strength = abs(value) / largest
         tip = f"{matrix.metrics[k]}: {signed(number(value, 3))} for one point more of {leaf}"
-        shown = tag("span", signed(fixed(1000 * value, 1 if largest >= 1e-3 else 2)), style=f"--v:{strength:.2f}", class_="good" if better else "bad")
+        shown = tag(
+            "span",
+            signed(fixed(1000 * value, 1 if largest >= 1e-3 else 2)),
+            style=f"--v:{strength:.2f}",
+            class_="good" if better else "bad",
+        )
         cells.append(Cell(shown, value, tip, "guess" if leaf in doubtful else ""))
     return Row(cells)
 
@@ -182,23 +229,69 @@ def tradeoff_section(findings: Findings) -> Markup | None:
         xs, ys = plot.axis([p[0] for p in front.points], count=4), plot.axis([p[1] for p in front.points], count=4)
         path = [(xs.at(a), ys.at(b)) for a, b in sorted(front.points)]
         words = f"Best trade-offs between {front.first} and {front.second}, {len(path)} points"
-        figures.append(tag("figure", tag("figcaption", tag("b", f"{front.first} against {front.second}"), tag("small", "no mixture improves one without harming the other")),
-            plot.panel(xs, ys, plot.stretched(plot.line(path, class_="main")), [plot.dot(a, b, class_="proposal", radius=3) for a, b in path],
-                       alt=words, height=240, x_label=f"{front.first} →", y_label=f"↑ {front.second}")))  # fmt: skip
+        figures.append(
+            tag(
+                "figure",
+                tag(
+                    "figcaption",
+                    tag("b", f"{front.first} against {front.second}"),
+                    tag("small", "no mixture improves one without harming the other"),
+                ),
+                plot.panel(
+                    xs,
+                    ys,
+                    plot.stretched(plot.line(path, class_="main")),
+                    [plot.dot(a, b, class_="proposal", radius=3) for a, b in path],
+                    alt=words,
+                    height=240,
+                    x_label=f"{front.first} →",
+                    y_label=f"↑ {front.second}",
+                ),
+            )
+        )
     path_points = [p for p in findings.path if p.strength > 0]
     if len(path_points) > 1:
         ordered = sorted(path_points, key=lambda p: p.divergence)
-        xs, ys = plot.axis([p.divergence for p in ordered], count=4, zero=True), plot.axis([p.objective for p in ordered], count=4)
+        xs, ys = (
+            plot.axis([p.divergence for p in ordered], count=4, zero=True),
+            plot.axis([p.objective for p in ordered], count=4),
+        )
         path = [(xs.at(p.divergence), ys.at(p.objective)) for p in ordered]
-        dots = [plot.dot(a, b, class_="proposal", radius=3, title=f"λ = {number(p.strength, 2)}: {number(p.objective, 4)} at divergence {number(p.divergence, 2)}")
-                for (a, b), p in zip(path, ordered, strict=True)]  # fmt: skip
+        dots = [
+            plot.dot(
+                a,
+                b,
+                class_="proposal",
+                radius=3,
+                title=f"λ = {number(p.strength, 2)}: {number(p.objective, 4)} at divergence {number(p.divergence, 2)}",
+            )
+            for (a, b), p in zip(path, ordered, strict=True)
+        ]
         words = f"Predicted objective against the distance from the prior for {len(path)} strengths of the pull to the prior"
-        figures.append(tag("figure", tag("figcaption", tag("b", "The pull to the prior"), tag("small", "each dot is a proposal at one λ")),
-            plot.panel(xs, ys, plot.stretched(plot.line(path, class_="main")), dots, alt=words, height=240,
-                       x_label="KL divergence from the prior →", y_label="↑ predicted objective")))  # fmt: skip
+        figures.append(
+            tag(
+                "figure",
+                tag("figcaption", tag("b", "The pull to the prior"), tag("small", "each dot is a proposal at one λ")),
+                plot.panel(
+                    xs,
+                    ys,
+                    plot.stretched(plot.line(path, class_="main")),
+                    dots,
+                    alt=words,
+                    height=240,
+                    x_label="KL divergence from the prior →",
+                    y_label="↑ predicted objective",
+                ),
+            )
+        )
     if not figures:
         return None
-    return section("tradeoffs", "Trade-offs", tag("div", *figures, class_="multiples"), lead="How much of one thing costs how much of another, by the laws.")
+    return section(
+        "tradeoffs",
+        "Trade-offs",
+        tag("div", *figures, class_="multiples"),
+        lead="How much of one thing costs how much of another, by the laws.",
+    )
 
 
 def next_section(findings: Findings) -> Markup | None:

@@ -14,7 +14,7 @@ from typing import Literal
 from olmix.report.findings import Findings, Gain, Leaf
 from olmix.report.words import count, fixed, listing, number, percent, places_for, plural
 
-Kind = Literal["better", "noise", "worse", "predicted", "predicted noise", "unknown"]
+Kind = Literal["better", "noise", "worse", "predicted", "predicted noise", "counterfactual", "unknown"]
 
 LABELS: dict[Kind, str] = {
     "better": "Better than the prior, measured",
@@ -22,6 +22,7 @@ LABELS: dict[Kind, str] = {
     "worse": "Worse than the prior, measured",
     "predicted": "Better by prediction, not yet trained",
     "predicted noise": "Within the noise, by prediction",
+    "counterfactual": "A counterfactual: the worst mixture",
     "unknown": "Not enough runs to say",
 }
 
@@ -42,13 +43,26 @@ class Verdict:
 def verdict(findings: Findings) -> Verdict:
     """The verdict on the proposal against the prior."""
     measured, predicted = findings.gain("prior", True), findings.gain("prior", False)
-    if measured is not None:
+    kind: Kind
+    if findings.worst:
+        kind, answer = "counterfactual", _counterfactual(findings, measured or predicted)
+    elif measured is not None:
         kind, answer = _measured(findings, measured)
     elif predicted is not None:
         kind, answer = _predicted(findings, predicted)
     else:
         kind, answer = "unknown", "The laws gave no estimate of the gain, so nothing can be said about it."
     return Verdict(kind=kind, label=LABELS[kind], answer=answer, change=change_sentence(findings))
+
+
+def _counterfactual(findings: Findings, gain: Gain | None) -> str:
+    what = findings.objective_words or findings.objective.name
+    size = "an unknown amount" if gain is None else f"{number(-gain.value, 3)}{_relative(gain)}"
+    how = "measured" if gain is not None and gain.measured else "predicted"
+    return (
+        "This is the worst mixture that the limits allow, asked for as a counterfactual: "
+        f"{how} to be worse than the prior by {size} in {what}."
+    )
 
 
 def _measured(findings: Findings, gain: Gain) -> tuple[Kind, str]:
@@ -86,8 +100,8 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     what = findings.objective_words or findings.objective.name
     if gain.interval is None:
         return "unknown", (
-            f"The laws expect the proposal to gain {number(gain.value, 3)}{_relative(gain)} in {what} over the prior, and without "
-            "an interval nobody can say whether that is noise."
+            f"The laws expect the proposal to gain {number(gain.value, 3)}{_relative(gain)} in {what} over the prior, and "
+            "without an interval nobody can say whether that is noise."
         )
     low, high = gain.interval
     places = places_for(max(high - low, 1e-12) / 3)
@@ -96,7 +110,8 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     basis = f"a law fitted on {plural(findings.runs, 'run')}"
     if low > 0:
         return "predicted", (
-            f"By {basis}, the proposed mixture {_direction(findings)} {what} by {span} against the prior{chance}; nobody has trained it yet."
+            f"By {basis}, the proposed mixture {_direction(findings)} {what} by {span} against the prior{chance}; "
+            "nobody has trained it yet."
         )
     return "predicted noise", (
         f"The expected gain is within the noise: {basis} puts it at {span} in {what} against the prior{chance}."
@@ -130,7 +145,7 @@ def _against_best(findings: Findings) -> str:
     return "; against the best variant of the swarm, trained again, the difference is within the noise"
 
 
-def change_sentence(findings: Findings, most: int = 3) -> str:
+def change_sentence(findings: Findings, most: int = 2) -> str:
     """What the proposal changes: the leaves that move most, and which caps hold it back."""
     moved = sorted(findings.leaves, key=lambda leaf: -abs(leaf.proposed - leaf.prior))
     up = [leaf for leaf in moved if leaf.proposed - leaf.prior > 0.005][:most]

@@ -53,7 +53,7 @@ def percent(share: float | None, places: int | None = None) -> str:
     if places is None:
         if 0 < abs(value) < 0.01:
             return f"< 0.01{THIN}%"
-        places = 1 if abs(value) >= 1 or value == 0 else 2
+        places = 1 if abs(value) >= 1 else 0 if value == 0 else 2
     return f"{fixed(value, places)}{THIN}%"
 
 

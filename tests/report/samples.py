@@ -5,14 +5,44 @@ from __future__ import annotations
 import numpy as np
 
 from olmix.report.findings import (
-    Cost, Curve, Explorer, Failure, Findings, Front, Gain, LearningPoint, Leaf, Metric, PathPoint, Scatter, Sensitivity, Setting, StepRecord,
-)  # fmt: skip
+    Cost,
+    Curve,
+    Explorer,
+    Failure,
+    Findings,
+    Front,
+    Gain,
+    Leaf,
+    LearningPoint,
+    Metric,
+    PathPoint,
+    Scatter,
+    Sensitivity,
+    Setting,
+    StepRecord,
+)
 
 LEAVES = (
-    "stdlib:code", "stdlib:tests", "docs:numpy:high", "docs:numpy:low", "docs:sympy:high", "docs:sympy:low",
-    "reference", "licences", "speeches", "plays",
-)  # fmt: skip
-METRICS = ("bpb/stdlib:code", "bpb/stdlib:tests", "bpb/docs", "bpb/reference", "bpb/licences", "bpb/speeches", "bpb/plays")
+    "stdlib:code",
+    "stdlib:tests",
+    "docs:numpy:high",
+    "docs:numpy:low",
+    "docs:sympy:high",
+    "docs:sympy:low",
+    "reference",
+    "licences",
+    "speeches",
+    "plays",
+)
+METRICS = (
+    "bpb/stdlib:code",
+    "bpb/stdlib:tests",
+    "bpb/docs",
+    "bpb/reference",
+    "bpb/licences",
+    "bpb/speeches",
+    "bpb/plays",
+)
 TOKENS = (3_100_000, 4_800_000, 900_000, 1_300_000, 500_000, 700_000, 130_000, 720_000, 2_900_000, 1_200_000)
 
 
@@ -38,89 +68,204 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
     at_prior, at_proposal = law(prior), law(proposal) - gain * shares * 2
     metrics = tuple(
         Metric(
-            name=name, weight=float(shares[k]), prior_predicted=float(at_prior[k] + 0.001), predicted=float(at_proposal[k] + 0.002),
+            name=name,
+            weight=float(shares[k]),
+            coefficient=float(shares[k]),
+            prior_predicted=float(at_prior[k] + 0.001),
+            predicted=float(at_proposal[k] + 0.002),
             predicted_interval=(float(at_proposal[k] - 0.009), float(at_proposal[k] + 0.012)),
-            measured={arm: tuple((float(v) for v in base[k] + 0.004 * rng.standard_normal(3))) for arm, base in
-                      (("prior", at_prior), ("proposal", at_proposal), ("best", at_proposal + 0.008))} if validated else {},
+            measured={
+                arm: tuple(float(v) for v in base[k] + 0.004 * rng.standard_normal(3))
+                for arm, base in (("prior", at_prior), ("proposal", at_proposal), ("best", at_proposal + 0.008))
+            }
+            if validated
+            else {},
         )
         for k, name in enumerate(METRICS)
-    )  # fmt: skip
+    )
 
     def mixed(arm: str) -> tuple[float, ...]:
         return tuple(sum(m.weight * m.measured[arm][i] for m in metrics) for i in range(3))
 
     measured = {arm: mixed(arm) for arm in ("prior", "proposal", "best")} if validated else {}
     objective = Metric(
-        name="objective", weight=1.0, prior_predicted=float(shares @ at_prior), predicted=float(shares @ at_proposal),
-        predicted_interval=(float(shares @ at_proposal) - 0.007, float(shares @ at_proposal) + 0.008), measured=measured,
-    )  # fmt: skip
+        name="objective",
+        weight=1.0,
+        prior_predicted=float(shares @ at_prior),
+        predicted=float(shares @ at_proposal),
+        predicted_interval=(float(shares @ at_proposal) - 0.007, float(shares @ at_proposal) + 0.008),
+        measured=measured,
+    )
     expected = float(shares @ (at_prior - at_proposal))
-    gains = [Gain(against="prior", measured=False, value=expected, interval=(expected - 0.012, expected + 0.011), probability=0.973, reference=1.6),
-             Gain(against="best", measured=False, value=0.011, interval=(-0.004, 0.021), probability=0.88)]  # fmt: skip
+    gains = [
+        Gain(
+            against="prior",
+            measured=False,
+            value=expected,
+            interval=(expected - 0.012, expected + 0.011),
+            probability=0.973,
+            reference=1.6,
+        ),
+        Gain(against="best", measured=False, value=0.011, interval=(-0.004, 0.021), probability=0.88),
+    ]
     if validated:
         for arm in ("prior", "best"):
             a, b = np.array(measured[arm]), np.array(measured["proposal"])
             error = float(np.hypot(a.std(ddof=1), b.std(ddof=1)) / np.sqrt(3))
-            gains.append(Gain(against=arm, measured=True, value=float(a.mean() - b.mean()), standard_error=error, seeds=3, reference=float(a.mean())))
+            gains.append(
+                Gain(
+                    against=arm,
+                    measured=True,
+                    value=float(a.mean() - b.mean()),
+                    standard_error=error,
+                    seeds=3,
+                    reference=float(a.mean()),
+                )
+            )
     names = tuple(f"variant-{i:03d}" for i in range(runs))
     steps = np.linspace(0, 1, 60)[1:]
     curves = [
-        Curve(run=name, role="swarm", tokens=tuple(400_000 * steps), loss=tuple(2.6 + 5.7 * np.exp(-4 * steps) + 0.25 * rng.standard_normal() + 0.02 * rng.standard_normal(59)))
+        Curve(
+            run=name,
+            role="swarm",
+            tokens=tuple(400_000 * steps),
+            loss=tuple(2.6 + 5.7 * np.exp(-4 * steps) + 0.25 * rng.standard_normal() + 0.02 * rng.standard_normal(59)),
+        )
         for name in names
     ]
     for role, shift in (("prior", 0.0), ("best", -0.1), ("proposal", -0.2)) if validated else ():
-        curves.append(Curve(run=f"{role}, seed 1000", role=role, tokens=tuple(400_000 * steps), loss=tuple(2.6 + shift + 5.7 * np.exp(-4 * steps) + 0.02 * rng.standard_normal(59))))  # fmt: skip
+        curves.append(
+            Curve(
+                run=f"{role}, seed 1000",
+                role=role,
+                tokens=tuple(400_000 * steps),
+                loss=tuple(2.6 + shift + 5.7 * np.exp(-4 * steps) + 0.02 * rng.standard_normal(59)),
+            )
+        )
     matrix = slopes * np.exp(slopes @ proposal)[:, None]
     matrix = 0.01 * (matrix - (matrix @ proposal)[:, None]) / (1 - proposal)
     law_json = {
-        "format": 1, "law": "LogLinear", "settings": {},
-        "learned": {"slopes_": _array(slopes), "log_floor_": _array(np.log(floor)), "shift_": _array(np.zeros(len(METRICS)))},
-    }  # fmt: skip
+        "format": 1,
+        "law": "LogLinear",
+        "settings": {},
+        "learned": {
+            "slopes_": _array(slopes),
+            "log_floor_": _array(np.log(floor)),
+            "shift_": _array(np.zeros(len(METRICS))),
+        },
+    }
     leaves = tuple(
         Leaf(
-            name=name, prior=float(prior[j]), proposed=float(proposal[j]),
+            name=name,
+            prior=float(prior[j]),
+            proposed=float(proposal[j]),
             interval=(float(max(proposal[j] * 0.8 - 0.004, 0)), float(min(proposal[j] * 1.15 + 0.01, cap[j]))),
-            cap=float(cap[j]), tokens=TOKENS[j], repetition_limit=4.0, repetition=float(proposal[j] * 20e6 / tokens[j]),
-            prior_repetition=float(prior[j] * 20e6 / tokens[j]), swarm=(float(weights[:, j].min()), float(weights[:, j].max())),
+            cap=float(cap[j]),
+            tokens=TOKENS[j],
+            repetition_limit=4.0,
+            repetition=float(proposal[j] * 20e6 / tokens[j]),
+            prior_repetition=float(prior[j] * 20e6 / tokens[j]),
+            swarm=(float(weights[:, j].min()), float(weights[:, j].max())),
             identified=name != "reference",
         )
         for j, name in enumerate(LEAVES)
-    )  # fmt: skip
+    )
     commit = "3f2c9b17d0aa55e2a1c34b0f7a9d11e0c5b6f788"
     records = tuple(
         StepRecord(
-            label=label, kind=f"olmix.example:{label.title()}", artifact=f"{label}-1f0c2b6a9d3e", fingerprint="1f0c2b6a9d3e" + 13 * "7a0b", commit=commit, dirty=label == "swarm",
-            started="2026-11-21T03:44:00+00:00", seconds=0.4 * (i + 1) ** 3, pieces=runs if label == "swarm" else 0,
-            settings=(Setting(path=f"{label}.seed", value="0"), Setting(path=f"{label}.proxy.learning_rate", value="0.003", blame="experiments/quickstart.py:31")),
+            label=label,
+            kind=f"olmix.example:{label.title()}",
+            artifact=f"{label}-1f0c2b6a9d3e",
+            fingerprint="1f0c2b6a9d3e" + 13 * "7a0b",
+            commit=commit,
+            dirty=label == "swarm",
+            started="2026-11-21T03:44:00+00:00",
+            seconds=0.4 * (i + 1) ** 3,
+            pieces=runs if label == "swarm" else 0,
+            settings=(
+                Setting(path=f"{label}.seed", value="0"),
+                Setting(path=f"{label}.proxy.learning_rate", value="0.003", blame="experiments/quickstart.py:31"),
+            ),
         )
         for i, label in enumerate(("corpus", "scan", "limits", "design", "swarm", "laws", "proposal", "validation"))
-    )  # fmt: skip
+    )
     return Findings(
         title="quickstart",
-        question="More code and fewer speeches lower the bits per byte of held-out Python code and documentation, within what the texts can supply",
-        objective=objective, objective_words="the weighted mean of 3 metrics (BPB of code, tests and docs)",
-        leaves=leaves, metrics=metrics, runs=runs, run_names=names, gains=tuple(gains), target_tokens=20_000_000,
+        question="More code and fewer speeches lower the bits per byte of held-out Python code, within what the texts can supply",
+        objective=objective,
+        objective_words="the weighted mean of 3 metrics (BPB of code, tests and docs)",
+        leaves=leaves,
+        metrics=metrics,
+        runs=runs,
+        run_names=names,
+        gains=tuple(gains),
+        target_tokens=20_000_000,
         scatters=tuple(
-            Scatter(metric=name, predicted=tuple(predicted[:, k]), observed=tuple(observed[:, k]), std=(0.005,) * runs, spearman=0.9 + 0.01 * k,
-                    pearson=0.95, rmse=0.0063, regret=0.001, coverage_90=0.88, z_spread=1.07)
+            Scatter(
+                metric=name,
+                predicted=tuple(predicted[:, k]),
+                observed=tuple(observed[:, k]),
+                std=(0.005,) * runs,
+                spearman=0.9 + 0.01 * k,
+                pearson=0.95,
+                rmse=0.0063,
+                regret=0.001,
+                coverage_90=0.88,
+                z_spread=1.07,
+            )
             for k, name in enumerate(METRICS)
         ),
         scatter_words="3 × 5-fold cross-validation",
         curves=tuple(curves),
         learning=tuple(
             LearningPoint(runs=size, metric=name, spearman=1 - 0.5 / size**0.7 - 0.01 * k, rmse=0.02 / size**0.5)
-            for k, name in enumerate(METRICS) for size in (6, 9, 12, 16, 20, 24)
+            for k, name in enumerate(METRICS)
+            for size in (6, 9, 12, 16, 20, 24)
         ),
-        sensitivity=Sensitivity(metrics=METRICS, leaves=LEAVES, values=tuple(tuple(float(v) for v in row) for row in matrix)),
-        front=Front(first="code", second="docs", points=tuple((1 + 0.1 * t, 1 + 0.1 * (1 - t) ** 2) for t in np.linspace(0, 1, 12))),
-        path=tuple(PathPoint(strength=float(s), objective=float(1.5 + 0.05 * np.exp(-1 / s)), divergence=float(0.6 / (1 + 4 * s))) for s in (0.01, 0.03, 0.1, 0.3, 1)),
-        warnings=("few-runs: 24 runs for 10 leaves; the ridge decides along 3 directions", "narrow-leaf: reference varies by less than 0.01 in weight"),
-        failures=(Failure(run="variant-017", reason="the loss became NaN at step 212", mixture={"licences": 0.81, "plays": 0.19}),),
-        costs=(Cost(part="swarm", runs=24, tokens=24 * 400_000, seconds=140, cpu_seconds=280), Cost(part="validation", runs=9, tokens=9 * 400_000, seconds=60, cpu_seconds=110)),
+        sensitivity=Sensitivity(
+            metrics=METRICS, leaves=LEAVES, values=tuple(tuple(float(v) for v in row) for row in matrix)
+        ),
+        front=Front(
+            first="code",
+            second="docs",
+            points=tuple((1 + 0.1 * t, 1 + 0.1 * (1 - t) ** 2) for t in np.linspace(0, 1, 12)),
+        ),
+        path=tuple(
+            PathPoint(
+                strength=float(s), objective=float(1.5 + 0.05 * np.exp(-1 / s)), divergence=float(0.6 / (1 + 4 * s))
+            )
+            for s in (0.01, 0.03, 0.1, 0.3, 1)
+        ),
+        warnings=(
+            "few-runs: 24 runs for 10 leaves; the ridge decides along 3 directions",
+            "narrow-leaf: reference varies by less than 0.01 in weight",
+        ),
+        failures=(
+            Failure(
+                run="variant-017",
+                reason="the loss ceased to be finite at step 212",
+                mixture={"licences": 0.81, "plays": 0.19},
+            ),
+        ),
+        costs=(
+            Cost(part="swarm", runs=24, tokens=24 * 400_000, seconds=140, cpu_seconds=280),
+            Cost(part="validation", runs=9, tokens=9 * 400_000, seconds=60, cpu_seconds=110),
+        ),
         steps=records,
-        environment={"python": "3.11.7", "system": "Linux x86_64", "cpus": "2", "numpy": "2.3.5", "torch": "2.13.0", "ray": "2.60.0", "transformers": "5.19.0"},
-        explorer=Explorer(law=law_json, checks=tuple((tuple(map(float, w)), tuple(map(float, law(w)))) for w in (prior, proposal, *weights[:3]))),
-    )  # fmt: skip
+        environment={
+            "python": "3.11.7",
+            "system": "Linux x86_64",
+            "cpus": "2",
+            "numpy": "2.3.5",
+            "torch": "2.13.0",
+            "ray": "2.60.0",
+            "transformers": "5.19.0",
+        },
+        explorer=Explorer(
+            law=law_json,
+            checks=tuple((tuple(map(float, w)), tuple(map(float, law(w)))) for w in (prior, proposal, *weights[:3])),
+        ),
+    )
 
 
 def _array(values: np.ndarray) -> dict[str, object]:

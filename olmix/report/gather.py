@@ -1,0 +1,271 @@
+"""From the results of the steps to findings: the one place that knows what other rooms' results look like.
+
+Predictions, intervals and scores are taken as the steps that made them state them; what is computed here is only what
+follows from them (sensitivities, repetition of the prior, shares of the objective).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from olmix.report.findings import Explorer, Findings, Gain, Leaf, Limit, Metric, Scatter, Sensitivity
+from olmix.report.means import error, mean
+from olmix.report.words import listing, percent
+
+if TYPE_CHECKING:
+    from olmix.fit import Law
+    from olmix.fit.bootstrap import Gain as FitGain
+    from olmix.fit.propose import MetricPrediction, ProposalResult
+    from olmix.fit.steps import LawsResult
+    from olmix.mix.feasible import FeasibleSet
+    from olmix.mix.runs import RunTable
+
+#: Half of a central 90 % interval of a normal distribution, in standard deviations.
+Z90 = 1.6448536269514722
+
+#: A leaf whose weight varies by less than this over the runs is not identified by them.
+NARROW = 1e-3
+
+#: Metric → one value per seed, for each arm ("prior", "proposal", "best").
+Measured = Mapping[str, Mapping[str, tuple[float, ...]]]
+
+
+def search_findings(
+    *,
+    title: str,
+    question: str,
+    laws: LawsResult,
+    proposal: ProposalResult,
+    runs: RunTable,
+    limits: FeasibleSet | None = None,
+    measured: Measured | None = None,
+    scatter_words: str = "",
+) -> Findings:
+    """What the laws and the proposal say, with what validation measured, if anything did.
+
+    Training, cost and provenance are added by the step, which can look into folders.
+    """
+    measured = measured or {}
+    law = laws.law()
+    grows = all(row.coefficient <= 0 for row in proposal.metrics)
+    total = sum(abs(row.coefficient) for row in proposal.metrics)
+    metrics = tuple(
+        _metric(row, total, {arm: values.get(row.metric, ()) for arm, values in measured.items()})
+        for row in proposal.metrics
+    )
+    objective = _objective(proposal, metrics, grows)
+    return Findings(
+        title=title,
+        question=question,
+        objective=objective,
+        objective_words=objective_words(metrics, grows),
+        leaves=_leaves(proposal, runs, limits),
+        metrics=metrics,
+        runs=len(runs.runs),
+        run_names=laws.runs,
+        gains=_gains(proposal, objective),
+        solver=_solver(proposal),
+        worst=proposal.worst,
+        target_tokens=limits.target_tokens if limits is not None else None,
+        best_run=proposal.best_run,
+        scatters=_scatters(laws),
+        scatter_words=scatter_words,
+        sensitivity=_sensitivity(law, laws, proposal),
+        warnings=tuple(dict.fromkeys((*laws.warnings, *proposal.warnings))),
+        explorer=_explorer(law, laws, proposal, limits),
+    )
+
+
+def _metric(row: MetricPrediction, total: float, measured: Mapping[str, tuple[float, ...]]) -> Metric:
+    mean, std = row.proposal
+    return Metric(
+        name=row.metric,
+        weight=abs(row.coefficient) / total if total else 0.0,
+        coefficient=row.coefficient,
+        maximise=row.coefficient < 0,
+        prior_predicted=row.prior[0],
+        predicted=mean,
+        predicted_interval=(mean - Z90 * std, mean + Z90 * std),
+        measured={arm: values for arm, values in measured.items() if values},
+    )
+
+
+def _objective(proposal: ProposalResult, metrics: Sequence[Metric], grows: bool) -> Metric:
+    """The objective as a metric; when all metrics should grow it is shown as what grows."""
+    sign = -1.0 if grows else 1.0
+    # A counterfactual's gains say how much worse it is; here they stay gains, so its signs turn.
+    turn = -1.0 if proposal.worst else 1.0
+    prior = sum(row.coefficient * row.prior[0] for row in proposal.metrics)
+    gain = proposal.over_prior
+    ends = sorted(sign * (prior - turn * value) for value in (gain.low, gain.high))
+    arms: dict[str, tuple[float, ...]] = {}
+    for arm in ("prior", "proposal", "best"):
+        rows = [(m.coefficient, m.measured.get(arm, ())) for m in metrics if m.coefficient]
+        count = min((len(values) for _, values in rows), default=0)
+        if count:
+            arms[arm] = tuple(sign * sum(c * values[i] for c, values in rows) for i in range(count))
+    return Metric(
+        name="objective",
+        weight=1.0,
+        maximise=grows,
+        prior_predicted=sign * prior,
+        predicted=sign * (prior - turn * gain.expected),
+        predicted_interval=(ends[0], ends[1]),
+        measured=arms,
+    )
+
+
+def objective_words(metrics: Sequence[Metric], grows: bool) -> str:
+    """The objective in words: `the mean of 3 metrics (a, b and c)`."""
+    counted = [metric for metric in metrics if metric.weight > 0]
+    if len(counted) == 1:
+        return counted[0].name
+    even = max(m.weight for m in counted) - min(m.weight for m in counted) < 1e-9 if counted else True
+    names = [m.name if even else f"{percent(m.weight, 0)} {m.name}" for m in counted]
+    mixed = not grows and any(metric.maximise for metric in counted)
+    note = "; what should grow counts with a minus" if mixed else ""
+    return f"the {'' if even else 'weighted '}mean of {len(counted)} metrics ({listing(names)}{note})"
+
+
+def _gains(proposal: ProposalResult, objective: Metric) -> tuple[Gain, ...]:
+    plain = all(row.coefficient >= 0 for row in proposal.metrics) or objective.maximise
+    found = [_predicted(proposal.over_prior, "prior", proposal.worst, objective.prior_predicted if plain else None)]
+    if proposal.over_best is not None:
+        found.append(_predicted(proposal.over_best, "best", proposal.worst, None))
+    ours = objective.measured.get("proposal", ())
+    sign = 1.0 if objective.maximise else -1.0
+    for arm in ("prior", "best"):
+        theirs = objective.measured.get(arm, ())
+        mine, other = mean(ours), mean(theirs)
+        if mine is None or other is None:
+            continue
+        sure = len(ours) > 1 and len(theirs) > 1
+        found.append(
+            Gain(
+                against=arm,
+                measured=True,
+                value=sign * (mine - other),
+                standard_error=(error(ours) ** 2 + error(theirs) ** 2) ** 0.5 if sure else None,
+                seeds=min(len(ours), len(theirs)),
+                reference=abs(other) if plain else None,
+            )
+        )
+    return tuple(found)
+
+
+def _predicted(gain: FitGain, against: str, worst: bool, reference: float | None) -> Gain:
+    low, high = (-gain.high, -gain.low) if worst else (gain.low, gain.high)
+    return Gain(
+        against=against,
+        measured=False,
+        value=-gain.expected if worst else gain.expected,
+        interval=(low, high),
+        probability=1 - gain.probability if worst else gain.probability,
+        reference=None if reference is None else abs(reference),
+    )
+
+
+def _leaves(proposal: ProposalResult, runs: RunTable, limits: FeasibleSet | None) -> tuple[Leaf, ...]:
+    columns = dict(zip(runs.leaves, zip(*runs.weights, strict=True), strict=True))
+    allowed = limits.ordered([row.leaf for row in proposal.leaves]) if limits is not None else None
+    target = allowed.target_tokens if allowed is not None else None
+    found = []
+    for j, row in enumerate(proposal.leaves):
+        column = columns[row.leaf]
+        tokens = allowed.tokens[j] if allowed is not None and allowed.tokens else None
+        found.append(
+            Leaf(
+                name=row.leaf,
+                prior=row.prior,
+                proposed=row.weight,
+                interval=(row.low, row.high),
+                minimum=allowed.lower[j] if allowed is not None else 0.0,
+                cap=row.cap,
+                tokens=tokens,
+                repetition_limit=allowed.repetition_limits[j]
+                if allowed is not None and allowed.repetition_limits
+                else None,
+                repetition=row.repetitions,
+                prior_repetition=row.prior * target / tokens if target and tokens else None,
+                swarm=(min(column), max(column)),
+                identified=max(column) - min(column) >= NARROW,
+            )
+        )
+    return tuple(found)
+
+
+def _solver(proposal: ProposalResult) -> str:
+    certificate = f", duality gap {proposal.gap:.0e}" if proposal.gap is not None else ""
+    pull = (
+        f"λ = {proposal.kl:g} times the KL divergence from the prior is added to the objective"
+        if proposal.kl
+        else "nothing pulls it to the prior"
+    )
+    return f"{proposal.method}{certificate}; {proposal.refits:,} bootstrap refits; {pull}"
+
+
+def _scatters(laws: LawsResult) -> tuple[Scatter, ...]:
+    return tuple(
+        Scatter(
+            metric=score.metric,
+            predicted=tuple(row[k] for row in laws.predicted),
+            observed=tuple(row[k] for row in laws.observed),
+            std=tuple(row[k] for row in laws.std),
+            spearman=score.spearman,
+            pearson=score.pearson,
+            rmse=score.rmse,
+            regret=score.regret,
+            coverage_90=score.coverage_90,
+            z_spread=score.z_spread,
+        )
+        for k, score in enumerate(laws.scores)
+    )
+
+
+def _sensitivity(law: Law, laws: LawsResult, proposal: ProposalResult) -> Sensitivity:
+    """A point more of each leaf, taken from all others in proportion: predicted by the laws, so any law will do."""
+    import numpy as np
+
+    mixture = proposal.mixture()
+    w = np.array([mixture[leaf] for leaf in laws.leaves])
+    rest = np.maximum(1 - w, 0.01)
+    steps = np.minimum(0.01, rest) / rest
+    moved = w + steps[:, None] * (np.eye(len(w)) - w)
+    change = law.predict(moved) - law.predict(w[None])
+    return Sensitivity(metrics=laws.metrics, leaves=laws.leaves, values=tuple(tuple(row) for row in change.T.tolist()))
+
+
+def _explorer(law: Law, laws: LawsResult, proposal: ProposalResult, limits: FeasibleSet | None) -> Explorer | None:
+    """The laws as the page can evaluate them, if it can: None for laws that have no counterpart there."""
+    import numpy as np
+
+    from olmix.report.explorer import portable
+
+    slim = portable(json.loads(laws.law_json))
+    if slim is None:
+        return None
+    names = tuple(row.leaf for row in proposal.leaves)
+    if names != laws.leaves or tuple(row.metric for row in proposal.metrics) != laws.metrics:
+        raise ValueError("The proposal was made from other laws: its leaves or metrics differ from theirs.")
+    points = [
+        [row.prior for row in proposal.leaves],
+        [row.weight for row in proposal.leaves],
+        list(proposal.prior_weights),
+    ]
+    if proposal.best_weights is not None:
+        points.append(list(proposal.best_weights))
+    points.append([1 / len(names)] * len(names))
+    values = law.predict(np.array(points))
+    allowed = limits.ordered(names) if limits is not None else None
+    return Explorer(
+        law=slim,
+        checks=tuple((tuple(point), tuple(value)) for point, value in zip(points, values.tolist(), strict=True)),
+        limits=tuple(
+            Limit(
+                name=limit.name, leaves=limit.leaves, coefficients=limit.coefficients, low=limit.lower, high=limit.upper
+            )
+            for limit in (allowed.limits if allowed is not None else ())
+        ),
+    )

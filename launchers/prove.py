@@ -80,10 +80,6 @@ def _show(result: dict[str, Any]) -> None:
         return
     prefix = "" if STATEMENT.value is not None else f"{result['id']}: "
     print(f"{prefix}{result['verdict']} ({result['seconds']:.1f} s): {result['reason']}", flush=True)
-    if STATEMENT.value is not None and result.get("certificate"):
-        from olmix.proofs.certificate import readable
-
-        print(readable(result["certificate"]))
 
 
 def main(argv: list[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 _HOMES = {
     "Statement": "statement",
     "parse_text": "statement",
+    "check_certificate": "certificate",
     "falsify": "falsify",
     "prove": "prove",
 }

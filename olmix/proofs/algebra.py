@@ -14,21 +14,17 @@ reason.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Relation, Var, mul, power, substitute, walk
+from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Relation, Var, power, substitute
+from olmix.proofs.radicals import Unsupported, auxiliary_nodes, resolve_roots, root_powers
 from olmix.proofs.statement import Statement
 
 #: python-flint's multivariate polynomials carry no useful types.
 Poly = Any
 MAX_DEGREE = 60
-
-
-class Unsupported(Exception):
-    """The statement has a part that is no polynomial in disguise; the message says which."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,114 +208,6 @@ class _Field:
         return poly
 
 
-def _monomial(expr: Expr) -> dict[str, int] | None:
-    """The exponents of a monomial with whole exponents, or None."""
-    if isinstance(expr, Num):
-        return {}
-    if isinstance(expr, Var):
-        return {expr.name: 1}
-    if isinstance(expr, Pow) and isinstance(expr.base, Var) and isinstance(expr.exponent, Num):
-        return {expr.base.name: int(expr.exponent.value)} if expr.exponent.value.denominator == 1 else None
-    if isinstance(expr, Mul):
-        out: dict[str, int] = {}
-        for factor in expr.factors:
-            part = _monomial(factor)
-            if part is None:
-                return None
-            for name, exponent in part.items():
-                out[name] = out.get(name, 0) + exponent
-        return out
-    return None
-
-
-def _root_powers(exprs: list[Expr], domains: Mapping[str, str]) -> dict[str, int]:
-    """For each non-negative variable under roots of monomials, the power that makes those roots disappear."""
-    powers: dict[str, int] = {}
-    for expr in exprs:
-        for node in walk(expr):
-            if (
-                isinstance(node, Pow)
-                and isinstance(node.exponent, Num)
-                and node.exponent.value.denominator > 1
-            ):
-                exponents = _monomial(node.base)
-                if exponents is None or any(domains[name] not in ("pos", "nonneg") for name in exponents):
-                    continue
-                for name, exponent in exponents.items():
-                    needed = (node.exponent.value * exponent).denominator
-                    powers[name] = math.lcm(powers.get(name, 1), needed)
-    return {name: k for name, k in powers.items() if 1 < k <= 12}
-
-
-def _split_constant(expr: Expr) -> tuple[Fraction, Expr]:
-    if isinstance(expr, Num):
-        return expr.value, Num(Fraction(1))
-    if isinstance(expr, Mul) and isinstance(expr.factors[0], Num):
-        return expr.factors[0].value, mul(*expr.factors[1:])
-    return Fraction(1), expr
-
-
-def _perfect_root(value: Fraction, q: int) -> Fraction | None:
-    if value < 0:
-        return None
-    top, bottom = round(value.numerator ** (1 / q)), round(value.denominator ** (1 / q))
-    return Fraction(top, bottom) if bottom and Fraction(top, bottom) ** q == value else None
-
-
-def resolve_roots(expr: Expr, domains: Mapping[str, str]) -> Expr:
-    """Takes whole powers of non-negative variables and perfect powers of constants out of their roots."""
-    if isinstance(expr, Pow) and isinstance(expr.exponent, Num) and expr.exponent.value.denominator > 1:
-        base = resolve_roots(expr.base, domains)
-        q, p = expr.exponent.value.denominator, expr.exponent.value.numerator
-        exponents = _monomial(base)
-        if exponents is not None and all(domains.get(n) in ("pos", "nonneg") for n in exponents):
-            constant = Fraction(1)
-            for factor in base.factors if isinstance(base, Mul) else (base,):
-                if isinstance(factor, Num):
-                    constant *= factor.value
-            front = _perfect_root(constant, q)
-            if all((e * p) % q == 0 for e in exponents.values()):
-                outside = mul(*(power(Var(n), Fraction(e * p, q)) for n, e in exponents.items()))
-                if front is not None:
-                    return mul(power(Num(front), p), outside)
-                return mul(power(power(Num(constant), Fraction(1, q)), p), outside)
-        return power(power(base, Fraction(1, q)), p)
-    if isinstance(expr, Num | Var):
-        return expr
-    from olmix.proofs.expr import rebuild
-
-    return rebuild(expr, lambda part: resolve_roots(part, domains))
-
-
-def _auxiliary_nodes(exprs: list[Expr]) -> list[Expr]:
-    """Radicals and absolute values, inner ones first, each once."""
-    found: dict[Expr, None] = {}
-
-    def visit(node: Expr) -> None:
-        if isinstance(node, Add):
-            for part in node.terms:
-                visit(part)
-        elif isinstance(node, Mul):
-            for part in node.factors:
-                visit(part)
-        elif isinstance(node, Pow):
-            visit(node.base)
-            if not isinstance(node.exponent, Num):
-                raise Unsupported("a power has a variable in its exponent")
-            if node.exponent.value.denominator > 1:
-                found[power(node.base, Fraction(1, node.exponent.value.denominator))] = None
-        elif isinstance(node, Fun):
-            if node.name not in ("abs", "max", "min"):
-                raise Unsupported(f"{node.name} is not algebraic")
-            for part in node.args:
-                visit(part)
-            found[node] = None
-
-    for expr in exprs:
-        visit(expr)
-    return list(found)
-
-
 def build_system(statement: Statement) -> System:
     """The polynomial form of a statement; raises Unsupported where there is none."""
     domains = dict(zip(statement.variables, statement.domains, strict=True))
@@ -327,10 +215,10 @@ def build_system(statement: Statement) -> System:
         raise Unsupported("a variable runs over whole numbers")
     relations = [statement.claim, *statement.constraints]
     sides = [side for relation in relations for side in (relation.left, relation.right)]
-    powers = _root_powers(sides, domains)
+    powers = root_powers(sides, domains)
     by = {name: power(Var(name), k) for name, k in powers.items()}
     clean = [r.map(lambda e: resolve_roots(substitute(e, by), domains)) for r in relations]
-    nodes = _auxiliary_nodes([side for r in clean for side in (r.left, r.right)])
+    nodes = auxiliary_nodes([side for r in clean for side in (r.left, r.right)])
     # A name that no parser produces, so that it cannot collide.
     auxiliary = {node: f"u_{i + 1}_" for i, node in enumerate(nodes)}
     names = (*statement.variables, *auxiliary.values())

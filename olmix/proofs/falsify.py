@@ -224,6 +224,18 @@ def search(statement: Statement, budget: Budget | None = None) -> Search:
     return Search(found, feasible, tightest, tuple(best.items()))
 
 
+def feasible_points(statement: Statement, budget: Budget) -> np.ndarray:
+    """Floating-point points that satisfy the hypotheses, at most `budget.starts`; columns run like the
+    variables.
+    """
+    problem = _Problem(statement)
+    rng = np.random.default_rng([budget.seed, 1])
+    coordinates, signs = _starts(problem, budget, rng)
+    coordinates = _project(problem, coordinates, signs)
+    points = _to_points(problem, coordinates, signs)
+    return points[problem.cost(points) <= 1]
+
+
 def _project_in_families(
     problem: _Problem, coordinates: np.ndarray, signs: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:

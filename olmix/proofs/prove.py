@@ -1,23 +1,32 @@
 """Decides a statement as far as mathematics on a machine can: proved, refuted, or unknown with the reason.
 
-First a counterexample is sought; then z3 and our own certificates run side by side, each in a process that
-can be killed. `proved` means that z3 refuted the negation or that an exact checker accepted a certificate;
-`refuted` that a point was confirmed in exact or ball arithmetic. Searches are limited by counted steps; the
-wall clock only ends what has lost its way, and then the verdict is `unknown`.
+First a counterexample is sought; then a short search for a certificate of our own; then z3 and a long search
+run side by side, each in a process that can be killed. `proved` means that the exact checker accepted a
+certificate, or that z3 refuted the negation; `refuted` that a point was confirmed in exact or ball
+arithmetic. Searches are limited by counted steps; the wall clock only ends what has lost its way, and then
+the verdict is `unknown`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from olmix.proofs.algebra import System, Unsupported, build_system
+from olmix.proofs.certificate import check_certificate, methods, uses_z3
+from olmix.proofs.cones import ConeBudget
 from olmix.proofs.counterexample import Counterexample
-from olmix.proofs.falsify import Budget, search
+from olmix.proofs.falsify import Budget, Search, search
 from olmix.proofs.statement import Statement
-from olmix.proofs.z3_prover import DEFAULT_RLIMIT, ask_z3
+from olmix.proofs.strategy import Work, find_certificate
+from olmix.proofs.z3_prover import DEFAULT_RLIMIT, Z3Process, ask_z3, smt_problem
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,9 +34,20 @@ class Effort:
     """How hard to try. `wall_seconds` is the last resort; everything else is counted."""
 
     falsify: Budget = dataclasses.field(default_factory=Budget)
+    #: The short search runs in this process, the long one (and z3) in processes of their own.
+    short_nodes: int = 40
+    short_cone_terms: int = 60_000
+    long: bool = True
+    long_nodes: int = 400
+    long_cone_terms: int = 2_000_000
     z3_rlimit: int = DEFAULT_RLIMIT
-    use_z3: bool = True
     wall_seconds: float = 38.0
+
+
+#: For many statements that are expected to be easy: no processes, no z3.
+SHORT = Effort(
+    falsify=Budget(starts=600, survivors=12, generations=16, offspring=8, candidates=6), long=False
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,24 +85,125 @@ def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
         system = build_system(statement)
     except Unsupported as why:
         return Verdict(verdict="unknown", reason=f"no counterexample found, and no polynomial form: {why}")
+    if system.goal_op == "!=":
+        return Verdict(verdict="unknown", reason="no counterexample found; claims with != are not proved")
     if not seen.feasible:
         return _without_points(system, effort)
-    if effort.use_z3:
-        left = effort.wall_seconds - (time.monotonic() - start)
-        answer = ask_z3(system, effort.z3_rlimit, max(1.0, left))
-        if answer.answer == "unsat":
-            return Verdict(verdict="proved", reason="z3 shows that the negation has no solution", method="z3")
-        return Verdict(
-            verdict="unknown", reason=f"no counterexample found; z3: {answer.answer} {answer.detail}".strip()
-        )
-    return Verdict(verdict="unknown", reason="no counterexample found, no certificate found")
+    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms))
+    verdict = _accept(statement, find_certificate(system, work))
+    if verdict or not effort.long:
+        return verdict or Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))
+    return _in_processes(statement, system, effort, start, seen)
+
+
+def _accept(statement: Statement, certificate: Mapping[str, Any] | None) -> Verdict | None:
+    """`proved` where the exact checker accepts the certificate."""
+    if certificate is None:
+        return None
+    fault = check_certificate(statement, certificate)
+    if fault is not None:
+        raise AssertionError(f"the search produced a certificate that the checker rejects: {fault}")
+    z3 = uses_z3(certificate)
+    how = f"certificate checked exactly ({', '.join(methods(certificate))})"
+    return Verdict(
+        verdict="proved",
+        reason=how,
+        method="certificate with z3" if z3 else "certificate",
+        certificate=certificate,
+    )
+
+
+def _nothing(seen: Search, rest: str) -> str:
+    return f"no counterexample found (smallest relative gap {seen.tightest:.1e}); {rest}"
+
+
+def _in_processes(
+    statement: Statement, system: System, effort: Effort, start: float, seen: Search
+) -> Verdict:
+    """z3 and the long search side by side; the first proof wins, a certificate of our own if both come."""
+    z3 = Z3Process(smt_problem(system), effort.z3_rlimit)
+    own = _Search(statement, effort)
+    notes = []
+    try:
+        while z3.running or own.running:
+            if time.monotonic() - start > effort.wall_seconds:
+                notes.append(f"stopped after {effort.wall_seconds:g} s of wall-clock time")
+                break
+            time.sleep(0.02)
+            if own.running and own.poll():
+                verdict = _accept(statement, own.certificate)
+                if verdict:
+                    return verdict
+                notes.append("no certificate found")
+            if z3.running and z3.poll():
+                if z3.result.answer == "unsat":
+                    verdict = _accept(statement, own.wait(1.0))
+                    reason = "z3 shows that the negation has no solution"
+                    return verdict or Verdict(verdict="proved", reason=reason, method="z3")
+                notes.append(f"z3: {z3.result.answer} {z3.result.detail}".strip())
+    finally:
+        z3.kill()
+        own.kill()
+    return Verdict(verdict="unknown", reason=_nothing(seen, "; ".join(notes)))
+
+
+class _Search:
+    """The long search for a certificate, in a process of its own."""
+
+    def __init__(self, statement: Statement, effort: Effort) -> None:
+        item = {
+            **statement.to_text(),
+            "nodes": effort.long_nodes,
+            "cone_terms": effort.long_cone_terms,
+            "z3_calls": 12,
+        }
+        self.running, self.certificate = True, None
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "olmix.proofs.worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(item))
+        self._process.stdin.close()
+        self._process.stdin = None
+
+    def poll(self) -> bool:
+        """Whether the process has ended; then `certificate` is what it found."""
+        if self._process.poll() is None:
+            return False
+        self._finish(*self._process.communicate())
+        return True
+
+    def wait(self, seconds: float) -> Mapping[str, Any] | None:
+        """A certificate that comes within some seconds (the choice between two proofs, not of a verdict)."""
+        try:
+            self._finish(*self._process.communicate(timeout=seconds))
+        except subprocess.TimeoutExpired:
+            return None
+        return self.certificate
+
+    def _finish(self, out: str, err: str) -> None:
+        self.running = False
+        if self._process.returncode:
+            raise RuntimeError(
+                f"the search for a certificate failed: {(err.strip().splitlines() or ['?'])[-1]}"
+            )
+        self.certificate = json.loads(out)
+
+    def kill(self) -> None:
+        """Ends the process."""
+        if self._process.poll() is None:
+            # Its own process group: a z3 that it started ends with it.
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
 
 
 def _without_points(system: System, effort: Effort) -> Verdict:
     """Nothing satisfied the hypotheses in floats: say so, and say more if z3 knows that nothing can."""
     one = system.context.constant(1)
     empty = dataclasses.replace(system, goal=-one, goal_op=">=")
-    if effort.use_z3 and ask_z3(empty, effort.z3_rlimit, 10.0).answer == "unsat":
+    if effort.long and ask_z3(empty, effort.z3_rlimit, 10.0).answer == "unsat":
         return Verdict(
             verdict="unknown", reason="the constraints contradict each other: no point satisfies them"
         )

@@ -1,0 +1,371 @@
+"""Searches for a certificate: tries rules in a sensible order until every task is closed by a leaf.
+
+Nothing here has to be right for a proof to be right (rules and leaves check themselves); it has to be good.
+The order is the one a person would try: factor, make homogeneous, take roots away, use linear hypotheses to
+change variables, and only then bring out the heavier leaves. Work is counted in nodes and in terms of
+polynomials, never in seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from olmix.proofs.algebra import System
+from olmix.proofs.cones import ConeBudget, Negative, find_cones
+from olmix.proofs.leaves import as_system
+from olmix.proofs.rules import apply_rule
+from olmix.proofs.tasks import (
+    RuleError,
+    Task,
+    components,
+    find_weights,
+    is_nonneg,
+    is_positive,
+    start_tasks,
+    terms_of,
+)
+from olmix.proofs.z3_prover import ask_z3
+
+#: About two seconds of z3.
+Z3_LEAF_RLIMIT = 6_000_000
+
+Node = dict[str, Any]
+Move = tuple[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Work:
+    """What a search may spend; counts down."""
+
+    nodes: int = 150
+    cones: ConeBudget = dataclasses.field(default_factory=lambda: ConeBudget(600_000))
+    #: Polynomials with more terms than this are given up.
+    most_terms: int = 2500
+    #: How often z3 may be asked to close a task that nothing else closes.
+    z3_calls: int = 0
+    seen: set[str] = dataclasses.field(default_factory=set)
+
+
+def find_certificate(system: System, work: Work | None = None) -> dict[str, Any] | None:
+    """A certificate for a statement in polynomial form, or None."""
+    work = work or Work()
+    roots = []
+    for task in start_tasks(system):
+        work.seen = set()
+        node = prove_task(task, work, 0)
+        if node is None:
+            return None
+        roots.append(node)
+    return {"tasks": roots}
+
+
+def prove_task(task: Task, work: Work, depth: int) -> Node | None:
+    """A proof tree of one task, or None."""
+    if _too_large(task, work) or work.nodes <= 0 or depth > 9:
+        return None
+    key = task.describe()
+    if key in work.seen:
+        return None
+    work.seen.add(key)
+    work.nodes -= 1
+    if _closed_by_coefficients(task):
+        return {"leaf": "coefficients"}
+    if not _plausible(task):
+        return None
+    for rule, params in moves(task, depth):
+        try:
+            parts = apply_rule(rule, task, params)
+        except RuleError:
+            continue
+        if any(_too_large(part, work) for part in parts):
+            continue
+        closed = []
+        for part in parts:
+            node = prove_task(part, work, depth + 1)
+            if node is None:
+                break
+            closed.append(node)
+        else:
+            return {"rule": rule, **params, "parts": closed}
+    return _leaf(task, work)
+
+
+def _too_large(task: Task, work: Work) -> bool:
+    polys = [task.goal, *task.hypotheses()]
+    return sum(len(p) for p in polys) > work.most_terms or any(p.total_degree() > 90 for p in polys)
+
+
+def _closed_by_coefficients(task: Task) -> bool:
+    if task.strict:
+        return is_positive(task.goal, task.signs)
+    return is_nonneg(task.goal, task.signs)
+
+
+def _leaf(task: Task, work: Work) -> Node | None:
+    """The heavier leaves, for tasks without equations (cones ignore all hypotheses but the signs)."""
+    if not task.used():
+        return None
+    try:
+        found = find_cones(task, work.cones)
+    except Negative:
+        return None
+    return found or _leaf_by_z3(task, work)
+
+
+def _leaf_by_z3(task: Task, work: Work) -> Node | None:
+    """z3 on small tasks that came out of a rule (the statement itself it is asked elsewhere)."""
+    small = len(task.names) <= 5 and len(task.goal) <= 60 and task.goal.total_degree() <= 16
+    if work.z3_calls <= 0 or not small:
+        return None
+    work.z3_calls -= 1
+    if ask_z3(as_system(task), Z3_LEAF_RLIMIT, 20.0).answer != "unsat":
+        return None
+    return {"leaf": "z3", "rlimit": Z3_LEAF_RLIMIT}
+
+
+def moves(task: Task, depth: int) -> Iterator[Move]:
+    """The rules that may help, in the order in which to try them."""
+    yield from _factoring(task)
+    for i, equation in enumerate(task.equations):
+        if len(equation) <= 60 and len(equation.factor()[1]) > 1:
+            yield "reduce_equation", {"equation": i}
+    yield from _roots(task)
+    yield from _homogenising(task)
+    yield from _changes_of_variables(task)
+    if task.inequalities and not task.equations:
+        yield "forget", {"inequalities": list(range(len(task.inequalities)))}
+    yield from _slacks(task)
+    for name in task.names:
+        if name.startswith("w_") and not task.equations and not task.inequalities:
+            yield "split_in", {"variable": name}
+    yield from _signs(task)
+    if task.equations:
+        yield (
+            "forget",
+            {
+                "equations": list(range(len(task.equations))),
+                "inequalities": list(range(len(task.inequalities))),
+            },
+        )
+
+
+def _factoring(task: Task) -> Iterator[Move]:
+    """Factors whose sign the hypotheses fix; the sign is read off at a few points."""
+    if len(task.goal) > 1200 or task.goal.total_degree() > 60:
+        return  # Factoring would cost more than it could bring.
+    constant, factors = task.goal.factor()
+    odd = [f for f, e in factors if e % 2]
+    if len(factors) < 2 and not any(e > 1 for _, e in factors):
+        return
+    points = sample(task, 400)
+    if not len(points):
+        return
+    signs = []
+    for factor in odd:
+        values = evaluate(factor, points)
+        positive, negative = (values > 1e-12).sum(), (values < -1e-12).sum()
+        signs.append(1 if positive >= negative else -1)
+    if odd and (1 if constant > 0 else -1) * int(np.prod(signs)) < 0:
+        return
+    yield "product", {"signs": signs}
+
+
+def _roots(task: Task) -> Iterator[Move]:
+    """Roots in which the claim is linear."""
+    if len(task.goal) > 300:
+        return  # Squaring would leave tens of thousands of terms.
+    for i, equation in enumerate(task.equations):
+        degrees = equation.degrees()
+        for at, name in enumerate(task.names):
+            if not name.endswith("_") or not degrees[at] or not task.goal.degrees()[at]:
+                continue
+            if degrees[at] % 2:
+                yield "radical", {"equation": i, "variable": name, "mode": "odd"}
+            else:
+                yield "radical", {"equation": i, "variable": name, "mode": "below"}
+                yield "radical", {"equation": i, "variable": name, "mode": "above"}
+            used = [*task.equations[:i], *task.equations[i + 1 :], *(q for q, _ in task.inequalities)]
+            if not any(p.degrees()[at] for p in used) and not any(
+                (x[at] % degrees[at]) for x in task.goal.to_dict()
+            ):
+                yield "solve", {"equation": i, "variable": name, "power": int(degrees[at])}
+
+
+def _homogenising(task: Task) -> Iterator[Move]:
+    if not task.equations:
+        return
+    weights = find_weights(task)
+    if weights is None:
+        return
+    for i, equation in enumerate(task.equations):
+        parts = components(equation, weights)
+        if len(parts) != 2:
+            continue
+        step = max(parts) - min(parts)
+        degrees = list(components(task.goal, weights))
+        if all((d - degrees[0]) % step == 0 for d in degrees):
+            yield "homogenise", {"equation": i, "weights": list(weights)}
+        else:
+            own = [n for n, d in zip(task.names, equation.degrees(), strict=True) if d]
+            others = [p for j, p in enumerate(task.equations) if j != i]
+            monomial = max(parts) and len(parts[max(parts)]) == 1
+            if monomial and all(task.sign(n) != "real" for n in own) and not others and step <= 6:
+                yield "power", {"powers": dict.fromkeys(own, step)}
+    if _mixed(task, weights) and "t_" not in task.names and not any(n.startswith("w_") for n in task.names):
+        yield "introduce", {"name": "t_", "weights": list(weights)}
+    for i, equation in enumerate(task.equations):
+        power = _degrees(task, equation).get("t_")
+        if power:
+            yield "solve", {"equation": i, "variable": "t_", "power": power}
+    if "t_" not in task.names and len(task.goal) <= 100:
+        for i, equation in enumerate(task.equations):
+            powers = _degrees(task, equation)
+            if not any(d for n, d in powers.items() if n.endswith("_")):
+                for name in (n for n, d in powers.items() if d == 1):
+                    yield "solve", {"equation": i, "variable": name, "power": 1}
+
+
+def _mixed(task: Task, weights: Sequence[int]) -> bool:
+    return any(len(components(p, weights)) > 1 for p in (task.goal, *task.hypotheses()))
+
+
+def _degrees(task: Task, poly: Any) -> dict[str, int]:
+    return dict(zip(task.names, map(int, poly.degrees()), strict=True))
+
+
+def _changes_of_variables(task: Task) -> Iterator[Move]:
+    """Intervals, and as many linear inequalities as variables: new variables for them."""
+    linear = [(i, q, s) for i, (q, s) in enumerate(task.inequalities) if q.total_degree() == 1]
+    if not linear:
+        return
+    for name in task.names:
+        found = _bounds(task, name)
+        if found:
+            yield "interval", {"variable": name, "low": str(found[0]), "high": str(found[1])}
+            return
+    forms: dict[str, dict[str, str]] = {}
+    names = {n for _, q, _ in linear for n, d in zip(task.names, q.degrees(), strict=True) if d}
+    chosen: list[tuple[dict[str, str], list[float]]] = []
+    order = [n for n in task.names if n in names]
+
+    def row(form: dict[str, str]) -> list[float]:
+        return [float(_fraction(form.get(n, "0"))) for n in order]
+
+    def add_if_new(form: dict[str, str]) -> None:
+        known = np.array([r for _, r in chosen] + [row(form)])
+        if len(chosen) < len(order) and np.linalg.matrix_rank(known) == len(chosen) + 1:
+            chosen.append((form, row(form)))
+
+    for _, q, _ in linear:
+        add_if_new({("" if not any(x) else task.names[list(x).index(1)]): str(c) for x, c in terms_of(q)})
+    for n in order:
+        if task.sign(n) != "real":
+            add_if_new({n: "1"})
+    if len(chosen) == len(order):
+        fresh = iter(f"{letter}{i}" for i in range(1, 99) for letter in ("x", "y", "z", "w"))
+        for form, _ in chosen:
+            name = next(f for f in fresh if f not in task.names)
+            forms[name] = form
+        yield "linear", {"forms": forms}
+
+
+def _fraction(text: str) -> Any:
+    from fractions import Fraction
+
+    return Fraction(text)
+
+
+def _bounds(task: Task, name: str) -> tuple[Any, Any] | None:
+    """Lower and strict upper bound of a variable that linear inequalities in it alone state."""
+    from fractions import Fraction
+
+    low: Fraction | None = None if task.sign(name) == "real" else Fraction(0)
+    high: Fraction | None = None
+    at = task.names.index(name)
+    for q, strict in task.inequalities:
+        degrees = q.degrees()
+        if q.total_degree() != 1 or sum(map(bool, degrees)) != 1 or not degrees[at]:
+            continue
+        slope = constant = Fraction(0)
+        for x, c in terms_of(q):
+            if any(x):
+                slope = c
+            else:
+                constant = c
+        bound = -constant / slope
+        if slope > 0:
+            low = bound if low is None or bound > low else low
+        elif strict:
+            high = bound if high is None or bound < high else high
+    return (low, high) if low is not None and high is not None and low < high else None
+
+
+def _slacks(task: Task) -> Iterator[Move]:
+    """An inequality becomes an equation with a slack; with everything made homogeneous it may be solved."""
+    slacks = [n for n in task.names if n.startswith("w_")]
+    if not task.inequalities or task.equations or len(slacks) > 1:
+        return
+    weights = find_weights(task)
+    if weights and "t_" not in task.names and not slacks and _mixed(task, weights):
+        yield "introduce", {"name": "t_", "weights": list(weights)}
+    name = f"w_{len(slacks) + 1}_"
+    for i, _ in enumerate(task.inequalities):
+        yield "slack", {"inequality": i, "name": name, "ratio": True}
+        yield "slack", {"inequality": i, "name": name}
+
+
+def _signs(task: Task) -> Iterator[Move]:
+    real = [n for n in task.used() if task.sign(n) == "real"]
+    if real and len(real) <= 4 and not task.equations and not task.inequalities:
+        yield "by_sign", {"variables": real}
+
+
+def sample(task: Task, count: int) -> np.ndarray:
+    """Points that satisfy the signs and inequalities; with equations, points of the statement's own
+    search.
+    """
+    rng = np.random.default_rng([count, len(task.names)])
+    if task.equations:
+        return _on_equations(task, count)
+    points = np.exp(rng.normal(size=(count, len(task.names))) * rng.choice([0.1, 1.0, 3.0], size=(count, 1)))
+    for j, sign in enumerate(task.signs):
+        if sign == "real":
+            points[:, j] *= rng.choice([-1.0, 1.0], size=count)
+    keep = np.ones(count, dtype=bool)
+    for q, _ in task.inequalities:
+        keep &= evaluate(q, points) >= 0
+    return points[keep]
+
+
+def _on_equations(task: Task, count: int) -> np.ndarray:
+    from olmix.proofs.falsify import Budget, feasible_points
+    from olmix.proofs.task_text import task_statement
+
+    task = dataclasses.replace(task, goal=task.context.constant(1))
+    return feasible_points(task_statement(task), Budget(starts=count))
+
+
+def evaluate(poly: Any, points: np.ndarray) -> np.ndarray:
+    """The polynomial in floats, relative to the size of its terms."""
+    terms = terms_of(poly)
+    if not terms or not len(points):
+        return np.zeros(len(points))
+    exponents = np.array([x for x, _ in terms], dtype=float)
+    coefficients = np.array([float(c) for _, c in terms])
+    with np.errstate(all="ignore"):
+        logs = np.log(np.abs(points)) @ exponents.T
+        signs = np.where((points[:, None, :] < 0) & (exponents[None] % 2 == 1), -1.0, 1.0).prod(axis=2)
+        values = np.exp(logs - logs.max(axis=1, keepdims=True)) * signs
+    return (values @ coefficients) / (np.abs(values) @ np.abs(coefficients))
+
+
+def _plausible(task: Task) -> bool:
+    """Whether the claim survives a look at some points: rules that lose too much are noticed early."""
+    if task.equations or len(task.goal) > 1200:
+        return True
+    points = sample(task, 800)
+    return not len(points) or bool(np.nanmin(evaluate(task.goal, points)) > -1e-10)

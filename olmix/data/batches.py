@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from olmix.data.interleave import Interleaving
-from olmix.data.manifest import Manifest
+from olmix.data.manifest import LeafFiles, Manifest
 from olmix.data.shuffle import round_keys, shuffled
-from olmix.data.token_files import LocalFiles
+from olmix.data.token_files import Part
 from olmix.errors import UserError, nearest
 
 
@@ -167,7 +167,7 @@ class Batches:
     def __init__(self, manifest: Manifest, order: MixtureOrder) -> None:
         self.order = order
         self._leaves = [manifest.leaves[leaf] for leaf in order.leaves]
-        self._files = LocalFiles(manifest.scan.dtype, manifest.root)
+        self._files = manifest.open_files()
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> npt.NDArray[np.unsignedinteger]:
         """The tokens of one step (counted from 0): [global_batch / world, sequence_length], the part of reader `rank`.
@@ -189,6 +189,7 @@ class Batches:
         owners, places = self.order.rows(start, stop)
         length = self.order.sequence_length
         out = np.empty((stop - start, length), dtype=self._files.dtype)
+        parts: list[Part] = []
         for owner in np.unique(owners):
             leaf = self._leaves[owner]
             rows = np.flatnonzero(owners == owner)
@@ -199,21 +200,23 @@ class Batches:
                 rows.tolist(), files.tolist(), offsets.tolist(), inside.tolist(), strict=True
             ):
                 if whole:
-                    self._files.read_into(leaf.paths[file], offset, out[row])
+                    parts.append((leaf.paths[file], leaf.etags[file], offset, out[row]))
                 else:
-                    self._read_across(int(owner), int(places[row]), out[row])
+                    parts.extend(_across(leaf, int(places[row]), out[row]))
+        self._files.read_many(parts)
         return out
 
-    def _read_across(self, owner: int, place: int, out: npt.NDArray[np.unsignedinteger]) -> None:
-        """A sequence that reaches over the end of a file, or of the leaf."""
-        leaf, filled = self._leaves[owner], 0
-        while filled < len(out):
-            file = int(np.searchsorted(leaf.starts, place, side="right")) - 1
-            count = min(len(out) - filled, int(leaf.starts[file + 1]) - place)
-            offset = int(leaf.headers[file]) + (place - int(leaf.starts[file])) * out.itemsize
-            self._files.read_into(leaf.paths[file], offset, out[filled : filled + count])
-            filled += count
-            place = (place + count) % leaf.tokens
+
+def _across(leaf: LeafFiles, place: int, out: npt.NDArray[np.unsignedinteger]) -> Iterator[Part]:
+    """The parts of a sequence that reaches over the end of a file, or of the leaf."""
+    filled = 0
+    while filled < len(out):
+        file = int(np.searchsorted(leaf.starts, place, side="right")) - 1
+        count = min(len(out) - filled, int(leaf.starts[file + 1]) - place)
+        offset = int(leaf.headers[file]) + (place - int(leaf.starts[file])) * out.itemsize
+        yield leaf.paths[file], leaf.etags[file], offset, out[filled : filled + count]
+        filled += count
+        place = (place + count) % leaf.tokens
 
 
 def _checked(

@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Iterator
 
 from olmix.data import globs
-from olmix.data.tree import Leaf
+from olmix.data.token_files import local_etag
 from olmix.errors import UserError, nearest
 
 #: What a folder given without a pattern stands for.
@@ -33,25 +33,19 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
-def list_leaf(leaf: Leaf, root: pathlib.Path | None = None) -> list[Found]:
-    """All local files of a leaf, sorted by path, each once.
-
-    Relative paths are resolved in `root` and come back relative to it.
+def list_local(leaf: str, pattern: str, root: pathlib.Path | None) -> list[Found]:
+    """The local files that a pattern of a leaf matches. Relative paths are resolved in `root` and come back relative to it.
 
     Raises:
       UserError: for a pattern that matches nothing, a relative path without a root, or a folder that cannot be read.
     """
-    found: dict[str, Found] = {}
-    for pattern in leaf.paths:
-        matches = list(list_local(leaf.name, pattern, root))
-        if not matches:
-            raise UserError(f"Leaf {leaf.name!r}: {pattern!r} matches no file{_where(pattern, root)}.")
-        found.update((match.path, match) for match in matches)
-    return [found[path] for path in sorted(found)]
+    found = list(_matches(leaf, pattern, root))
+    if not found:
+        raise UserError(f"Leaf {leaf!r}: {pattern!r} matches no file{_where(pattern, root)}.")
+    return found
 
 
-def list_local(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[Found]:
-    """The local files that one pattern matches."""
+def _matches(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[Found]:
     if not pattern.startswith(("/", "~")) and root is None:
         raise UserError(
             f"Leaf {leaf!r}: {pattern!r} is a relative path, and the scan has no corpus step in whose folder to look; "
@@ -64,7 +58,7 @@ def list_local(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[F
         try:
             for path, status in _walk(full):
                 shown = path if root is None else os.path.relpath(path, root)
-                yield Found(shown, status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}")
+                yield Found(shown, status.st_size, local_etag(status))
         except OSError as error:
             raise UserError(f"Leaf {leaf!r}: {pattern!r} cannot be read: {error}.") from error
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from olmix.data.files import Files
 from olmix.data.scan_result import HeldOut, ScanResult, TokenRange
-from olmix.data.token_files import LocalFiles, TokenFile
+from olmix.data.token_files import Part, TokenFile
 from olmix.errors import UserError, nearest
 
 __all__ = ["HeldOut", "LeafFiles", "Manifest", "ScanResult", "TokenRange", "digest", "hold_out_tail", "write"]
@@ -55,9 +56,12 @@ def write(path: pathlib.Path, files: Mapping[str, Sequence[TokenFile]]) -> None:
 class LeafFiles:
     """The files of one leaf as one row of training tokens; `starts[i]` is the place of file i's first token in it."""
 
-    def __init__(self, paths: list[str], training: npt.NDArray[np.int64], headers: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self, paths: list[str], etags: list[str], training: npt.NDArray[np.int64], headers: npt.NDArray[np.int64]
+    ) -> None:
         used = np.flatnonzero(training > 0)
         self.paths = [paths[i] for i in used]
+        self.etags = [etags[i] for i in used]
         self.headers = headers[used]
         self.starts = np.concatenate([[0], np.cumsum(training[used])]).astype(np.int64)
 
@@ -89,7 +93,10 @@ class Manifest:
         for start, stop in itertools.pairwise(edges):
             part = table.slice(start, stop - start)
             leaves[names[start].as_py()] = LeafFiles(
-                part["path"].to_pylist(), part["training"].to_numpy(), part["header"].to_numpy()
+                part["path"].to_pylist(),
+                part["etag"].to_pylist(),
+                part["training"].to_numpy(),
+                part["header"].to_numpy(),
             )
         return cls(leaves, scan, root)
 
@@ -101,15 +108,21 @@ class Manifest:
         """
         if leaf not in self.scan.held_out:
             raise UserError(f"Leaf {leaf!r} has no held-out tokens{nearest(leaf, self.scan.held_out)}.")
-        files = LocalFiles(self.scan.dtype, self.root)
+        files = self.open_files()
         ranges = self.scan.held_out[leaf].ranges
         out = np.empty(sum(part.tokens for part in ranges), dtype=files.dtype)
+        parts: list[Part] = []
         place = 0
         for part in ranges:
-            files.read_into(part.path, part.start, out[place : place + part.tokens])
+            parts.append((part.path, "", part.start, out[place : place + part.tokens]))
             place += part.tokens
+        files.read_many(parts)
         files.close()
         return out
+
+    def open_files(self) -> Files:
+        """A reader of the tokens; the caller closes it."""
+        return Files(self.scan.dtype, self.root, self.scan.endpoint)
 
 
 def hold_out_tail(files: Iterable[TokenFile], tokens: int, width: int) -> tuple[list[TokenFile], HeldOut | None]:

@@ -1,21 +1,25 @@
 """The scan: from a tree to a manifest and token counts, by listing and a look at two files of each leaf.
 
-`look` does the I/O, `conclude` the arithmetic. A leaf's format (raw or true `.npy`) is read off its first and last file; files
-of both kinds in one leaf are an error, and a shard that hides among thousands of another kind is caught when it is read.
+`look` does the I/O, `count` and `result` the arithmetic. A leaf's format (raw or true `.npy`) is read off its first and last
+file; files of both kinds in one leaf are an error. Everything else about a file follows from its size.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import functools
 import json
+import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from olmix.data import manifest, token_files
-from olmix.data.listing import Found, is_address, list_leaf
-from olmix.data.manifest import HeldOut, ScanResult, TokenRange
+from olmix.data import listing, manifest, token_files
+from olmix.data.listing import Found, is_address
+from olmix.data.parallel import Progress, silent
+from olmix.data.scan_result import HeldOut, ScanResult, TokenRange
 from olmix.data.token_files import TokenFile
-from olmix.data.tree import Leaf, Tree
+from olmix.data.tree import Tree
 from olmix.errors import UserError
 
 #: What the tokeniser writes beside a leaf's shards: what was held out, and how much text it is.
@@ -23,8 +27,7 @@ LEAF_NOTES = "leaf.json"
 HELD_OUT = "held_out.bin"
 #: Of a leaf without notes, no more than this part is held out.
 MOST_HELD_OUT = 0.05
-
-Progress = Callable[[float, float, str], None]
+_MOST_NOTES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,30 +39,57 @@ class LeafFound:
     notes: Mapping[str, HeldOut]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counted:
+    """The numbers of a scan that do not depend on weights: what is cached. Fields as in `ScanResult`."""
+
+    tokens: dict[str, int]
+    held_out: dict[str, HeldOut]
+    digest: str
+    files: int
+    bytes: int
+
+
 def look(
     tree: Tree,
     dtype: str,
     root: pathlib.Path | None = None,
-    progress: Progress = lambda done, total, note: None,
+    endpoint: str | None = None,
+    progress: Progress = silent,
 ) -> dict[str, LeafFound]:
-    """Lists all leaves of the tree. Relative paths are resolved in `root`.
+    """Lists all leaves of the tree. Relative paths are resolved in `root`, addresses on `endpoint`.
 
     Raises:
       UserError: naming leaf, pattern and cause, when something is missing, unreadable, or of another format.
     """
+    token_files.item_size(dtype)
     leaves = tree.leaves()
-    found = {}
+    addresses = [(leaf.name, path) for leaf in leaves for path in leaf.paths if is_address(path)]
+    matched: dict[tuple[str, str], list[Found]] = {}
+    seen: frozenset[str] = frozenset()
+    if addresses:
+        from olmix.data import object_stores
+
+        listed = object_stores.find(addresses, endpoint, progress)
+        matched, seen = listed.files, listed.notes
+    files: dict[str, tuple[Found, ...]] = {}
     for number, leaf in enumerate(leaves):
-        progress(number, len(leaves), leaf.name)
-        found[leaf.name] = _look_at(leaf, dtype, root)
-    progress(len(leaves), len(leaves), "")
-    return found
+        if not addresses:
+            progress(number, len(leaves), leaf.name)
+        found: dict[str, Found] = {}
+        for path in leaf.paths:
+            part = matched[leaf.name, path] if is_address(path) else listing.list_local(leaf.name, path, root)
+            found.update((file.path, file) for file in part)
+        files[leaf.name] = tuple(found[path] for path in sorted(found))
+    look_closer = functools.partial(_closer, dtype=dtype, root=root, endpoint=endpoint, seen=seen)
+    with concurrent.futures.ThreadPoolExecutor(16 if addresses else 1) as pool:
+        return dict(zip(files, pool.map(look_closer, files.items()), strict=True))
 
 
-def conclude(
-    tree: Tree, found: Mapping[str, LeafFound], dtype: str, held_out_tokens: int
-) -> tuple[ScanResult, dict[str, list[TokenFile]]]:
-    """Counts tokens, sets the held-out slices apart, and works out the prior.
+def count(
+    found: Mapping[str, LeafFound], dtype: str, held_out_tokens: int
+) -> tuple[Counted, dict[str, list[TokenFile]]]:
+    """Counts tokens and sets the held-out slices apart.
 
     Raises:
       UserError: for a file whose size is no whole number of tokens, a leaf without training tokens, or a file in two leaves.
@@ -74,87 +104,97 @@ def conclude(
             other = owner.setdefault(file.path, leaf)
             if other != leaf:
                 raise UserError(f"{file.path} belongs to two leaves, {other!r} and {leaf!r}.")
-            tokens = token_files.count_tokens(file.path, file.size, seen.header, dtype)
-            counted.append(TokenFile(file.path, file.size, file.etag, tokens, tokens, seen.header))
-        slice_: HeldOut | None
+            inside = token_files.count_tokens(leaf, file.path, file.size, seen.header, dtype)
+            counted.append(TokenFile(file.path, file.size, file.etag, inside, inside, seen.header))
+        aside: HeldOut | None
         if seen.notes:
-            slice_ = _merged(list(seen.notes.values()))
+            aside = _merged(list(seen.notes.values()))
         else:
             total = sum(file.tokens for file in counted)
-            counted, slice_ = manifest.hold_out_tail(counted, min(held_out_tokens, int(total * MOST_HELD_OUT)), width)
-        if slice_ is not None and slice_.tokens:
-            held_out[leaf] = slice_
+            counted, aside = manifest.hold_out_tail(counted, min(held_out_tokens, int(total * MOST_HELD_OUT)), width)
+        if aside is not None and aside.tokens:
+            held_out[leaf] = aside
         files[leaf] = counted
-    counts = {leaf: sum(file.training for file in part) for leaf, part in files.items()}
-    empty = [leaf for leaf, count in counts.items() if count == 0]
+    tokens = {leaf: sum(file.training for file in part) for leaf, part in files.items()}
+    empty = [leaf for leaf, some in tokens.items() if some == 0]
     if empty:
         raise UserError(f"The files of {', '.join(map(repr, empty))} hold no training tokens.")
-    total = sum(counts.values())
-    result = ScanResult(
-        tokens=counts,
-        prior={leaf: count / total for leaf, count in counts.items()},
-        mixture=tree.mixture(counts),
-        repetition_limits=tree.repetition_limits(),
+    aside_text = json.dumps({leaf: dataclasses.asdict(part) for leaf, part in sorted(held_out.items())})
+    numbers = Counted(
+        tokens=tokens,
         held_out=held_out,
-        digest=manifest.digest(
-            files, dtype, json.dumps({k: dataclasses.asdict(v) for k, v in sorted(held_out.items())})
-        ),
-        dtype=dtype,
+        digest=manifest.digest(files, dtype, aside_text),
         files=sum(map(len, files.values())),
         bytes=sum(file.size for part in files.values() for file in part),
     )
-    return result, files
+    return numbers, files
 
 
-def listing_digest(found: Mapping[str, LeafFound]) -> str:
-    """The digest of what was found, before any arithmetic."""
-    return manifest.digest(
-        {
-            leaf: [TokenFile(file.path, file.size, file.etag, 0, 0, seen.header) for file in seen.files]
-            for leaf, seen in found.items()
-        },
-        "",
-        json.dumps(
-            {
-                leaf: {k: dataclasses.asdict(v) for k, v in sorted(seen.notes.items())}
-                for leaf, seen in sorted(found.items())
-            }
-        ),
+def result(tree: Tree, counted: Counted, dtype: str, endpoint: str | None) -> ScanResult:
+    """Works out prior and mixture."""
+    total = sum(counted.tokens.values())
+    return ScanResult(
+        **{field.name: getattr(counted, field.name) for field in dataclasses.fields(counted)},
+        prior={leaf: count / total for leaf, count in counted.tokens.items()},
+        mixture=tree.mixture(counted.tokens),
+        repetition_limits=tree.repetition_limits(),
+        dtype=dtype,
+        endpoint=endpoint,
     )
 
 
-def _look_at(leaf: Leaf, dtype: str, root: pathlib.Path | None) -> LeafFound:
-    addresses = [path for path in leaf.paths if is_address(path)]
-    if addresses:
-        raise UserError(f"Leaf {leaf.name!r}: {addresses[0]!r} is in an object store, which this version cannot list.")
-    files = list_leaf(leaf, root)
+def _closer(
+    leaf_files: tuple[str, tuple[Found, ...]],
+    dtype: str,
+    root: pathlib.Path | None,
+    endpoint: str | None,
+    seen: frozenset[str],
+) -> LeafFound:
+    """Looks at the first and last file of a leaf, and at the notes in its folders."""
+    leaf, files = leaf_files
+
+    def start(path: str, size: int, most: int) -> bytes:
+        if is_address(path):
+            from olmix.data import object_stores
+
+            return object_stores.read(path, 0, min(most, size), endpoint) if size else b""
+        with open(path if root is None else root / path, "rb") as file:
+            return file.read(most)
+
     headers = {
-        token_files.header_bytes(file.path, token_files.read_start(_full(file.path, root)), dtype)
+        token_files.header_bytes(file.path, start(file.path, file.size, token_files.HEADER_BYTES), dtype)
         for file in (files[0], files[-1])
     }
     if len(headers) > 1:
         raise UserError(
-            f"Leaf {leaf.name!r} mixes raw token files and .npy files with a header ({files[0].path}, {files[-1].path}); "
+            f"Leaf {leaf!r} mixes raw token files and .npy files with a header ({files[0].path}, {files[-1].path}); "
             "make them two leaves."
         )
-    folders = sorted({file.path.rpartition("/")[0] for file in files})
-    notes = {folder: held for folder in folders if (held := _notes(folder, root)) is not None}
-    return LeafFound(tuple(files), headers.pop(), notes)
+    notes = {}
+    for folder in sorted({file.path.rpartition("/")[0] for file in files}):
+        path = f"{folder}/{LEAF_NOTES}" if folder else LEAF_NOTES
+        there = path in seen if is_address(path) else os.path.isfile(path if root is None else root / path)
+        if there:
+            notes[folder] = _notes(start(path, _MOST_NOTES, _MOST_NOTES), folder)
+    if notes and len(notes) < len({file.path.rpartition("/")[0] for file in files}):
+        raise UserError(
+            f"Leaf {leaf!r}: some of its folders have a {LEAF_NOTES} that says what is held out, and some have not."
+        )
+    return LeafFound(files, headers.pop(), notes)
 
 
-def _notes(folder: str, root: pathlib.Path | None) -> HeldOut | None:
-    path = pathlib.Path(_full(folder, root)) / LEAF_NOTES
-    if not path.is_file():
-        return None
-    return read_notes(path.read_bytes(), folder)
-
-
-def read_notes(text: bytes, folder: str) -> HeldOut:
+def _notes(text: bytes, folder: str) -> HeldOut:
     """The held-out slice that the notes of a folder describe."""
-    notes = json.loads(text)["held_out"]
+    try:
+        notes = json.loads(text)["held_out"]
+        tokens, size, documents = int(notes["tokens"]), int(notes["bytes"]), int(notes["documents"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder}/{LEAF_NOTES} does not say what is held out ({error!r}); tokenise this leaf again."
+        ) from error
     where = f"{folder}/{HELD_OUT}" if folder else HELD_OUT
-    ranges = (TokenRange(path=where, start=0, tokens=notes["tokens"]),)
-    return HeldOut(tokens=notes["tokens"], bytes=notes["bytes"], documents=notes["documents"], ranges=ranges)
+    ranges = (TokenRange(path=where, start=0, tokens=tokens),) if tokens else ()
+    return HeldOut(tokens=tokens, bytes=size, documents=documents, ranges=ranges)
 
 
 def _merged(parts: Sequence[HeldOut]) -> HeldOut:
@@ -162,9 +202,5 @@ def _merged(parts: Sequence[HeldOut]) -> HeldOut:
         tokens=sum(part.tokens for part in parts),
         bytes=sum(part.bytes or 0 for part in parts),
         documents=sum(part.documents or 0 for part in parts),
-        ranges=tuple(range_ for part in parts for range_ in part.ranges),
+        ranges=tuple(part for one in parts for part in one.ranges),
     )
-
-
-def _full(path: str, root: pathlib.Path | None) -> str:
-    return path if root is None else str(root / path)

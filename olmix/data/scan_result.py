@@ -34,6 +34,7 @@ class ScanResult:
 
     `tokens` counts what may be trained on, the held-out slice excluded; `prior` is a leaf's share of all of them; `mixture` is
     what the weights of the tree ask for (the prior where there are none). `digest` changes whenever a file does.
+    `endpoint` is the server of the object store, where it is not the provider's own.
     """
 
     tokens: dict[str, int]
@@ -46,3 +47,4 @@ class ScanResult:
     files: int
     bytes: int
     manifest: str = "manifest.parquet"
+    endpoint: str | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, ClassVar
+import shutil
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from olmix.config.tags import Schedule, Telemetry
 from olmix.data.corpus_result import CorpusResult, Tokenising
 from olmix.data.scan_result import ScanResult
 from olmix.data.tree import Tree
@@ -14,43 +16,100 @@ from olmix.graph.step import Context, Step
 
 if TYPE_CHECKING:
     from olmix.data.manifest import Manifest
+    from olmix.data.parallel import Progress
+    from olmix.data.scan import Counted
+    from olmix.data.token_files import TokenFile
+
+MANIFEST = "manifest.parquet"
+#: A listing no older than so many seconds is what `observe` just saw, and need not be made again to run.
+_JUST_NOW = 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scan(Step):
     """Counts the tokens of every leaf of `tree` by listing its files.
 
-    Relative paths of the tree lead into the folder of `corpus`, a step that wrote token files; without one, all paths
-    must be absolute or addresses, and a changed file makes everything learned from it stale. `dtype` is that of the
-    tokens. Of a leaf whose folder says nothing about held-out text, the last `held_out_tokens` (at most 5 %) are held out.
+    Relative paths of the tree lead into the folder of `corpus`, a step that wrote token files; without one, all paths must be
+    absolute, or addresses of object stores (`endpoint`: a server other than the provider's own). Then a changed file makes
+    everything learned from it stale. `dtype` is that of the tokens. Of a leaf whose folder says nothing about held-out
+    text, the last `held_out_tokens` (at most 5 %) are held out.
+
+    The scan of a tree that is wholly in object stores is kept for `cache_hours`; 0 lists again. `if_unreadable` is added to the
+    error when data cannot be read, to say what a user without access could do instead.
     """
 
     tree: Tree
     corpus: Step | None = None
     dtype: str = "uint16"
     held_out_tokens: int = 1 << 20
+    endpoint: str | None = None
+    cache_hours: Annotated[float, Schedule] = 1.0
+    if_unreadable: Annotated[str, Telemetry] = ""
 
     cheap: ClassVar[bool] = True
 
     def observe(self) -> str | None:
-        """A digest of the listing: paths, sizes, etags. None when the corpus step answers for the files."""
+        """A digest of what was found: paths, sizes, etags. None when the corpus step answers for the files."""
         if self.corpus is not None:
             return None
-        from olmix.data import scan
+        if not self._all_remote():
+            return self._scan(None)[0].digest
+        from olmix.data import scan_cache
 
-        return scan.listing_digest(scan.look(self.tree, self.dtype))
+        where = scan_cache.place(self.tree, self.dtype, self.held_out_tokens, self.endpoint)
+        kept = scan_cache.load(where)
+        if kept is None or kept.age > 3600 * self.cache_hours:
+            kept = scan_cache.save(where, *self._scan(None))
+        return kept.counted.digest
 
     def run(self, context: Context) -> ScanResult:
-        """Lists, counts, and writes the manifest."""
+        """Lists, counts, and writes the manifest.
+
+        Raises:
+          UserError: when something cannot be listed or counted, or changed since the run was planned.
+        """
         from olmix.data import manifest, scan
+
+        if self.corpus is None and self._all_remote():
+            counted = self._run_remote(context)
+        else:
+            root = None if self.corpus is None else context.folder(self.corpus)
+            counted, files = self._scan(root, context.progress)
+            manifest.write(context.out / MANIFEST, files)
+        return scan.result(self.tree, counted, self.dtype, self.endpoint)
+
+    def _run_remote(self, context: Context) -> Counted:
+        from olmix.data import scan_cache
+
+        where = scan_cache.place(self.tree, self.dtype, self.held_out_tokens, self.endpoint)
+        planned = kept = scan_cache.load(where)
+        if kept is None or kept.age > _JUST_NOW:
+            kept = scan_cache.save(where, *self._scan(None, context.progress))
+        shutil.copyfile(kept.manifest, context.out / MANIFEST)
+        if planned is not None and planned.counted.digest != kept.counted.digest:
+            raise UserError(
+                f"The data changed since this run was planned: {planned.counted.files:,} files with "
+                f"{sum(planned.counted.tokens.values()):,} training tokens then, {kept.counted.files:,} with "
+                f"{sum(kept.counted.tokens.values()):,} now; run the same command again to use what is there now."
+            )
+        return kept.counted
+
+    def _all_remote(self) -> bool:
+        return all("://" in path for leaf in self.tree.leaves() for path in leaf.paths)
+
+    def _scan(
+        self, root: pathlib.Path | None, progress: Progress | None = None
+    ) -> tuple[Counted, dict[str, list[TokenFile]]]:
+        from olmix.data import scan
+        from olmix.data.parallel import silent
 
         if self.held_out_tokens < 0:
             raise UserError(f"held_out_tokens must be 0 or more; it is {self.held_out_tokens}.")
-        root = None if self.corpus is None else context.folder(self.corpus)
-        found = scan.look(self.tree, self.dtype, root, context.progress)
-        result, files = scan.conclude(self.tree, found, self.dtype, self.held_out_tokens)
-        manifest.write(context.out / result.manifest, files)
-        return result
+        try:
+            found = scan.look(self.tree, self.dtype, root, self.endpoint, progress or silent)
+        except UserError as error:
+            raise UserError(f"{error} {self.if_unreadable}".rstrip()) from error
+        return scan.count(found, self.dtype, self.held_out_tokens)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Tokens and share of each leaf, for the dry run."""

@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,10 @@ MAGIC = b"\x93NUMPY"
 HEADER_BYTES = 256
 #: Open files kept at a time; the usual limit of a process is 1,024.
 OPEN_FILES = 512
+
+
+#: A part of a file: path or address, etag at the scan, first byte, and the array to fill.
+Part = tuple[str, str, int, npt.NDArray[np.unsignedinteger]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +75,7 @@ def header_bytes(path: str, start: bytes, dtype: str) -> int:
     return 8 + width + length
 
 
-def count_tokens(path: str, size: int, header: int, dtype: str) -> int:
+def count_tokens(leaf: str, path: str, size: int, header: int, dtype: str) -> int:
     """Tokens in a file of `size` bytes.
 
     Raises:
@@ -79,38 +84,41 @@ def count_tokens(path: str, size: int, header: int, dtype: str) -> int:
     tokens, rest = divmod(size - header, item_size(dtype))
     if rest or tokens < 0:
         raise UserError(
-            f"{path}: {size:,} bytes are not a whole number of {dtype} tokens ({item_size(dtype)} bytes each); "
-            "the file is truncated or has another dtype."
+            f"Leaf {leaf!r}: {path} has {size:,} bytes, which are not a whole number of {dtype} tokens "
+            f"({item_size(dtype)} bytes each); the file is truncated or has another dtype."
         )
     return tokens
 
 
 class LocalFiles:
-    """Reads tokens from local files; keeps a limited number of them open. Not for sharing between threads."""
+    """Reads tokens from local files; keeps a limited number of them open. Not for sharing between threads.
+
+    Absolute paths are checked against the etag of the scan when they are opened. Files of an artifact (relative to `root`) are
+    not: the artifact never changes, and copying a store changes the times of its files.
+    """
 
     def __init__(self, dtype: str, root: pathlib.Path | None = None) -> None:
         self.dtype = np.dtype(dtype).newbyteorder("<")
         self.root = root
         self._open: collections.OrderedDict[str, int] = collections.OrderedDict()
 
-    def read_into(self, path: str, start: int, out: npt.NDArray[np.unsignedinteger]) -> None:
-        """Fills `out` with the bytes from `start` on.
+    def read_many(self, parts: Sequence[Part]) -> None:
+        """Fills all arrays.
 
         Raises:
-          UserError: when the file is gone or shorter than the manifest says.
+          UserError: when a file is gone, has changed since it was scanned, or is shorter than the manifest says.
         """
-        handle = self._open.get(path)
-        if handle is None:
-            handle = self._opened(path)
-        wanted = out.nbytes
-        got = os.preadv(handle, [out.data], start)
-        while 0 < got < wanted:
-            more = os.preadv(handle, [out.data.cast("B")[got:]], start + got)
-            got = got + more if more else 0
-        if got != wanted:
-            raise UserError(
-                f"{path} has become shorter since it was scanned ({start + wanted:,} bytes are needed); run the scan again."
-            )
+        for path, etag, start, out in parts:
+            handle = self._open.get(path)
+            if handle is None:
+                handle = self._opened(path, etag)
+            wanted = out.nbytes
+            got = os.preadv(handle, [out.data], start)
+            while 0 < got < wanted:
+                more = os.preadv(handle, [out.data.cast("B")[got:]], start + got)
+                got = got + more if more else 0
+            if got != wanted:
+                raise UserError(f"{path} has become shorter since it was scanned; run the scan again.")
 
     def close(self) -> None:
         """Closes all files."""
@@ -120,19 +128,21 @@ class LocalFiles:
     def __del__(self) -> None:
         self.close()
 
-    def _opened(self, path: str) -> int:
+    def _opened(self, path: str, etag: str) -> int:
         full = path if self.root is None else os.path.join(self.root, path)
         try:
             handle = os.open(full, os.O_RDONLY)
         except FileNotFoundError:
             raise UserError(f"{full} was there when the data was scanned and is gone; run the scan again.") from None
+        if os.path.isabs(path) and etag and local_etag(os.fstat(handle)) != etag:
+            os.close(handle)
+            raise UserError(f"{full} has changed since the data was scanned; run the scan again.")
         self._open[path] = handle
         if len(self._open) > OPEN_FILES:
             os.close(self._open.popitem(last=False)[1])
         return handle
 
 
-def read_start(path: str) -> bytes:
-    """The first bytes of a local file, enough for `header_bytes`."""
-    with open(path, "rb") as file:
-        return file.read(HEADER_BYTES)
+def local_etag(status: os.stat_result) -> str:
+    """What stands for an etag of a local file: its time of change and its size."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"

@@ -171,7 +171,13 @@ def test_a_file_that_vanished_or_shrank_after_the_scan(manifest):
     victim = next(path for path in manifest.leaves["a"].paths)
     with open(victim, "r+b") as file:
         file.truncate(10)
-    with pytest.raises(UserError, match="shorter since it was scanned"):
+    with pytest.raises(UserError, match="has changed since the data was scanned"):
+        everything(manifest, plan)
+    status = os.stat(victim)
+    with open(victim, "wb") as file:
+        file.write(bytes(manifest.leaves["a"].starts[1].item() * 2))
+    os.utime(victim, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    with pytest.raises(UserError, match="has changed since the data was scanned"):
         everything(manifest, plan)
     os.remove(victim)
     with pytest.raises(UserError, match="is gone"):

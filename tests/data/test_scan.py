@@ -148,7 +148,7 @@ def test_errors_name_leaf_pattern_and_cause(tmp_path):
     assert "relative path" in error("wikipedia/*.npy")
     assert "got dtype='int64'" in error(f"{tmp_path}/wikipedia", dtype="int64")
     (tmp_path / "wikipedia/en/cut.npy").write_bytes(b"123")
-    assert "3 bytes are not a whole number of uint16 tokens" in error(f"{tmp_path}/wikipedia")
+    assert "cut.npy has 3 bytes, which are not a whole number of uint16 tokens" in error(f"{tmp_path}/wikipedia")
     np.save(tmp_path / "wikipedia/en/cut.npy", np.arange(5, dtype="<u2"))
     assert "mixes raw token files and .npy" in error(f"{tmp_path}/wikipedia")
     np.save(tmp_path / "wikipedia/en/one.npy", np.arange(5, dtype="<u4"))

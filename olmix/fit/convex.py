@@ -10,6 +10,7 @@ place here: `surfaces` then returns None, and the caller must search (`search.py
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -64,41 +65,57 @@ class Exponential:
 
 @dataclasses.dataclass(frozen=True)
 class Power:
-    """sum_k coefficients[k] * (floor[k] + sum_j scales[k, j] w_j^beta[k])^(-alpha[k]), all >= 0, 0 < beta <= 1.
+    """sum_k coefficients[k] * (base[k] + sum_j scales[k, j] g(w_j; beta[k]))^(-alpha[k]), all >= 0, 0 < beta <= 1.
 
-    Arrays [B, K], scales [B, K, n].
+    g(x; beta) = (x + offset)^beta - offset^beta. Arrays [B, K], scales [B, K, n].
     """
 
     coefficients: Array
-    floor: Array
+    base: Array
     scales: Array
     beta: Array
     alpha: Array
+    offset: float = 0.0
 
     @property
     def batch(self) -> int:
         """B."""
         return len(self.scales)
 
+    @functools.cached_property
+    def _exponents(self) -> tuple[Array, np.ndarray]:
+        """The different exponents, and which of them each component has: few, so powers are taken once for each."""
+        values, which = np.unique(self.beta, return_inverse=True)
+        return values, which.reshape(self.beta.shape)
+
     def derivatives(self, w: Array) -> tuple[Array, Array, Array]:
         """See `Surface`."""
-        beta, alpha = self.beta[:, :, None], self.alpha
-        safe = np.maximum(w, 1e-300)[:, None, :]
-        powers = self.scales * np.exp(beta * np.log(safe))
-        effective = self.floor + powers.sum(2)
-        value = self.coefficients * effective**-alpha
-        first = -alpha * value / effective  # derivative by `effective`
-        second = -(alpha + 1) * first / effective
-        slope = beta * powers / safe
-        bend = (first[:, :, None] * slope * (beta - 1) / safe).sum(1)
+        values, which = self._exponents
+        beta = values[None, :, None]
+        safe = np.maximum(w, 1e-300)[:, None, :] + self.offset
+        powers = np.exp(beta * np.log(safe))
+        slopes = beta * powers / safe
+        pick = np.arange(len(w))[:, None], which
+        feature = (powers - self.offset**beta)[pick]
+        effective = self.base + (self.scales * feature).sum(2)
+        value = self.coefficients * np.exp(-self.alpha * np.log(effective))
+        first = -self.alpha * value / effective  # derivative by `effective`
+        second = -(self.alpha + 1) * first / effective
+        slope = self.scales * slopes[pick]
+        bend = np.zeros_like(w)
+        for q, exponent in enumerate(values):
+            if exponent < 1:
+                total = np.matmul((first * (which == q))[:, None, :], self.scales)[:, 0]
+                bend += total * slopes[:, q] * (exponent - 1) / safe[:, 0]
         hessian = np.matmul(np.swapaxes(slope * second[:, :, None], 1, 2), slope)
         index = np.arange(w.shape[1])
         hessian[:, index, index] += bend
-        return value.sum(1), (first[:, :, None] * slope).sum(1), hessian
+        return value.sum(1), np.matmul(first[:, None, :], slope)[:, 0], hessian
 
     def take(self, which: np.ndarray) -> Power:
         """See `Surface`."""
-        return Power(*(getattr(self, field.name)[which] for field in dataclasses.fields(self)))
+        parts = (self.coefficients, self.base, self.scales, self.beta, self.alpha)
+        return Power(*(part[which] for part in parts), self.offset)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +200,32 @@ def _log_linear(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
     return [Affine(constant, np.zeros((len(slopes), slopes.shape[2]))), Exponential(weight[:, :, 0], slopes)]
 
 
-_BUILDERS = {"LogLinear": _log_linear}
+def _effective_data(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
+    # sign, scale and the share of each exponent go into the coefficients, floors into the constant.
+    level = _batched(law.sign_ * law.scale_, 1) * rows  # [B, k]
+    share = _batched(law.share_, 2)
+    constant = (_batched(law.shift_, 1) * rows).sum(1) + (level[:, :, None] * share * _batched(law.floor_, 2)).sum((1, 2))
+    coefficients = (level[:, :, None] * share)[:, used]
+    flat = [_batched(getattr(law, name), 2)[:, used] for name in ("base_", "exponent_", "power_")]
+    scales = _batched(law.utility_, 3)[:, used]
+    counted = np.flatnonzero((coefficients != 0).any(0).ravel())
+    leaves = scales.shape[-1]
+    batch = max(len(coefficients), len(scales))
+
+    def components(array: Array) -> Array:
+        kept = array.reshape(len(array), -1)[:, counted]
+        return np.broadcast_to(kept, (batch, kept.shape[1]))
+
+    base, exponent, power = (components(array) for array in flat)
+    scales = scales.reshape(len(scales), -1, leaves)[:, counted]
+    scales = np.broadcast_to(scales, (batch, *scales.shape[1:]))
+    return [
+        Affine(np.broadcast_to(constant, batch), np.zeros((batch, leaves))),
+        Power(components(coefficients), base, scales, exponent, power, law.offset),
+    ]
+
+
+_BUILDERS = {"LogLinear": _log_linear, "EffectiveData": _effective_data}
 
 
 def minimise(

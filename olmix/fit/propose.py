@@ -182,7 +182,7 @@ def choices(
     inside = convex.within_prior(feasible, prior) if kl > 0 else feasible
     parts = convex.surfaces(ensemble.batched, coefficients) if ensemble.batched is not None else None
     if parts is not None:
-        chunk = max(1, 10_000_000 // (len(prior) + len(feasible.limits)) ** 2)
+        chunk = max(1, 10_000_000 // (len(prior) * (len(prior) + len(coefficients))))
         found = []
         for first in range(0, ensemble.size, chunk):
             which = np.arange(first, min(first + chunk, ensemble.size))

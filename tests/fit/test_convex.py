@@ -23,8 +23,9 @@ def power(generator, n, count, batch=1):
         generator.uniform(0.1, 1, shape) / count,
         np.full(shape, 0.02),
         generator.gamma(0.5, size=(*shape, n)) * 10,
-        generator.uniform(0.25, 1, shape),
+        generator.choice([0.3, 0.55, 1.0], shape),
         generator.uniform(0.1, 1, shape),
+        offset=generator.choice([0.0, 1e-4]),
     )
 
 

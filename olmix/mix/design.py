@@ -19,6 +19,9 @@ from olmix.mix.feasible import Array, FeasibleSet
 from olmix.mix.tree import Tree, tree
 from olmix.mix.variants import Variants, hellinger
 
+#: Hellinger distance below which two mixtures are the same.
+_SAME = 1e-6
+
 Strength = float | tuple[float, float]
 
 
@@ -164,7 +167,7 @@ def _apart(
     """The first `count` draws, without those too near to an earlier one or to `before`."""
     drawn = draws(feasible, settings, gibbs.BLOCK * -(-count // gibbs.BLOCK), seed)
     first = hellinger(drawn[: gibbs.BLOCK], drawn[: gibbs.BLOCK])
-    threshold = fraction * float(np.median(first[np.triu_indices(len(first), 1)]))
+    threshold = max(fraction * float(np.median(first[np.triu_indices(len(first), 1)])), _SAME)
     taken = np.concatenate([before, np.zeros((count, before.shape[1]))])
     held, used, limit = len(before), 0, 4 * len(drawn) + 64 * gibbs.BLOCK
     while held < len(taken):
@@ -197,7 +200,7 @@ def _farthest(candidates: Array, before: Array, count: int) -> Array:
     chosen = []
     for k in range(count):
         best = int(distance.argmax())
-        if k and distance[best] <= 0:
+        if k and distance[best] <= _SAME**2:
             raise UserError(f"The feasible set holds only {k} different mixtures, fewer than the {count} asked for.")
         chosen.append(best)
         away = ((roots - roots[best]) ** 2).sum(1)

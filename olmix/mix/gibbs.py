@@ -7,9 +7,10 @@ set and nothing is rejected for leaving it, however tight the caps are. Powers a
 a closed inverse; only where both leaves of a pair have powers below 0 does an independence Metropolis step with a
 density ratio between 1/2 and 1 remain. Every move leaves the conditioned density invariant.
 
-Chains start at an independent draw from the unconditioned density, pulled straight towards the centre of the set just
-until it is feasible: where nothing binds, the draws are independent and exact from the start; where limits bind, the
-moves forget the start at the rate of a random walk on pairs, a few sweeps. Rows of the result depend on the seed
+Chains start at an independent draw from the unconditioned density, scaled into the set: where nothing binds, the draws are
+independent and exact from the start; where limits bind, the moves forget the start within some sweeps (after the
+default 10, no marginal of 60 leaves is farther than 0.05 to 0.15 from the limit in Kolmogorov's distance, the latter for
+strengths near 1 that make nearly pure mixtures). Rows of the result depend on the seed
 and their own position alone, because random numbers and arithmetic go by blocks of fixed size.
 """
 
@@ -21,11 +22,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from olmix.errors import UserError
+from olmix.mix import powers
 from olmix.mix.feasible import Array, FeasibleSet
 from olmix.mix.tree import Tree
 
 #: Chains that are computed together, and so the unit of reproducibility.
-BLOCK = 128
+BLOCK = 256
 _TINY = 1e-300
 
 
@@ -41,10 +43,26 @@ class _Round:
 
 @dataclasses.dataclass(frozen=True)
 class _Exchange:
-    """Two sibling nodes whose weight is exchanged with their inner shares kept."""
+    """Pairs of sibling nodes whose weight is exchanged with their inner shares kept; one pair only under group limits.
 
-    giver: int
-    taker: int
+    `leaves` lists the leaves of the first giver, the first taker, the second giver, ..., and `halves` where each begins.
+    """
+
+    givers: tuple[int, ...]
+    takers: tuple[int, ...]
+    leaves: np.ndarray
+    halves: np.ndarray
+
+    @staticmethod
+    def of(tree: Tree, pairs: Sequence[tuple[int, int]]) -> _Exchange:
+        """The exchange of these pairs of nodes."""
+        parts = [tree.members[node] for pair in pairs for node in pair]
+        return _Exchange(
+            tuple(giver for giver, _ in pairs),
+            tuple(taker for _, taker in pairs),
+            np.concatenate([np.array(part) for part in parts]),
+            np.cumsum([0, *(len(part) for part in parts[:-1])]),
+        )
 
 
 def sample(
@@ -54,7 +72,7 @@ def sample(
     count: int,
     *,
     seed: int,
-    sweeps: int = 6,
+    sweeps: int = 10,
     stream: int = 0,
     lower: Array | None = None,
     upper: Array | None = None,
@@ -79,7 +97,7 @@ def sample(
             assert upper is not None
             rows = np.arange(first, first + BLOCK).clip(max=count - 1)
             chain.lower, chain.upper, chain.w = lower[rows], upper[rows], start[rows].copy()
-        for move in schedule:
+        for move in schedule if not chain.exact else ():
             chain.apply(move)
         blocks.append(chain.finished())
     return np.concatenate(blocks)[:count] if blocks else np.zeros((0, len(feasible.leaves)))
@@ -118,10 +136,25 @@ class _Chain:
         self.powers = tree.exponents(parameters)
         self.indicator = tree.indicator[self.n :]
         self.w = np.zeros_like(self.lower)
+        self.exact = False  # whether the start is already an exact draw
 
     def begin(self, wish: Array) -> None:
-        """Starts at the feasible point nearest to `wish` [B, n] on the line from the centre of the set."""
+        """Starts near `wish` [B, n]: scaled within the leaf limits, then as far from the centre of the set as is feasible."""
         center = self.feasible.center
+        if self.feasible.excess(wish).max() <= 1e-12:
+            self.w, self.exact = wish, True
+            return
+        wish = np.maximum(wish, 1e-15)
+        scale = np.ones((len(wish), 1))
+        for _ in range(10):
+            # Leaves at a limit stay there, the others share what is left in proportion.
+            scaled = wish * scale
+            free = (scaled > self.lower) & (scaled < self.upper)
+            held = np.where(free, 0.0, np.minimum(np.maximum(scaled, self.lower), self.upper)).sum(1, keepdims=True)
+            rest = np.where(free, wish, 0.0).sum(1, keepdims=True)
+            scale = np.where((rest > 0) & (held < 1), (1 - held) / np.maximum(rest, _TINY), 2 * scale)
+        wish = np.minimum(np.maximum(wish * scale, self.lower), self.upper)
+        wish /= wish.sum(1, keepdims=True)
         equal = self.row_upper - self.row_lower <= 0
         if equal.any():
             rows = np.concatenate([self.rows[equal], np.ones((1, self.n))])
@@ -174,7 +207,7 @@ class _Chain:
                 low[:, p] = np.maximum(low[:, p], below)
                 high[:, p] = np.minimum(high[:, p], above)
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
-        drawn = _truncated_beta(x, z, self.a[:, i], self.a[:, j], low, high, self.generator)
+        drawn = powers.truncated_beta(x, z, self.a[:, i], self.a[:, j], low, high, self.generator)
         self.w[:, i] = x + drawn
         self.w[:, j] = np.maximum(z - drawn, 0.0)
 
@@ -188,95 +221,35 @@ class _Chain:
             np.where(power < 0, end, np.inf),
         )
 
-    def _exchange_nodes(self, pair: _Exchange) -> None:
-        giver, taker = self.tree.members[pair.giver], self.tree.members[pair.taker]
-        index = list(giver + taker)
+    def _exchange_nodes(self, move: _Exchange) -> None:
+        index, halves = move.leaves, move.halves
         w = self.w[:, index]
-        x, z = w[:, : len(giver)].sum(1), w[:, len(giver) :].sum(1)
-        direction = w.copy()
-        direction[:, : len(giver)] /= np.maximum(x, _TINY)[:, None]
-        direction[:, len(giver) :] /= -np.maximum(z, _TINY)[:, None]
+        weight = np.add.reduceat(w, halves, axis=1)
+        x, z = weight[:, 0::2], weight[:, 1::2]
+        sizes = np.diff(np.append(halves, len(index)))
+        sign = np.repeat(np.tile([1.0, -1.0], len(move.givers)), sizes)
+        direction = sign * w / np.repeat(np.maximum(weight, _TINY), sizes, axis=1)
         up, down = self.upper[:, index] - w, w - self.lower[:, index]
-        high = np.minimum(_room(up, direction).min(1), _room(down, -direction).min(1))
-        low = -np.minimum(_room(up, -direction).min(1), _room(down, direction).min(1))
+        high = np.minimum.reduceat(np.minimum(_room(up, direction), _room(down, -direction)), halves[0::2], axis=1)
+        low = -np.minimum.reduceat(np.minimum(_room(up, -direction), _room(down, direction)), halves[0::2], axis=1)
         if len(self.rows):
             along, sums = direction @ self.rows[:, index].T, self.w @ self.rows.T
             along[np.abs(along) < 1e-13] = 0.0
             over, under = self.row_upper - sums, sums - self.row_lower
-            high = np.minimum(high, np.minimum(_room(over, along).min(1), _room(under, -along).min(1)))
-            low = np.maximum(low, -np.minimum(_room(over, -along).min(1), _room(under, along).min(1)))
-        low, high = np.clip(low, -x, 0.0), np.clip(high, 0.0, z)
-        a, b = self.a[:, pair.giver], self.a[:, pair.taker]
-        drawn = _truncated_beta(x, z, a, b, low, high, self.generator)
+            high = np.minimum(high, np.minimum(_room(over, along), _room(under, -along)).min(1)[:, None])
+            low = np.maximum(low, -np.minimum(_room(over, -along), _room(under, along)).min(1)[:, None])
+        low, high = np.minimum(np.maximum(low, -x), 0.0), np.maximum(np.minimum(high, z), 0.0)
+        a, b = self.a[:, list(move.givers)], self.a[:, list(move.takers)]
+        drawn = powers.truncated_beta(x, z, a, b, low, high, self.generator)
         drawn = np.where(np.minimum(x, z) > 1e-200, drawn, 0.0)  # an empty subtree has no shares to keep
-        self.w[:, index] = np.maximum(w + drawn[:, None] * direction, 0.0)
+        shift = np.repeat(np.repeat(drawn, 2, axis=1), sizes, axis=1)
+        self.w[:, index] = np.maximum(w + shift * direction, 0.0)
 
 
 def _room(slack: Array, speed: Array) -> Array:
     """How far one may go until `slack` is used up at `speed`; infinite where it is not used."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(speed > 0, np.maximum(slack, 0.0) / speed, np.inf)
-
-
-def _truncated_beta(
-    x: Array, z: Array, a: Array, b: Array, low: Array, high: Array, generator: np.random.Generator
-) -> Array:
-    """A change t in [low, high] that leaves the density (x + t)^(a - 1) (z - t)^(b - 1) invariant."""
-    shape = x.shape
-    noise_x, noise_z = generator.standard_exponential((2, *shape))
-    uniform = generator.random(shape)
-    pick = generator.random(shape)
-    accept = generator.random(shape)
-    flat_x, flat_z = a >= 1, b >= 1
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
-        # Slices: a power above 0 bounds its variable from below.
-        low = np.where(flat_x, np.maximum(low, -x * -np.expm1(-noise_x / (a - 1))), low)
-        high = np.where(flat_z, np.minimum(high, z * -np.expm1(-noise_z / (b - 1))), high)
-        t = low + uniform * (high - low)
-        one = ~flat_x & flat_z
-        if one.any():
-            t[one] = _power_law(a[one], x[one] + low[one], x[one] + high[one], uniform[one]) - x[one]
-        two = flat_x & ~flat_z
-        if two.any():
-            t[two] = z[two] - _power_law(b[two], z[two] - high[two], z[two] - low[two], uniform[two])
-        both = ~flat_x & ~flat_z
-        if both.any():
-            t[both] = _two_sided(
-                *(array[both] for array in (x, z, a, b, low, high, uniform, pick, accept)),
-            )
-    pinned = (a <= 0) | (b <= 0) | ~(high > low)
-    return np.where(pinned, 0.0, np.clip(t, low, high))
-
-
-def _power_law(a: Array, low: Array, high: Array, uniform: Array) -> Array:
-    """Draws from y^(a-1) on [low, high] by its inverse, stable for tiny `a` and for low = 0."""
-    ratio = np.exp(a * np.log(np.maximum(low, 0.0) / high))  # (low / high)^a
-    return high * np.exp(np.log(ratio + uniform * (1 - ratio)) / a)
-
-
-def _two_sided(
-    x: Array, z: Array, a: Array, b: Array, low: Array, high: Array, uniform: Array, pick: Array, accept: Array
-) -> Array:
-    """One independence Metropolis step for two powers below 0: a power law at each end, met in the middle."""
-    total = x + z
-    middle = 0.5 * total
-    log_middle = np.log(middle)
-    left_low, left_high = x + low, np.minimum(x + high, middle)  # y = weight of the first leaf
-    right_low, right_high = z - high, np.minimum(z - low, middle)  # total - y, small at the other end
-    left = np.exp((b - 1) * log_middle) * np.maximum(left_high**a - np.maximum(left_low, 0.0) ** a, 0.0) / a
-    right = np.exp((a - 1) * log_middle) * np.maximum(right_high**b - np.maximum(right_low, 0.0) ** b, 0.0) / b
-    left = np.where(left_low < middle, left, 0.0)
-    right = np.where(right_low < middle, right, 0.0)
-    go_left = pick * (left + right) < left
-    exponent = np.where(go_left, a, b)
-    bottom = np.maximum(np.where(go_left, left_low, right_low), 0.0)
-    top = np.where(go_left, left_high, right_high)
-    near = _power_law(exponent, bottom, top, uniform)
-    y = np.where(go_left, near, total - near)
-    # Target over envelope: at most 1 and at least 2^(power - 1) on either side.
-    new = np.where(go_left, (b - 1) * np.log((total - near) / middle), (a - 1) * np.log((total - near) / middle))
-    old = np.where(x < middle, (b - 1) * np.log(z / middle), (a - 1) * np.log(x / middle))
-    return np.where(np.log(accept) < new - old, y - x, 0.0)
 
 
 def _schedule(
@@ -308,13 +281,19 @@ def _schedule(
             continue
         mixed = [own for own in siblings if len({rows[:, leaf].tobytes() for leaf in own}) > 1]
         crossing = [_matching(own, generator) for own in [*mixed, *mixed, movable.tolist()]]
-        for pairs in _rounds([pair for some in crossing for pair in some], rows, equal, inner):
+        rounds = _rounds([pair for some in crossing for pair in some], rows, equal, inner)
+        # Without group limits the rounds with most pairs do; groups may need every pair.
+        for pairs in rounds if len(rows) else rounds[:3]:
             moves.append(_leaf_round(pairs, rows, inner, coupled=True))
         for split in tree.splits:
             if any(child >= n for child in split.children):
-                for giver, taker in _matching(split.children, generator):
-                    if _may_exchange(tree, rows, equal, feasible, giver, taker):
-                        moves.append(_Exchange(giver, taker))
+                pairs = [
+                    pair
+                    for pair in _matching(split.children, generator)
+                    if _may_exchange(tree, rows, equal, feasible, *pair)
+                ]
+                together = [[pair] for pair in pairs] if len(rows) else [pairs]
+                moves += [_Exchange.of(tree, some) for some in together if some]
     if equal.any():
         _check_reach(feasible, tree, moves)
     return moves
@@ -384,12 +363,13 @@ def _check_reach(feasible: FeasibleSet, tree: Tree, moves: list[_Round | _Exchan
                 step[i], step[j] = 1.0, -1.0
                 directions.append(step)
         else:
-            step = np.zeros(n)
-            for node, sign in ((move.giver, 1.0), (move.taker, -1.0)):
-                below = list(tree.members[node])
-                share = feasible.center[below]
-                step[below] = sign * share / max(share.sum(), _TINY)
-            directions.append(step)
+            for giver, taker in zip(move.givers, move.takers, strict=True):
+                step = np.zeros(n)
+                for node, sign in ((giver, 1.0), (taker, -1.0)):
+                    below = list(tree.members[node])
+                    share = feasible.center[below]
+                    step[below] = sign * share / max(share.sum(), _TINY)
+                directions.append(step)
     dimension = max(form.rows.shape[1] - len(form.rows), 0)
     if dimension == 0 or not moves:
         reached = 0

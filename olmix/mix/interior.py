@@ -207,6 +207,8 @@ class _Newton:
     def evaluate(self, x: Array) -> tuple[Array, Array, Array]:
         n = len(self.form.moving)
         value, gradient, hessian = self.objective(self.full(x))
+        if n == gradient.shape[1] == x.shape[1]:
+            return value, gradient, hessian
         g = np.zeros(x.shape)
         g[:, :n] = gradient[:, self.form.moving]
         h = np.zeros((*x.shape, x.shape[1]))

@@ -25,8 +25,8 @@ function explore(stage, info) {
   function broken(mixture) {
     const found = [];
     leaves.forEach((leaf, j) => {
-      if (mixture[j] > leaf.high + 1e-6) found.push(`${leaf.name} is above its cap of ${percent(leaf.high)}`);
-      if (mixture[j] < leaf.low - 1e-6) found.push(`${leaf.name} is below its minimum of ${percent(leaf.low)}`);
+      if (mixture[j] > leaf.high + 1e-6) found.push(`${leaf.label} is above its cap of ${percent(leaf.high)}`);
+      if (mixture[j] < leaf.low - 1e-6) found.push(`${leaf.label} is below its minimum of ${percent(leaf.low)}`);
     });
     for (const limit of limits) {
       const value = limit.leaves.reduce((sum, j, i) => sum + limit.coefficients[i] * mixture[j], 0);
@@ -59,8 +59,8 @@ function explore(stage, info) {
 
   const atPrior = predict(law, prior), atProposal = predict(law, proposed);
   const rows = leaves.map((leaf, j) => {
-    const slider = make("input", { type: "range", min: 0, max: 1000, step: "any", "aria-label": leaf.name });
-    const output = make("output"), row = make("label", {}, make("span", {}, leaf.name), slider, output);
+    const slider = make("input", { type: "range", min: 0, max: 1000, step: "any", "aria-label": leaf.label });
+    const output = make("output"), row = make("label", {}, make("span", {}, leaf.label), slider, output);
     // The square root gives small weights room; a cap ends the slider.
     const top = Math.min(1, Math.max(leaf.high, leaf.prior, leaf.proposed));
     slider.addEventListener("input", () => { w = giveWay(j, top * (slider.value / 1000) ** 2); show(); });
@@ -99,7 +99,7 @@ function explore(stage, info) {
     const mixture = Object.fromEntries(leaves.map((leaf, j) => [leaf.name, Number(w[j].toFixed(6))]));
     navigator.clipboard?.writeText(JSON.stringify(mixture, null, 1)).then(() => { button.textContent = "Copied"; }, () => { button.textContent = "The browser refused"; });
   });
-  const heads = ["Metric", "Expected", "Better than the prior by"].map((words, i) => make("th", { scope: "col", class: i ? "number" : "" }, words));
+  const heads = ["Metric", "Expected", "Against the prior"].map((words, i) => make("th", { scope: "col", class: i ? "number" : "" }, words));
   stage.append(
     make("div", { class: "bar" }, press("Proposal", () => { w = [...proposed]; }), press("Prior", () => { w = [...prior]; }), copy),
     score,

@@ -52,6 +52,7 @@ def explorer_data(findings: Findings) -> dict[str, Any] | None:
         "leaves": [
             {
                 "name": leaf.name,
+                "label": leaf.shown,
                 "prior": leaf.prior,
                 "proposed": leaf.proposed,
                 "low": leaf.minimum,
@@ -59,7 +60,7 @@ def explorer_data(findings: Findings) -> dict[str, Any] | None:
             }
             for leaf in findings.leaves
         ],
-        "metrics": [{"name": m.name, "weight": m.coefficient, "maximise": m.maximise} for m in findings.metrics],
+        "metrics": [{"name": m.shown, "weight": m.coefficient, "maximise": m.maximise} for m in findings.metrics],
         "limits": [
             {
                 "name": limit.name,

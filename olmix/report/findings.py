@@ -25,6 +25,7 @@ class Leaf:
     """
 
     name: str
+    label: str = ""
     prior: float
     proposed: float
     interval: Range | None = None
@@ -42,6 +43,11 @@ class Leaf:
         """Whether the limits of the data hold the proposal back here."""
         return self.cap is not None and self.cap < 1 and self.proposed >= self.cap - 1e-6
 
+    @property
+    def shown(self) -> str:
+        """What the page calls it."""
+        return self.label or self.name
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -53,6 +59,7 @@ class Metric:
     """
 
     name: str
+    label: str = ""
     weight: float = 0.0
     coefficient: float = 0.0
     maximise: bool = False
@@ -60,6 +67,11 @@ class Metric:
     predicted: float | None = None
     predicted_interval: Range | None = None
     measured: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """What the page calls it."""
+        return self.label or self.name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -232,6 +244,8 @@ class Findings:
     run_names: tuple[str, ...] = ()
     gains: tuple[Gain, ...] = ()
     objective_words: str = ""
+    objective_parts: str = ""
+    names_left_out: str = ""
     solver: str = ""
     worst: bool = False
     target_tokens: int | None = None
@@ -250,6 +264,11 @@ class Findings:
     steps: tuple[StepRecord, ...] = ()
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     explorer: Explorer | None = None
+
+    def label(self, name: str) -> str:
+        """The short label of a leaf or metric."""
+        named: tuple[Leaf | Metric, ...] = (*self.leaves, *self.metrics)
+        return next((item.shown for item in named if item.name == name), name)
 
     def gain(self, against: str, measured: bool) -> Gain | None:
         """The gain of that kind, if there is one."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from olmix.report import plot
 from olmix.report.findings import Findings, Metric, Range
+from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
 from olmix.report.means import error, mean
 from olmix.report.tables import Cell, Column, Row, details, section, table
@@ -86,7 +87,8 @@ def forecast_section(findings: Findings) -> Markup:
 
 
 def _lead(findings: Findings, measured: bool) -> Child:
-    words: list[Child] = ["The objective is ", findings.objective_words or findings.objective.name, ". "]
+    parts = f": {findings.objective_parts}" if findings.objective_parts else ""
+    words: list[Child] = [f"The objective is {findings.objective_words or findings.objective.name}{parts}. "]
     if not measured:
         words.append("Nothing was trained at the proposal yet: every number on it is a prediction.")
         return words
@@ -159,7 +161,7 @@ def _name(metric: Metric, objective: Metric | None) -> Markup:
         notes.append(f"{percent(metric.weight, 0)} of the objective")
     if metric.maximise:
         notes.append("higher is better")
-    shown = metric.name.replace("/", "/\u200b").replace(":", ":\u200b")
+    shown = breakable(metric.shown)
     return join(tag("span", shown, class_="leaf"), tag("small", " · ".join(notes)) if notes else None)
 
 
@@ -183,7 +185,7 @@ def _plus_minus(values: Sequence[float], places: int) -> Markup | None:
 
 
 def _words(metric: Metric, shift: Improvement) -> str:
-    parts = [f"{metric.name}: improvement over the prior"]
+    parts = [f"{metric.shown}: improvement over the prior"]
     if shift.predicted is not None:
         parts.append(f"predicted {signed(percent(shift.predicted))}")
     if shift.interval:

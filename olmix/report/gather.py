@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from olmix.report.findings import Explorer, Findings, Gain, Leaf, Limit, Metric, Scatter, Sensitivity
+from olmix.report.labels import labels, left_out
 from olmix.report.means import error, mean
 from olmix.report.words import listing, percent
 
@@ -51,8 +52,10 @@ def search_findings(
     law = laws.law()
     grows = all(row.coefficient <= 0 for row in proposal.metrics)
     total = sum(abs(row.coefficient) for row in proposal.metrics)
+    cuts = [cut for cut in map(left_out, (laws.leaves, laws.metrics)) if cut]
+    short = labels(laws.metrics)
     metrics = tuple(
-        _metric(row, total, {arm: values.get(row.metric, ()) for arm, values in measured.items()})
+        _metric(row, short[row.metric], total, {arm: values.get(row.metric, ()) for arm, values in measured.items()})
         for row in proposal.metrics
     )
     objective = _objective(proposal, metrics, grows)
@@ -60,7 +63,9 @@ def search_findings(
         title=title,
         question=question,
         objective=objective,
-        objective_words=objective_words(metrics, grows),
+        objective_words=objective_words(metrics),
+        objective_parts=objective_parts(metrics),
+        names_left_out=listing(cuts) if cuts else "",
         leaves=_leaves(proposal, runs, limits),
         metrics=metrics,
         runs=len(runs.runs),
@@ -78,10 +83,11 @@ def search_findings(
     )
 
 
-def _metric(row: MetricPrediction, total: float, measured: Mapping[str, tuple[float, ...]]) -> Metric:
+def _metric(row: MetricPrediction, label: str, total: float, measured: Mapping[str, tuple[float, ...]]) -> Metric:
     mean, std = row.proposal
     return Metric(
         name=row.metric,
+        label=label,
         weight=abs(row.coefficient) / total if total else 0.0,
         coefficient=row.coefficient,
         maximise=row.coefficient < 0,
@@ -117,16 +123,29 @@ def _objective(proposal: ProposalResult, metrics: Sequence[Metric], grows: bool)
     )
 
 
-def objective_words(metrics: Sequence[Metric], grows: bool) -> str:
-    """The objective in words: `the mean of 3 metrics (a, b and c)`."""
+def objective_words(metrics: Sequence[Metric]) -> str:
+    """The objective in a few words: `the mean of 3 metrics (a, b and c)`; the names only where they are few."""
     counted = [metric for metric in metrics if metric.weight > 0]
     if len(counted) == 1:
-        return counted[0].name
-    even = max(m.weight for m in counted) - min(m.weight for m in counted) < 1e-9 if counted else True
-    names = [m.name if even else f"{percent(m.weight, 0)} {m.name}" for m in counted]
-    mixed = not grows and any(metric.maximise for metric in counted)
-    note = "; what should grow counts with a minus" if mixed else ""
-    return f"the {'' if even else 'weighted '}mean of {len(counted)} metrics ({listing(names)}{note})"
+        return counted[0].shown
+    names = f" ({listing([metric.shown for metric in counted])})" if len(counted) <= 3 else ""
+    return f"the {'' if _even(counted) else 'weighted '}mean of {len(counted)} metrics{names}"
+
+
+def objective_parts(metrics: Sequence[Metric]) -> str:
+    """What the objective is made of, with shares where they differ and a word on metrics that should grow."""
+    counted = [metric for metric in metrics if metric.weight > 0]
+    if len(counted) < 2:
+        return ""
+    even = _even(counted)
+    names = [m.shown if even else f"{percent(m.weight, 0)} {m.shown}" for m in counted]
+    growing = sum(metric.maximise for metric in counted)
+    note = "; metrics that should grow count with a minus" if 0 < growing < len(counted) else ""
+    return listing(names, 20) + note
+
+
+def _even(counted: Sequence[Metric]) -> bool:
+    return max(metric.weight for metric in counted) - min(metric.weight for metric in counted) < 1e-9
 
 
 def _gains(proposal: ProposalResult, objective: Metric) -> tuple[Gain, ...]:
@@ -171,6 +190,7 @@ def _leaves(proposal: ProposalResult, runs: RunTable, limits: FeasibleSet | None
     columns = dict(zip(runs.leaves, zip(*runs.weights, strict=True), strict=True))
     allowed = limits.ordered([row.leaf for row in proposal.leaves]) if limits is not None else None
     target = allowed.target_tokens if allowed is not None else None
+    short = labels([row.leaf for row in proposal.leaves])
     found = []
     for j, row in enumerate(proposal.leaves):
         column = columns[row.leaf]
@@ -178,6 +198,7 @@ def _leaves(proposal: ProposalResult, runs: RunTable, limits: FeasibleSet | None
         found.append(
             Leaf(
                 name=row.leaf,
+                label=short[row.leaf],
                 prior=row.prior,
                 proposed=row.weight,
                 interval=(row.low, row.high),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from olmix.report import plot
 from olmix.report.findings import Findings, Leaf
+from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
 from olmix.report.tables import Cell, Column, Row, section, table
 from olmix.report.words import NONE, count, fixed, interval, percent, plural, signed, times
@@ -51,7 +52,8 @@ def _mixture_lead(findings: Findings) -> str:
     unknown = [leaf for leaf in findings.leaves if not leaf.identified]
     if unknown:
         words += f"; the runs cannot tell what {plural(len(unknown), 'leaf does', 'leaves do')} (marked ?)"
-    return words + "."
+    cut = f" Names are shown without {findings.names_left_out}." if findings.names_left_out else ""
+    return f"{words}.{cut}"
 
 
 def weight_axis(leaves: tuple[Leaf, ...]) -> plot.Axis:
@@ -75,18 +77,18 @@ def by_source(leaves: tuple[Leaf, ...]) -> Iterator[tuple[str | None, list[Leaf]
     """Leaves by proposed weight, under their source where it has several; single leaves stand alone."""
     groups: dict[str, list[Leaf]] = {}
     for leaf in leaves:
-        groups.setdefault(leaf.name.split(":")[0], []).append(leaf)
+        groups.setdefault(leaf.shown.split(":")[0], []).append(leaf)
     for source, members in sorted(groups.items(), key=lambda item: (-sum(leaf.proposed for leaf in item[1]), item[0])):
-        members.sort(key=lambda leaf: (-leaf.proposed, -leaf.prior, leaf.name))
+        members.sort(key=lambda leaf: (-leaf.proposed, -leaf.prior, leaf.shown))
         yield (source if len(members) > 1 else None), members
 
 
 def leaf_label(leaf: Leaf, indent: str | None) -> Markup:
     """The leaf's name, without the source when it stands under it; a mark when the runs do not identify it."""
-    shown = leaf.name if indent is None else leaf.name[len(indent) + 1 :] or leaf.name
+    shown = leaf.shown if indent is None else leaf.shown[len(indent) + 1 :] or leaf.shown
     doubt = tag("abbr", " ?", title="The runs cannot tell what this leaf does", class_="doubt")
     return join(
-        tag("span", shown.replace(":", ":\u200b"), class_="leaf" if indent is None else "leaf inner"),
+        tag("span", breakable(shown), class_="leaf" if indent is None else "leaf inner"),
         None if leaf.identified else doubt,
     )
 
@@ -104,7 +106,7 @@ def _leaf_row(leaf: Leaf, scale: plot.Axis, intervals: bool, indent: str | None)
     proposed: Child = join(
         percent(leaf.proposed), tag("abbr", " cap", title="Held at its cap", class_="at-cap") if leaf.at_cap else None
     )
-    words = f"{leaf.name}: prior {percent(leaf.prior)}, proposed {percent(leaf.proposed)}"
+    words = f"{leaf.shown}: prior {percent(leaf.prior)}, proposed {percent(leaf.proposed)}"
     if leaf.interval:
         words += f", 90 % interval {shown} %"
     if leaf.cap is not None and leaf.cap < 1:
@@ -183,7 +185,7 @@ def supply_section(findings: Findings) -> Markup | None:
         else "No final run was declared, so nothing limits the weights"
     )
     if target and worst is not None:
-        lead += f" the proposal reads {worst.name} most often, {times(worst.repetition)}"
+        lead += f" the proposal reads {worst.shown} most often, {times(worst.repetition)}"
         over = [
             leaf
             for leaf in known
@@ -207,7 +209,7 @@ def _reads_strip(leaf: Leaf) -> Cell:
     if leaf.repetition is None or not leaf.repetition_limit:
         return Cell("")
     share = leaf.repetition / leaf.repetition_limit
-    words = f"{leaf.name}: read {times(leaf.repetition)} of {times(leaf.repetition_limit)} allowed"
+    words = f"{leaf.shown}: read {times(leaf.repetition)} of {times(leaf.repetition_limit)} allowed"
     full = " full" if share >= 1 - 1e-6 else ""
     marks = [
         plot.rule(0, 0.5, 1, 0.5, class_="track"),

@@ -83,7 +83,13 @@ def failures_section(findings: Findings) -> Markup | None:
     for failure in findings.failures:
         largest = sorted(failure.mixture.items(), key=lambda item: -item[1])[:5]
         rows.append(
-            Row([failure.run, failure.reason, ", ".join(f"{leaf} {percent(weight)}" for leaf, weight in largest)])
+            Row(
+                [
+                    failure.run,
+                    failure.reason,
+                    ", ".join(f"{findings.label(leaf)} {percent(weight)}" for leaf, weight in largest),
+                ]
+            )
         )
     mixtures = any(failure.mixture for failure in findings.failures)
     columns = [Column("Run"), Column("Why"), Column("Its largest weights")]

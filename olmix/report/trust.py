@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from olmix.report import plot
 from olmix.report.findings import Findings, LearningPoint, Scatter, Sensitivity
+from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
 from olmix.report.tables import Cell, Column, Row, details, section, table
 from olmix.report.words import NONE, fixed, listing, number, percent, plural, signed
 
 #: Scatter plots shown at once; the rest is folded away.
-SHOWN = 9
+SHOWN = 8
 HONEST = "out of sample"
 
 
@@ -21,14 +23,14 @@ def scatter_section(findings: Findings) -> Markup | None:
         return None
     weights = {metric.name: metric.weight for metric in findings.metrics}
     ordered = sorted(findings.scatters, key=lambda s: (-weights.get(s.metric, 0), s.metric))
-    panels = [scatter_panel(scatter) for scatter in ordered]
+    panels = [scatter_panel(scatter, findings.label(scatter.metric)) for scatter in ordered]
     rest = panels[SHOWN:]
     return section(
         "fit",
         "Do the laws predict?",
         tag("div", *panels[:SHOWN], class_="multiples"),
         details(f"{plural(len(rest), 'more metric')}", tag("div", *rest, class_="multiples")) if rest else None,
-        score_table(ordered),
+        score_table(findings, ordered),
         lead=_scatter_lead(findings, ordered),
     )
 
@@ -42,21 +44,21 @@ def _scatter_lead(findings: Findings, scatters: Sequence[Scatter]) -> str:
     if known:
         worst = min((s for s in scatters if s.spearman is not None), key=lambda s: s.spearman or 0)
         words += f" Rank correlations average {fixed(sum(known) / len(known), 3)}; "
-        words += f"the weakest is {worst.metric} with {fixed(worst.spearman, 3)}."
+        words += f"the weakest is {findings.label(worst.metric)} with {fixed(worst.spearman, 3)}."
     return words
 
 
-def scatter_panel(scatter: Scatter) -> Markup:
+def scatter_panel(scatter: Scatter, label: str) -> Markup:
     """One metric: predicted to the right, observed upwards, with the diagonal."""
     both = plot.axis([*scatter.predicted, *scatter.observed], count=3)
     points = [(both.at(p), both.at(o)) for p, o in zip(scatter.predicted, scatter.observed, strict=True)]
-    words = f"{scatter.metric}: predicted against observed for {len(points)} runs, {HONEST}"
+    words = f"{label}: predicted against observed for {len(points)} runs, {HONEST}"
     return tag(
         "figure",
         tag(
             "figcaption",
-            tag("b", scatter.metric.replace("/", "/\u200b").replace(":", ":\u200b")),
-            tag("small", f"Spearman {fixed(scatter.spearman, 3)} · RMSE {number(scatter.rmse, 2)} · {HONEST}"),
+            tag("b", breakable(label)),
+            tag("small", f"Spearman {fixed(scatter.spearman, 3)} · RMSE {number(scatter.rmse, 2)}"),
         ),
         plot.panel(
             both,
@@ -64,14 +66,14 @@ def scatter_panel(scatter: Scatter) -> Markup:
             plot.stretched(plot.line([(0, 0), (1, 1)], class_="diagonal"), plot.cloud(points, class_="cloud")),
             alt=words,
             height=190,
-            x_label="predicted →",
+            x_label="predicted, out of sample →",
             y_label="↑ observed",
             key=f"scatter:{scatter.metric}",
         ),
     )
 
 
-def score_table(scatters: Sequence[Scatter]) -> Markup:
+def score_table(findings: Findings, scatters: Sequence[Scatter]) -> Markup:
     """The scores of all metrics."""
     columns = [
         Column("Metric"),
@@ -90,7 +92,7 @@ def score_table(scatters: Sequence[Scatter]) -> Markup:
     rows = [
         Row(
             [
-                s.metric.replace("/", "/\u200b").replace(":", ":\u200b"),
+                breakable(findings.label(s.metric)),
                 Cell(fixed(s.spearman, 3), s.spearman),
                 Cell(fixed(s.pearson, 3), s.pearson),
                 Cell(number(s.rmse, 3), s.rmse),
@@ -173,16 +175,21 @@ def sensitivity_section(findings: Findings) -> Markup | None:
     doubtful = {leaf.name for leaf in findings.leaves if not leaf.identified}
     columns = [
         Column("Metric"),
-        *(Column(tag("span", leaf + (" ?" if leaf in doubtful else "")), "cell") for leaf in matrix.leaves),
+        *(_leaf_column(findings.label(leaf), leaf in doubtful) for leaf in matrix.leaves),
     ]
-    rows = [_sensitivity_row(matrix, k, metric in maximise, doubtful) for k, metric in enumerate(matrix.metrics)]
+    largest = max((abs(value) for row in matrix.values for value in row), default=0.0)
+    unit = 10.0 ** (math.floor(math.log10(largest)) - 1) if largest > 0 else 1.0
+    rows = [
+        _sensitivity_row(findings, matrix, k, unit, metric in maximise, doubtful)
+        for k, metric in enumerate(matrix.metrics)
+    ]
     lead = (
-        "The change of each metric, in thousandths, when one point (1 %) of the mixture moves to a leaf from all "
-        f"others, at {matrix.at}. "
-        "Blue improves, amber harms; colours are scaled per metric."
+        f"The change of each metric, in units of {number(unit, 1)}, when one point (1 %) of the mixture moves to a leaf from "
+        f"all others in proportion, at {matrix.at}. Blue improves, amber harms; colours are scaled per metric."
     )
     if doubtful:
-        lead += f" The runs cannot tell what {listing(sorted(doubtful))} does: hatched cells are guesses of the regularised fit."
+        names = listing([findings.label(leaf) for leaf in sorted(doubtful)])
+        lead += f" The runs cannot tell what {names} does: hatched cells are guesses of the regularised fit."
     return section(
         "sensitivity",
         "What each leaf does",
@@ -191,17 +198,23 @@ def sensitivity_section(findings: Findings) -> Markup | None:
     )
 
 
-def _sensitivity_row(matrix: Sensitivity, k: int, maximise: bool, doubtful: set[str]) -> Row:
+def _leaf_column(label: str, doubtful: bool) -> Column:
+    return Column(tag("span", breakable(label), " ?" if doubtful else None), "cell")
+
+
+def _sensitivity_row(
+    findings: Findings, matrix: Sensitivity, k: int, unit: float, maximise: bool, doubtful: set[str]
+) -> Row:
     values = matrix.values[k]
     largest = max((abs(value) for value in values), default=0) or 1.0
-    cells: list[Child | Cell] = [matrix.metrics[k].replace("/", "/\u200b").replace(":", ":\u200b")]
+    cells: list[Child | Cell] = [breakable(findings.label(matrix.metrics[k]))]
     for leaf, value in zip(matrix.leaves, values, strict=True):
         better = value > 0 if maximise else value < 0
-        strength = abs(value) / largest
-        tip = f"{matrix.metrics[k]}: {signed(number(value, 3))} for one point more of {leaf}"
+        strength = math.sqrt(abs(value) / largest)
+        tip = f"{findings.label(matrix.metrics[k])}: {signed(number(value, 3))} for one point more of {findings.label(leaf)}"
         shown = tag(
             "span",
-            signed(fixed(1000 * value, 1 if largest >= 1e-3 else 2)),
+            signed(fixed(value / unit, 1)),
             style=f"--v:{strength:.2f}",
             class_="good" if better else "bad",
         )
@@ -301,7 +314,7 @@ def next_section(findings: Findings) -> Markup | None:
     rows = []
     for index, mixture in enumerate(findings.next_runs, 1):
         largest = sorted(mixture.items(), key=lambda item: -item[1])
-        shown = ", ".join(f"{leaf} {percent(weight)}" for leaf, weight in largest[:6])
+        shown = ", ".join(f"{findings.label(leaf)} {percent(weight)}" for leaf, weight in largest[:6])
         rows.append(Row([str(index), shown + (f" and {len(largest) - 6} more" if len(largest) > 6 else "")]))
     return section(
         "next",

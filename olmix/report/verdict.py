@@ -105,8 +105,9 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
         )
     low, high = gain.interval
     places = places_for(max(high - low, 1e-12) / 3)
-    span = f"{fixed(gain.value, places)} (90 % interval {fixed(low, places)} to {fixed(high, places)}{_relative(gain, '; ')})"
-    chance = "" if gain.probability is None else f", better in {percent(gain.probability, 0)} of the bootstrap refits"
+    relative = f", or {percent(abs(gain.value / gain.reference), 1)}" if gain.reference else ""
+    span = f"{fixed(gain.value, places)}{relative} (90 % interval {fixed(low, places)} to {fixed(high, places)})"
+    chance = "" if gain.probability is None else f", with a gain in {percent(gain.probability, 0)} of the refits"
     basis = f"a law fitted on {plural(findings.runs, 'run')}"
     if low > 0:
         return "predicted", (
@@ -122,11 +123,8 @@ def _direction(findings: Findings) -> str:
     return "raises" if findings.objective.maximise else "lowers"
 
 
-def _relative(gain: Gain, before: str = " (") -> str:
-    if not gain.reference:
-        return ""
-    text = percent(abs(gain.value / gain.reference), 1)
-    return f"{before}{text})" if before == " (" else f"{before}{text}"
+def _relative(gain: Gain) -> str:
+    return f" ({percent(abs(gain.value / gain.reference), 1)})" if gain.reference else ""
 
 
 def _expected(findings: Findings) -> str:
@@ -158,7 +156,7 @@ def change_sentence(findings: Findings, most: int = 2) -> str:
     if down:
         parts.append(f"lowers {listing([_shift(leaf) for leaf in down])}")
     held = [leaf for leaf in findings.leaves if leaf.at_cap]
-    shown = listing([leaf.name for leaf in sorted(held, key=lambda leaf: -leaf.proposed)], 3)
+    shown = listing([leaf.shown for leaf in sorted(held, key=lambda leaf: -leaf.proposed)], 3)
     caps = ""
     if held:
         whose = f"{plural(len(held), 'leaf', 'leaves')} at {'its' if len(held) == 1 else 'their'} cap"
@@ -168,4 +166,4 @@ def change_sentence(findings: Findings, most: int = 2) -> str:
 
 
 def _shift(leaf: Leaf) -> str:
-    return f"{leaf.name} from {percent(leaf.prior)} to {percent(leaf.proposed)}"
+    return f"{leaf.shown} from {percent(leaf.prior)} to {percent(leaf.proposed)}"

@@ -76,7 +76,9 @@ def times(value: float | None) -> str:
     """A repetition: `0.82×`, `4.0×`."""
     if value is None:
         return NONE
-    return f"{value:.2f}×" if value < 1 else f"{value:.1f}×" if value < 100 else f"{count(value)}×"
+    return (
+        "0×" if value == 0 else f"{value:.2f}×" if value < 1 else f"{value:.1f}×" if value < 100 else f"{count(value)}×"
+    )
 
 
 def duration(seconds: float | None) -> str:

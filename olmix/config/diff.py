@@ -305,7 +305,7 @@ def _global_batch(node: object) -> float | None:
 
 def _meaning(node: Any, resolved: Resolved, path: str) -> Any:
     try:
-        built = build(node, {}) if isinstance(node, fdl.Buildable) else node
+        built = build(node) if isinstance(node, fdl.Buildable) else node
         return built.canonical_meaning()
     except UserError as error:
         raise UserError(f"{resolved.name}: {path} has no meaning that could be compared: {error}") from error

@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fiddle as fdl
@@ -30,6 +30,7 @@ PACKAGE = "experiments"
 MATERIAL = ("base", "presets", "overlays")
 
 _DEFINES = re.compile(r"^def experiment\(", re.MULTILINE)
+_BUILT_AT = re.compile(r" at <root>(\S*) with positional")
 _SENTENCE = re.compile(r"(.+?[.!?])(\s|$)", re.DOTALL)
 
 
@@ -53,7 +54,7 @@ class Resolved:
         """The root and its steps, as instances.
 
         Raises:
-          UserError: if a class refuses its values, naming the path and who set them.
+          UserError: if a class refuses its values, naming the path.
         """
         return build(self.config, self.blame)
 
@@ -86,13 +87,9 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
     if document is not None:
         return _from_document(document, changes, package)
     name = find(experiment, package)
-    recorder = _recorder(package)
+    recorder = make_recorder(package)
     with recorder.watching():
-        module = _import(name, package)
-        made = _call(module, name)
-        recorder.sync(made)
-        config = _own(made)
-        _name(config, name, module, recorder)
+        module, config = make(name, package, recorder)
         layers = recorder.layers(config)
         check_claims(config, layers)
         warnings = overrides.apply(config, changes, recorder, package)
@@ -125,7 +122,7 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
         warnings.append(f"{file} has no blame.json beside it, so nobody knows who set its values")
         sidecar = blame.Sidecar(file.parent.parent.name if file.name == "resolved.json" else file.stem, "", (), {})
     loaded = load.from_json(_read(file), sidecar.place, str(file))
-    recorder = _recorder(package)
+    recorder = make_recorder(package)
     first = blame.blame(loaded.config)
     with recorder.watching():
         notes = overrides.apply(loaded.config, changes, recorder, package)
@@ -143,17 +140,28 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
     )
 
 
-def build(config: fdl.Config[Any], blames: dict[str, Blame]) -> Any:
-    """`fdl.build`, with a refusal of a class as one sentence.
+def build(config: fdl.Config[Any], blames: Mapping[str, Blame] | None = None) -> Any:
+    """`fdl.build`, with the refusal of a class as one sentence.
 
     Raises:
-      UserError: with the path of the node and who set what is in it.
+      UserError: with the path of the node that was refused, and the latest of those who set something in it.
     """
     try:
         return fdl.build(config)
-    except UserError as error:
-        # Fiddle appends how it came there; the sentence comes first.
-        raise UserError(str(error).partition("\n")[0]) from error
+    except (UserError, ValueError, TypeError) as error:
+        # Fiddle raises a proxy whose message says where; the original is within.
+        original = getattr(error, "proxy_base_exception", error)
+        where = _BUILT_AT.search(str(error))
+        path = where[1].removeprefix(".") if where else ""
+        who = _latest(path, blames or {})
+        raise UserError(f"{original} ({path or 'the root'}{who})") from error
+
+
+def _latest(path: str, blames: Mapping[str, Blame]) -> str:
+    """The last layer that set a field of a node, for a message."""
+    order = ("base", "preset", "part", "code", "overlay", "experiment", "file", "flag")
+    inside = [item for at, item in blames.items() if at.rpartition(".")[0] == path and item.kind in order]
+    return f", last set by {max(inside, key=lambda item: order.index(item.kind)).place}" if inside else ""
 
 
 # ----------------------------------------------------------------- finding
@@ -167,9 +175,10 @@ def _folder(package: str) -> pathlib.Path:
     return pathlib.Path(next(iter(spec.submodule_search_locations))).absolute()
 
 
-def _recorder(package: str) -> Recorder:
+def make_recorder(package: str = PACKAGE, *, keep_overlays: bool = False) -> Recorder:
+    """A recorder that knows the layers of a package."""
     folder = _folder(package)
-    return Recorder(str(folder), str(folder.parents[package.count(".")]))
+    return Recorder(str(folder), str(folder.parents[package.count(".")]), keep_overlays=keep_overlays)
 
 
 def names(package: str = PACKAGE) -> list[str]:
@@ -232,6 +241,19 @@ def _read(file: pathlib.Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read: {error}.") from None
+
+
+def make(name: str, package: str, recorder: Recorder) -> tuple[Any, fdl.Config[Any]]:
+    """The module of an experiment and a config of its own, before any override; `recorder` must be watching.
+
+    Raises:
+      UserError: if it cannot be imported or makes no config.
+    """
+    module = _import(name, package)
+    made = _call(module, name)
+    config = _own(made)
+    _name(config, name, module, recorder)
+    return module, config
 
 
 def _import(name: str, package: str) -> Any:

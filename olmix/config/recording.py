@@ -13,13 +13,15 @@ edit inside of a list.
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
+import inspect
 import os
 import pathlib
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fiddle as fdl
@@ -81,13 +83,26 @@ class _Call:
     configs: list[fdl.Buildable[Any]]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OverlayCall:
+    """A call of an overlay: the function, the config just before (a copy), and its other arguments by name."""
+
+    layer: Layer
+    function: Callable[..., Any]
+    before: fdl.Buildable[Any]
+    arguments: dict[str, Any]
+
+
 class Recorder:
     """Keeps who sets what while configs are made inside of `watching`.
 
-    `folder` is the package of experiments; places are told relative to `root`, the folder of the repository.
+    `folder` is the package of experiments; places are told relative to `root`, the folder of the repository. With
+    `keep_overlays`, `overlay_calls` has every overlay that was called from outside of overlays, to be called again.
     """
 
-    def __init__(self, folder: str, root: str) -> None:
+    def __init__(self, folder: str, root: str, *, keep_overlays: bool = False) -> None:
+        self.overlay_calls: list[OverlayCall] = []
+        self._keep_overlays = keep_overlays
         self._folder = folder.rstrip(os.sep) + os.sep
         self._root = root.rstrip(os.sep) + os.sep
         self._finished: list[_Call] = []
@@ -196,6 +211,7 @@ class Recorder:
                 configs = [value for value in given if isinstance(value, fdl.Buildable)]
                 for config in configs:
                     self.sync(config)
+                self._keep_call(frame, layer, configs)
                 self._stack.append(_Call(frame, dataclasses.replace(layer, via=self._via), configs))
         elif event == "return" and self._stack and self._stack[-1].frame is frame:
             call = self._stack[-1]
@@ -206,6 +222,17 @@ class Recorder:
             self._stack.pop()
             if call.configs or call.layer.kind == "base":
                 self._finished.append(call)
+
+    def _keep_call(self, frame: types.FrameType, layer: Layer, configs: list[fdl.Buildable[Any]]) -> None:
+        nested = any(call.layer.kind == "overlay" for call in self._stack)
+        function = frame.f_globals.get(frame.f_code.co_name)
+        if not self._keep_overlays or layer.kind != "overlay" or nested or not configs or not callable(function):
+            return
+        first, *rest = inspect.signature(function).parameters
+        if frame.f_locals.get(first) is configs[0]:
+            arguments = {name: frame.f_locals[name] for name in rest}
+            before = copy.deepcopy(configs[0])
+            self.overlay_calls.append(OverlayCall(layer=layer, function=function, before=before, arguments=arguments))
 
     def _layer(self, code: types.CodeType) -> Layer | None:
         if code not in self._layer_of:
@@ -219,9 +246,11 @@ class Recorder:
         parts = file[len(self._folder) :].removesuffix(".py").split(os.sep)
         kind = _KINDS.get(parts[0], "experiment" if name == "experiment" else "part")
         parts = [part for part in parts if part != "__init__"]
+        if kind != "experiment" and parts[-1:] != [name]:
+            parts.append(name)
         return Layer(
             kind=kind,
-            name=".".join(parts if kind == "experiment" else [*parts, name]),
+            name=".".join(parts),
             place=f"{self.relative(file)}:{code.co_firstlineno}",
         )
 

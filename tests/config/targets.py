@@ -77,7 +77,7 @@ class Laws:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Search:
-    name: Annotated[str, RunIdentity]
+    name: Annotated[str, RunIdentity] = ""
     scan: Scan
     swarm: Swarm
     laws: Laws

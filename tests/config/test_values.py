@@ -77,7 +77,7 @@ def test_texts_are_read_as_the_declared_type(text: str, hint: Any, expected: obj
     ],
 )
 def test_wrong_texts_say_what_would_be_right(text: str, hint: Any, words: str) -> None:
-    with pytest.raises(UserError, match="^here is") as caught:
+    with pytest.raises(UserError, match=r"^here is") as caught:
         values.parse(text, hint, "here")
     assert words in str(caught.value)
 

@@ -1,0 +1,102 @@
+"""All experiments at a glance: what each asks, what it is made of, on what it runs, how much it trains.
+
+Every module is imported on its own; one that fails is an entry with its error and hides no other.
+
+Hardware and tokens are read off the configs without knowing their classes: a node with fields `gpus` and `accelerator`
+says what a task needs; a class with a method `training_tokens()` says how many tokens one run of it trains on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import fiddle as fdl
+
+from olmix.config import experiments, nodes
+from olmix.config.recording import Layer
+from olmix.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An experiment in the list. `tokens` are those of its largest training run; `error` is set if it is broken."""
+
+    name: str
+    hypothesis: str = ""
+    layers: tuple[Layer, ...] = ()
+    hardware: str = ""
+    tokens: int | None = None
+    error: str = ""
+
+
+def entries(match: str = "", package: str = experiments.PACKAGE) -> list[Entry]:
+    """All experiments whose name or hypothesis contains `match` (in any case), by name."""
+    wanted = match.lower()
+    found = (entry(name, package) for name in experiments.names(package))
+    return [e for e in found if wanted in e.name.lower() or wanted in e.hypothesis.lower()]
+
+
+def entry(name: str, package: str = experiments.PACKAGE) -> Entry:
+    """The entry of one experiment."""
+    recorder = experiments.make_recorder(package)
+    try:
+        with recorder.watching():
+            module, config = experiments.make(name, package, recorder)
+        return Entry(
+            name=name,
+            hypothesis=experiments.hypothesis(module),
+            layers=tuple(recorder.layers(config)),
+            hardware=hardware(config),
+            tokens=training_tokens(config),
+        )
+    except UserError as error:
+        return Entry(name=name, error=str(error))
+
+
+def hardware(config: object) -> str:
+    """What the tasks of a config need, such as `8×A100`; `CPU` if none asks for more."""
+    found = set()
+    for node in _nodes(config):
+        known = nodes.field_map(nodes.target(node))
+        if {"gpus", "accelerator"} <= known.keys():
+            gpus, kind = (nodes.argument(node, known[name]) for name in ("gpus", "accelerator"))
+            if gpus:
+                found.add(f"{gpus:g}×{kind or 'GPU'}")
+    return ", ".join(sorted(found)) or "CPU"
+
+
+def training_tokens(config: object) -> int | None:
+    """The tokens of the largest single training run in a config; None if nothing in it trains."""
+    found = []
+    for node in _nodes(config):
+        if callable(getattr(nodes.target(node), "training_tokens", None)):
+            built: Any = experiments.build(node) if isinstance(node, fdl.Buildable) else node
+            found.append(built.training_tokens())
+    return max(found, default=None)
+
+
+def _nodes(config: object) -> list[Any]:
+    """Every node, defaults too, each once."""
+    seen: dict[int, Any] = {}
+    todo: list[Any] = [config]
+    while todo:
+        value = todo.pop()
+        if nodes.is_node(value) and id(value) not in seen:
+            seen[id(value)] = value
+            todo.extend(child for _, child in nodes.arguments(value))
+        elif type(value) is dict:
+            todo.extend(value.values())
+        elif type(value) in (list, tuple):
+            todo.extend(value)
+    return list(seen.values())
+
+
+def count(number: int | None) -> str:
+    """A number of tokens in three digits: `655k`, `1.31B`."""
+    if number is None:
+        return "no training"
+    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit} tokens"
+    return f"{number} tokens"

@@ -33,19 +33,21 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
-def list_local(leaf: str, pattern: str, root: pathlib.Path | None) -> list[Found]:
-    """The local files that a pattern of a leaf matches. Relative paths are resolved in `root` and come back relative to it.
+def list_local(leaf: str, pattern: str, root: pathlib.Path | None, inside: str = SHARDS) -> list[Found]:
+    """The local files that a pattern of a leaf matches; a folder stands for `inside` it.
+
+    Relative paths are resolved in `root` and come back relative to it.
 
     Raises:
       UserError: for a pattern that matches nothing, a relative path without a root, or a folder that cannot be read.
     """
-    found = list(_matches(leaf, pattern, root))
+    found = list(_matches(leaf, pattern, root, inside))
     if not found:
         raise UserError(f"Leaf {leaf!r}: {pattern!r} matches no file{_where(pattern, root)}.")
     return found
 
 
-def _matches(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[Found]:
+def _matches(leaf: str, pattern: str, root: pathlib.Path | None, inside: str) -> Iterator[Found]:
     if not pattern.startswith(("/", "~")) and root is None:
         raise UserError(
             f"Leaf {leaf!r}: {pattern!r} is a relative path, and the scan has no corpus step in whose folder to look; "
@@ -54,7 +56,7 @@ def _matches(leaf: str, pattern: str, root: pathlib.Path | None) -> Iterator[Fou
     for alternative in globs.expand_braces(pattern):
         full = os.path.expanduser(alternative if root is None else os.path.join(root, alternative))
         if not globs.is_glob(full) and os.path.isdir(full):
-            full = os.path.join(full, SHARDS)
+            full = os.path.join(full, inside)
         try:
             for path, status in _walk(full):
                 shown = path if root is None else os.path.relpath(path, root)

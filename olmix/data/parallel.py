@@ -15,6 +15,10 @@ def silent(done: float, total: float, note: str) -> None:
     """Shows no progress."""
 
 
+def _apply(function: Callable[[A], R], argument: A) -> R:
+    return function(argument)
+
+
 def map_shards(
     function: Callable[[A], R],
     arguments: Sequence[A],
@@ -35,8 +39,8 @@ def map_shards(
     else:
         import ray as engine
 
-        task = engine.remote(num_cpus=1, max_retries=3)(function)
-        waiting = [task.remote(argument) for argument in arguments]
+        task = engine.remote(num_cpus=1, max_retries=3)(_apply)
+        waiting = [task.remote(function, argument) for argument in arguments]
         try:
             for number, reference in enumerate(waiting):
                 progress(number, len(arguments), note)

@@ -1,0 +1,174 @@
+"""Tokenises text files into shards that a data tree can name.
+
+    python -m launchers.tokenize --out=/data/tokens \
+        --input='web:science=/data/web/science/*.jsonl.zst' --input='wiki=/data/wiki/**/*.parquet'
+
+An input is SOURCE=FILES or SOURCE:TOPIC=FILES; FILES is a file, a folder or a pattern of `.txt`,
+`.jsonl` (`.gz`, `.zst`) or Parquet files. Duplicates are dropped, sources named by --quality are divided into percentile
+buckets, and of every leaf a slice is held out. Without --tokenizer a byte-pair encoding is trained. It prints the tree for the experiment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from absl import flags
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from launchers import _app
+from olmix.data import listing
+from olmix.data.corpus_result import CorpusResult, Tokenising
+from olmix.data.readers import SUFFIXES, FileShard
+from olmix.data.tokenise import tokenise
+from olmix.errors import UserError
+from olmix.graph.ray_engine import RayEngine, RaySettings
+
+_INPUT = flags.DEFINE_multi_string("input", [], "SOURCE=FILES or SOURCE:TOPIC=FILES. May be repeated.")
+_OUT = flags.DEFINE_string("out", None, "The folder to make; it must not be there yet.")
+_TEXT = flags.DEFINE_string("text", "text", "The field that holds the text.")
+_TOPIC = flags.DEFINE_string("topic_column", None, "The field that holds the topic, where the input does not name it.")
+_SCORE = flags.DEFINE_string("score_column", None, "The field that holds a quality score; none: --scorer scores.")
+_TOKENIZER = flags.DEFINE_string("tokenizer", None, "A Hugging Face tokenizer.json, or its folder; none: train one.")
+_VOCABULARY = flags.DEFINE_integer("vocabulary", 4096, "The size of the vocabulary that is trained.", lower_bound=257)
+_QUALITY = flags.DEFINE_list("quality", [], "The sources to divide by quality.")
+_BUCKETS = flags.DEFINE_integer("buckets", 20, "Quality buckets: 2, 3, 4, 5, 10 or 20.")
+_SCORER = flags.DEFINE_string("scorer", "prose", "What scores documents that have no score; see olmix/data/quality.py.")
+_NEAR = flags.DEFINE_float("near_duplicates", 0.8, "Jaccard similarity of near duplicates; 0 keeps them.", 0, 1)
+_HELD_OUT = flags.DEFINE_integer("held_out_bytes", 1_000_000, "Text held out of each leaf, at most 5 % of it.", 0)
+_PROCESSES = flags.DEFINE_integer("processes", None, "Processes; none: one for each CPU; 1: without Ray.", 1)
+_RAY_ADDRESS = flags.DEFINE_string("ray_address", None, "An existing cluster; none: start Ray here.")
+
+
+def main() -> int:
+    """Reads the flags, tokenises into a folder beside the wanted one, and moves it into place."""
+    console = Console(highlight=False)
+    if not _OUT.value:
+        raise UserError("Say where the shards go: --out=FOLDER.")
+    out = pathlib.Path(_OUT.value).expanduser().absolute()
+    if out.exists():
+        raise UserError(f"--out={out} is there already; tokenising would mix two corpora. Name a new folder.")
+    settings = Tokenising(
+        tokenizer=_TOKENIZER.value,
+        vocabulary=_VOCABULARY.value,
+        near_duplicates=_NEAR.value or None,
+        quality_sources=tuple(_QUALITY.value),
+        quality_buckets=_BUCKETS.value,
+        scorer=_SCORER.value,
+        held_out_bytes=_HELD_OUT.value,
+    )
+    shards = _shards()
+    unknown = set(settings.quality_sources) - {shard.source for shard in shards}
+    if unknown:
+        raise UserError(f"--quality names {', '.join(sorted(unknown))}, which no --input has as its source.")
+    with_ray = _RAY_ADDRESS.value is not None or (_PROCESSES.value or os.cpu_count() or 1) > 1 < len(shards)
+    engine = RayEngine(RaySettings(address=_RAY_ADDRESS.value, cpus=_PROCESSES.value))
+    beside = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    beside.mkdir(parents=True)
+    try:
+        if with_ray:
+            engine.start()
+        with _Bars(console) as bars:
+            result = tokenise(shards, beside, settings, ray=with_ray, progress=bars.show)
+        (beside / "corpus.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+        os.rename(beside, out)
+    finally:
+        engine.stop()
+        shutil.rmtree(beside, ignore_errors=True)
+    console.print(_table(result))
+    dropped = f"{result.exact_duplicates:,} exact and {result.near_duplicates:,} near duplicates dropped"
+    console.print(f"{dropped}; vocabulary {result.vocabulary:,}, dtype {result.dtype}; the data tree:")
+    console.print(tree_text(result, out, _QUALITY.value), markup=False, soft_wrap=True)
+    return 0
+
+
+class _Bars(contextlib.ExitStack):
+    """One bar for each stage of the work; a line every ten seconds where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._told = time.monotonic()
+        self._tasks: dict[str, TaskID] = {}
+        self._bars = self.enter_context(Progress(console=console, transient=True, disable=not console.is_terminal))
+
+    def show(self, done: float, total: float, note: str) -> None:
+        """The stage `note` is at `done` of `total` files."""
+        if note not in self._tasks:
+            self._tasks[note] = self._bars.add_task(note, total=total)
+        self._bars.update(self._tasks[note], completed=done)
+        if not self._console.is_terminal and (done == total or time.monotonic() - self._told > 10):
+            self._told = time.monotonic()
+            self._console.print(f"{note}: {done:g} of {total:g} files")
+
+
+def _shards() -> list[FileShard]:
+    if not _INPUT.value:
+        raise UserError("Say what to tokenise: --input=SOURCE=FILES (may be repeated).")
+    shards = []
+    for item in _INPUT.value:
+        name, equals, pattern = item.partition("=")
+        source, _, topic = name.partition(":")
+        if not (equals and source and pattern):
+            raise UserError(f"--input={item} must look like SOURCE=FILES or SOURCE:TOPIC=FILES.")
+        if topic and _TOPIC.value:
+            raise UserError(f"--input={item} names a topic, and so does --topic_column; give one of them.")
+        found = listing.list_local(name, os.path.abspath(os.path.expanduser(pattern)), None, inside="**/*")
+        readable = [file.path for file in found if file.path.endswith(SUFFIXES)]
+        if not readable:
+            raise UserError(f"--input={item}: none of {len(found)} files ends with {', '.join(SUFFIXES)}.")
+        shards += [
+            FileShard(
+                path=path,
+                source=source,
+                topic=topic or None,
+                text=_TEXT.value,
+                topic_column=_TOPIC.value,
+                score_column=_SCORE.value,
+            )
+            for path in readable
+        ]
+    return shards
+
+
+def _table(result: CorpusResult) -> Table:
+    table = Table("leaf", *("documents", "bytes", "tokens", "held-out tokens"))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for leaf, text in result.leaves.items():
+        numbers = (text.documents, text.bytes, text.tokens, text.held_out_tokens)
+        table.add_row(leaf, *(f"{number:,}" for number in numbers))
+    return table
+
+
+def tree_text(result: CorpusResult, out: pathlib.Path, by_quality: Collection[str]) -> str:
+    """The data tree of a corpus in `out`, as Python; `by_quality` are the sources with quality buckets."""
+    nested: dict[str, Any] = {}
+    for leaf in result.leaves:
+        node = nested
+        for name in leaf.split(":"):
+            node = node.setdefault(name, {})
+
+    def text(kind: str, name: str, below: dict[str, Any], path: str, indent: str) -> str:
+        head = f"{indent}fdl.Config({kind}, name={name!r}"
+        if not below:
+            return f"{head}, paths=[{path + '/*.npy'!r}]),\n"
+        topics = kind == "Source" and (name not in by_quality or any(below.values()))
+        field, inner = ("topics", "Topic") if topics else ("quality", "QualityBucket")
+        inside = "".join(text(inner, key, value, f"{path}/{key}", indent + "    ") for key, value in below.items())
+        return f"{head}, {field}=[\n{inside}{indent}]),\n"
+
+    inside = "".join(text("Source", name, below, f"{out}/{name}", "    ") for name, below in nested.items())
+    return f"fdl.Config(Tree, sources=[\n{inside}])"
+
+
+if __name__ == "__main__":
+    _app.launch(main)

@@ -114,8 +114,14 @@ class Power:
 
     def take(self, which: np.ndarray) -> Power:
         """See `Surface`."""
-        parts = (self.coefficients, self.base, self.scales, self.beta, self.alpha)
-        return Power(*(part[which] for part in parts), self.offset)
+        return Power(
+            self.coefficients[which],
+            self.base[which],
+            self.scales[which],
+            self.beta[which],
+            self.alpha[which],
+            self.offset,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

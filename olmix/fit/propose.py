@@ -20,7 +20,7 @@ from olmix.fit.checks import Array
 from olmix.fit.law import Law
 from olmix.fit.propose_objective import Objective
 from olmix.mix import sparsity
-from olmix.mix.feasible import FeasibleSet
+from olmix.mix.feasible import FeasibleSet, Frozen, expand
 from olmix.mix.limits import restricted
 
 #: The duality gap below which a proposal counts as exact.
@@ -83,20 +83,23 @@ class ProposalResult:
     gap: float | None
     refits: int
     warnings: tuple[str, ...]
+    frozen: tuple[Frozen, ...] = ()
 
     def mixture(self) -> dict[str, float]:
-        """Leaf -> proposed weight, every leaf named."""
-        return {row.leaf: row.weight for row in self.leaves}
+        """Leaf -> proposed weight, every real leaf named."""
+        return self._real(tuple(row.weight for row in self.leaves))
 
     def prior_mixture(self) -> dict[str, float]:
         """Leaf -> weight of the prior, moved into the feasible set where it lies outside."""
-        return {row.leaf: weight for row, weight in zip(self.leaves, self.prior_weights, strict=True)}
+        return self._real(self.prior_weights)
 
     def best_mixture(self) -> dict[str, float] | None:
         """Leaf -> weight of the best observed feasible run, None if there is none."""
-        if self.best_weights is None:
-            return None
-        return {row.leaf: weight for row, weight in zip(self.leaves, self.best_weights, strict=True)}
+        return None if self.best_weights is None else self._real(self.best_weights)
+
+    def _real(self, weights: tuple[float, ...]) -> dict[str, float]:
+        names, expanded = expand(self.frozen, [row.leaf for row in self.leaves], weights)
+        return dict(zip(names, expanded.tolist(), strict=True))
 
 
 def divergence(w: Array, prior: Array) -> Array:
@@ -310,6 +313,7 @@ def propose(
         method=best.method,
         gap=best.gap,
         refits=boot.size,
+        frozen=feasible.frozen,
         warnings=(*law.warnings_, *objective.warnings, *cautions(feasible, best.weights, weights, run is None)),
     )
     return result, boot, chosen

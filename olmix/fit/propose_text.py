@@ -43,10 +43,8 @@ def to_overlay(result: ProposalResult, *, experiment: str, field: str = "mixture
     Weights are written with all digits, so that the module reproduces the mixture exactly.
     """
     gain = result.over_prior
-    rows = "".join(
-        f"    {json.dumps(row.leaf)}: {row.weight!r},  # prior {row.prior:.4f}, 90 % interval {row.low:.4f} to {row.high:.4f}\n"
-        for row in result.leaves
-    )
+    known = {row.leaf: f"  # prior {row.prior:.4f}, 90 % interval {row.low:.4f} to {row.high:.4f}" for row in result.leaves}
+    rows = "".join(f"    {json.dumps(leaf)}: {w!r},{known.get(leaf, '')}\n" for leaf, w in result.mixture().items())
     kind = "worst mixture (a counterfactual)" if result.worst else "proposed mixture"
     return (
         f'"""The {kind} of the experiment {experiment}: gain over the prior {gain.expected:.4g}'

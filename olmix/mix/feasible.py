@@ -44,6 +44,15 @@ class LinearLimit:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """A virtual leaf: the leaves `parts`, mixed with each other in fixed `shares` (summing to 1). See `reuse.py`."""
+
+    leaf: str
+    parts: tuple[str, ...]
+    shares: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FeasibleSet:
     """All mixtures within the limits; build one with `olmix.mix.limits.feasible_set`, which refuses an empty one.
 
@@ -51,7 +60,7 @@ class FeasibleSet:
     designs and proposals start from: the leaves' shares of all tokens unless the user gave another; it need not be
     feasible. `tokens` and `repetition_limits` are per leaf. `largest_tokens` is the longest training run (tokens) for
     which the set is not empty, None when nothing limits it; `parameters` are the non-embedding parameters of the
-    model that `target_tokens` is for, if known.
+    model that `target_tokens` is for, if known. Leaves named in `frozen` are virtual: `expanded` gives the real mixture.
     """
 
     leaves: tuple[str, ...]
@@ -64,6 +73,7 @@ class FeasibleSet:
     target_tokens: int | None = None
     largest_tokens: float | None = None
     parameters: int | None = None
+    frozen: tuple[Frozen, ...] = ()
 
     @functools.cached_property
     def arrays(self) -> tuple[Array, Array, Array, Array, Array]:
@@ -139,6 +149,10 @@ class FeasibleSet:
                 dataclasses.replace(limit, leaves=tuple(place[i] for i in limit.leaves)) for limit in self.limits
             ),
         )
+
+    def expanded(self, weights: npt.ArrayLike) -> tuple[tuple[str, ...], Array]:
+        """The real leaves, and mixtures [..., n] of this set as mixtures over those."""
+        return expand(self.frozen, self.leaves, weights)
 
     def excess(self, weights: npt.ArrayLike) -> Array:
         """By how much each mixture ([..., n]) breaks its worst limit; 0 where it is feasible. Shape [...]."""
@@ -266,3 +280,18 @@ class FeasibleSet:
         from olmix.mix import interior
 
         return interior.standard_form(self)
+
+
+def expand(
+    frozen: Sequence[Frozen], leaves: Sequence[str], weights: npt.ArrayLike
+) -> tuple[tuple[str, ...], Array]:
+    """Real leaves and mixtures [..., m] for mixtures [..., n] over `leaves`, some of which may be virtual."""
+    w = np.asarray(weights, dtype=float)
+    inside = {virtual.leaf: virtual for virtual in frozen}
+    names: list[str] = []
+    columns = []
+    for j, leaf in enumerate(leaves):
+        parts, shares = (inside[leaf].parts, inside[leaf].shares) if leaf in inside else ((leaf,), (1.0,))
+        names += parts
+        columns += [w[..., j] * share for share in shares]
+    return tuple(names), np.stack(columns, axis=-1)

@@ -41,8 +41,7 @@ def truncated_beta(
             t[one] = _power_law(a[one], x[one] + low[one], x[one] + high[one], uniform[one]) - x[one]
         if two.any():
             t[two] = z[two] - _power_law(b[two], z[two] - high[two], z[two] - low[two], uniform[two])
-        t = np.where((a > 0) & (b > 0) & (high > low), np.minimum(np.maximum(t, low), high), 0.0)
-    return t
+        return np.where((a > 0) & (b > 0) & (high > low), np.minimum(np.maximum(t, low), high), 0.0)
 
 
 def _power_law(a: Array, low: Array, high: Array, uniform: Array) -> Array:

@@ -84,8 +84,8 @@ class Limits(Step):
         for j, leaf in enumerate(feasible.leaves):
             limit, prior = feasible.repetition_limits[j], feasible.prior[j]
             lines.append(
-                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {high[j]:7.3%}, at most {limit:g} x {feasible.tokens[j]:,} tokens;"
-                f" at the prior's {prior:.3%} it must hold {prior * target / limit:,.0f}"
+                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {high[j]:7.3%}, at most {limit:g} x {feasible.tokens[j]:,}"
+                f" tokens; at the prior's {prior:.3%} it must hold {prior * target / limit:,.0f}"
             )
         if feasible.largest_tokens is not None:
             multiple = ""
@@ -149,6 +149,8 @@ class Design(Step):
         existing = None
         if self.existing is not None:
             table: Any = context.read(self.existing)
+            if feasible.frozen and set(table.leaves) != set(feasible.leaves):
+                raise UserError("The existing runs do not know the virtual leaf; read them through ReusedRuns.")
             if set(table.leaves) != set(feasible.leaves):
                 different = sorted(set(table.leaves) ^ set(feasible.leaves))
                 raise UserError(f"The existing runs have other leaves than the limits: {', '.join(different[:6])}.")
@@ -174,4 +176,9 @@ class Design(Step):
             minimum_distance=self.minimum_distance,
         )
         (context.out / "coverage.txt").write_text(f"{coverage(variants)}\n")
+        if feasible.frozen:
+            leaves, weights = feasible.expanded(np.array(variants.weights))
+            variants = dataclasses.replace(
+                variants, leaves=leaves, weights=tuple(tuple(row) for row in weights.tolist())
+            )
         return variants

@@ -40,7 +40,9 @@ def explorer_section(findings: Findings) -> Markup | None:
         "Try a mixture",
         tag("noscript", tag("p", "This part needs JavaScript; everything else on the page does not.")),
         tag("div", id="stage", class_="stage"),
-        lead="Move a leaf: the others give way in proportion, within their caps, and the fitted laws say what to expect.",
+        lead="Move a leaf: the others give way in proportion, within their caps, and the fitted laws say what to expect. "
+        "What they say of the proposal itself is a little too good, because it was chosen by them: the expected gain above "
+        "is corrected for that.",
     )
 
 

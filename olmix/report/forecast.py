@@ -128,6 +128,7 @@ def _table(
         Column(_scale_head(scale), "graphic"),
         Column("Better by", "number", hint="Improvement over the prior: measured where it was, else predicted"),
     ]
+    even = len({round(metric.weight, 9) for metric in metrics if metric is not objective}) == 1
     rows = []
     for metric in metrics:
         shift = improvement(metric)
@@ -135,10 +136,9 @@ def _table(
         values = metric.measured.get("proposal", ())
         places = _places(metric)
         change = shift.mean if shift.mean is not None else shift.predicted
-        beyond = shift.mean is not None and shift.noise is not None and abs(shift.mean) > shift.noise
-        tone = ("up" if (change or 0) > 0 else "down") if beyond or not measured else "muted"
+        tone = ("up" if (change or 0) > 0 else "down") if _beyond_noise(shift) else "muted"
         cells: list[Child | Cell] = [
-            _name(metric, objective),
+            _name(metric, objective, even),
             fixed(prior if prior is not None else metric.prior_predicted, places),
             join(fixed(metric.predicted, places), _spread(metric, places)),
         ]
@@ -153,11 +153,18 @@ def _table(
     return table(columns, rows, caption=caption, class_="rows forecast")
 
 
-def _name(metric: Metric, objective: Metric | None) -> Markup:
+def _beyond_noise(shift: Improvement) -> bool:
+    """Measured: more than two standard errors; predicted only: the interval has one sign."""
+    if shift.mean is not None:
+        return shift.noise is not None and abs(shift.mean) > shift.noise
+    return shift.interval is not None and shift.interval[0] * shift.interval[1] > 0
+
+
+def _name(metric: Metric, objective: Metric | None, even: bool) -> Markup:
     notes = []
     if metric is objective:
         notes.append("what the proposal optimises")
-    elif metric.weight > 0:
+    elif metric.weight > 0 and not even:
         notes.append(f"{percent(metric.weight, 0)} of the objective")
     if metric.maximise:
         notes.append("higher is better")

@@ -65,7 +65,7 @@ def search_findings(
         objective=objective,
         objective_words=objective_words(metrics),
         objective_parts=objective_parts(metrics),
-        names_left_out=listing(cuts) if cuts else "",
+        names_left_out=", ".join(cuts),
         leaves=_leaves(proposal, runs, limits),
         metrics=metrics,
         runs=len(runs.runs),

@@ -46,7 +46,7 @@ def left_out(names: Sequence[str]) -> str:
     """In words: what the labels leave out, or nothing."""
     start, end = shared(names)
     parts = ([f"{start}…"] if start else []) + ([f"…{end}"] if end else [])
-    return " and ".join(parts)
+    return ", ".join(parts)
 
 
 def breakable(name: str) -> str:

@@ -213,6 +213,6 @@ def _reads_strip(leaf: Leaf) -> Cell:
     full = " full" if share >= 1 - 1e-6 else ""
     marks = [
         plot.rule(0, 0.5, 1, 0.5, class_="track"),
-        plot.rule(0, 0.5, min(share, 1.0), 0.5, class_=f"bar{full}"),
+        plot.rule(0, 0.5, min(share, 1.0), 0.5, class_=f"bar{full}") if share > 0 else None,
     ]
     return Cell(plot.strip(*marks, alt=words), tip=words)

@@ -1,9 +1,41 @@
 // The fitted laws, evaluated in the page. Each function takes a law's JSON and a mixture and gives one value per metric.
+// The formulas are those of the laws of the same names in olmix/fit; the page checks itself against Python's numbers.
 const LAWS = {
   // y = shift + exp(c) + exp(t . w)
   LogLinear(law, w) {
-    const { slopes_: t, log_floor_: c, shift_: shift } = law.learned;
-    return t.array.map((row, k) => shift.array[k] + Math.exp(c.array[k]) + Math.exp(Math.min(dot(row, w), 500)));
+    const { slopes_: slopes, log_floor_: floor, shift_: shift } = law.learned;
+    return slopes.array.map((t, k) => shift.array[k] + Math.exp(floor.array[k]) + Math.exp(Math.min(dot(t, w), 500)));
+  },
+
+  // y = shift + sign * scale * (mean over exponents of E + (eps + s . g(w)) ** -alpha)
+  EffectiveData(law, w) {
+    const fit = law.learned, offset = law.settings.offset;
+    return fit.share_.array.map((shares, k) => {
+      const mean = shares.reduce((sum, share, q) => {
+        const beta = fit.exponent_.array[k][q];
+        const data = w.map((x) => (Math.max(x, 0) + offset) ** beta - offset ** beta);
+        const z = fit.base_.array[k][q] + dot(fit.utility_.array[k][q], data);
+        return sum + share * (fit.floor_.array[k][q] + z ** -fit.power_.array[k][q]);
+      }, 0);
+      return fit.shift_.array[k] + fit.sign_.array[k] * fit.scale_.array[k] * mean;
+    });
+  },
+
+  // log(y - shift) = mean + deviation * (covariance with the runs) . dual, on warped weights
+  GaussianProcess(law, w) {
+    const fit = law.learned, m = w.length, runs = fit.inputs_.array;
+    return fit.theta_.array.map((theta, k) => {
+      const power = theta[m + 3], offset = Math.exp(theta[m + 4]), size = theta.slice(0, m).map((x) => Math.exp(-x));
+      const warp = (x) => x.map((v, j) => size[j] * ((Math.max(v, 0) + offset) ** power - offset ** power) / power);
+      const inputs = remembered(fit, k, () => runs.map(warp)), here = warp(w);
+      const log = inputs.reduce((sum, run, i) => {
+        let squared = 0;
+        for (let j = 0; j < m; j++) squared += (here[j] - run[j]) ** 2;
+        const r = Math.sqrt(5 * squared), matern = (1 + r + r * r / 3) * Math.exp(-r);
+        return sum + fit.dual_.array[k][i] * (Math.exp(theta[m]) * matern + Math.exp(theta[m + 2]) * dot(here, run) + 100);
+      }, 0);
+      return fit.shift_.array[k] + Math.exp(Math.min(fit.mean_.array[k] + fit.deviation_.array[k] * log, 500));
+    });
   },
 };
 
@@ -13,7 +45,12 @@ function dot(a, b) {
   return sum;
 }
 
-// Whether the page knows every law inside this one.
-function known(law) { return law.law in LAWS; }
+const memory = new WeakMap();
+function remembered(owner, key, make) {
+  if (!memory.has(owner)) memory.set(owner, new Map());
+  const own = memory.get(owner);
+  if (!own.has(key)) own.set(key, make());
+  return own.get(key);
+}
 
 function predict(law, w) { return LAWS[law.law](law, w); }

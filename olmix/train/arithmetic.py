@@ -66,6 +66,11 @@ def arithmetic_of(device: Device, needs: Needs | None) -> Arithmetic:
     """The arithmetic of a run on the hardware that `needs` asks for. Raises UserError as `resolve_device` does."""
     device = resolve_device(device, needs)
     gpu = needs is not None and needs.gpus > 0
+    if gpu and device.processes != max(1, needs.gpus):  # type: ignore[union-attr]
+        raise UserError(
+            f"The step asks for {needs.gpus:g} GPUs and device.processes is {device.processes}; "  # type: ignore[union-attr]
+            f"one process uses one GPU, so make them equal."
+        )
     hardware = profile(needs.accelerator if needs is not None and gpu else None)
     known = not gpu or (needs is not None and needs.accelerator is not None)
     return Arithmetic(

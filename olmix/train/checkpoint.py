@@ -76,11 +76,15 @@ class Checkpoints:
         if wait:
             self.wait()
 
-    def wait(self) -> None:
-        """Waits for the write under way; raises what it raised."""
+    def close(self) -> None:
+        """Waits for the write under way and keeps what it raised to itself: something else is being raised already."""
         if self._writer is not None:
             self._writer.join()
             self._writer = None
+
+    def wait(self) -> None:
+        """Waits for the write under way; raises what it raised."""
+        self.close()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from olmix.errors import UserError
+from olmix.train.distributed import World
 from olmix.train.feed import HeldOut, HeldOuts
 from olmix.train.loss import nats_of
 
@@ -42,14 +43,22 @@ def held_out_nats(
     *,
     device: torch.device,
     dtype: torch.dtype | None = None,
+    world: World | None = None,
 ) -> float:
-    """The sum of −log p in nats over all tokens but the first; `length` is that of a window."""
+    """The sum of −log p in nats over all tokens but the first; `length` is that of a window.
+
+    The processes of a `world` divide the windows among them; if the model is sharded, all do all.
+    """
+    world = world or World()
+    number = 0
     total = torch.zeros((), dtype=torch.float64, device=device)
     for part in windows(held_out.tokens, length):
         tokens = torch.from_numpy(part.astype(np.int64)).to(device)
         for piece in tokens.split(max(1, EVALUATION_TOKENS // length)):
-            total += nats_of(model, piece, dtype)
-    return float(total)
+            if world.sharded or number % world.size == world.rank:
+                total += nats_of(model, piece, dtype, whole_logits=world.sharded)
+            number += 1
+    return float(total if world.sharded else world.total(total))
 
 
 def bits_per_byte(
@@ -59,6 +68,7 @@ def bits_per_byte(
     *,
     device: torch.device,
     dtype: torch.dtype | None = None,
+    world: World | None = None,
 ) -> dict[str, float]:
     """Bits per byte of every leaf: nats / ln 2 / bytes. Puts the model back into the mode that it was in.
 
@@ -72,9 +82,8 @@ def bits_per_byte(
         for leaf, held_out in held_outs.items():
             if len(held_out.tokens) < 2 or held_out.bytes < 1:
                 raise UserError(f"The held-out set of {leaf} has no text to predict; hold out more of it.")
-            result[leaf] = (
-                held_out_nats(model, held_out, length, device=device, dtype=dtype) / math.log(2) / held_out.bytes
-            )
+            nats = held_out_nats(model, held_out, length, device=device, dtype=dtype, world=world)
+            result[leaf] = nats / math.log(2) / held_out.bytes
         return result
     finally:
         model.train(training)

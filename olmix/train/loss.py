@@ -112,20 +112,28 @@ def objective_of_head(
 
 
 def objective_of(
-    model: torch.nn.Module, tokens: Tensor, z_loss: float, dtype: torch.dtype | None = None
+    model: torch.nn.Module,
+    tokens: Tensor,
+    z_loss: float,
+    dtype: torch.dtype | None = None,
+    *,
+    whole_logits: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The objective and the loss in nats, each summed over the predicted tokens of `tokens` (sequences, length)."""
+    """The objective and the loss in nats, each summed over the predicted tokens of `tokens` (sequences, length).
+
+    `whole_logits` takes the model's own head even where slices would do: a sharded head cannot be taken from outside.
+    """
     targets = tokens[:, 1:]
+    slices = has_plain_head(model) and not whole_logits
     with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
-        if has_plain_head(model):
-            hidden = hidden_states(model, tokens)
-        else:
-            logits = model(input_ids=tokens[:, :-1]).logits
-    if has_plain_head(model):
-        return objective_of_head(hidden, model.get_output_embeddings().weight, targets, z_loss, dtype)  # type: ignore[operator]
-    return objective_of_logits(logits, targets, z_loss)
+        seen = hidden_states(model, tokens) if slices else model(input_ids=tokens[:, :-1]).logits
+    if slices:
+        return objective_of_head(seen, model.get_output_embeddings().weight, targets, z_loss, dtype)  # type: ignore[operator]
+    return objective_of_logits(seen, targets, z_loss)
 
 
-def nats_of(model: torch.nn.Module, tokens: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+def nats_of(
+    model: torch.nn.Module, tokens: Tensor, dtype: torch.dtype | None = None, *, whole_logits: bool = False
+) -> Tensor:
     """The sum of −log p in nats over every token of `tokens` (sequences, length) but the first of each sequence."""
-    return objective_of(model, tokens, 0.0, dtype)[1]
+    return objective_of(model, tokens, 0.0, dtype, whole_logits=whole_logits)[1]

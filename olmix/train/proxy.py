@@ -7,19 +7,27 @@ readable on one screen, exact in its token budget, and bitwise repeatable on a C
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
+from olmix.errors import UserError
+from olmix.train import micro_batch
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.distributed import World, placed, shard, whole
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import Model, config_of
 from olmix.train.loss import objective_of
 from olmix.train.optimizer import Jumps, make_optimizer
 from olmix.train.recipe import Plan
 from olmix.train.settings import SkipRule
+
+log = logging.getLogger(__name__)
 
 #: Tokens of one forward pass on a CPU: more no longer fit its cache (measured: benchmarks/training.py).
 CPU_TOKENS = 4096
@@ -70,30 +78,61 @@ def default_micro_batch(plan: Plan, arithmetic: Arithmetic) -> int:
     return max(1, min(plan.batch, CPU_TOKENS // plan.length))
 
 
+class _Objective(torch.nn.Module):
+    """The objective as a module of its own, so that DDP sees one forward pass with all parameters in it."""
+
+    def __init__(self, model: torch.nn.Module, z_loss: float, dtype: torch.dtype | None, whole_logits: bool) -> None:
+        super().__init__()
+        self.model, self.z_loss, self.dtype, self.whole_logits = model, z_loss, dtype, whole_logits
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return objective_of(self.model, tokens, self.z_loss, self.dtype, whole_logits=self.whole_logits)
+
+
 class Trainer:
     """A model, its optimiser and its counters; `step` does one global batch.
 
-    The loss of a global batch is the sum over its predicted tokens divided by their number, whatever the micro-batch.
+    The loss of a global batch is the sum over its predicted tokens divided by their number, whatever the micro-batch and
+    the number of processes in `world`.
     """
 
     def __init__(
-        self, model: torch.nn.Module, plan: Plan, arithmetic: Arithmetic, *, skip: SkipRule, seed: int
+        self,
+        model: torch.nn.Module,
+        plan: Plan,
+        arithmetic: Arithmetic,
+        *,
+        skip: SkipRule,
+        seed: int,
+        world: World | None = None,
     ) -> None:
         self.model = model
         self.plan = plan
         self.arithmetic = arithmetic
+        self.world = world or World()
+        if plan.batch < self.world.size:
+            raise UserError(
+                f"A global batch of {plan.batch} sequences cannot be split over {self.world.size} processes; "
+                f"lower device.processes or raise proxy.batch_tokens."
+            )
         self.schedule = plan.schedule()
         self.device = torch.device(arithmetic.device)
         self.vocabulary: int = model.config.vocab_size  # type: ignore[union-attr, assignment]
-        self.optimizer = make_optimizer(model, plan)
-        self.jumps = Jumps(skip)
         self.seed = seed
         self.done = 0
         self.skipped = 0
-        self.micro_batch = default_micro_batch(plan, arithmetic)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=arithmetic.loss_scaling)
         if arithmetic.compile:
             model.base_model.compile()  # type: ignore[union-attr]
+        self.objective: torch.nn.Module = _Objective(model, plan.z_loss, arithmetic.autocast, self.world.sharded)
+        if self.world.sharded:
+            shard(model, self.world)
+        elif self.world.size > 1:
+            self.objective = torch.nn.parallel.DistributedDataParallel(self.objective)
+        self.optimizer = make_optimizer(model, plan)
+        self.jumps = Jumps(skip)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=arithmetic.loss_scaling)
+        self._hint = self._hint_key()
+        self.micro_batch = self._first_micro_batch()
 
     @property
     def tokens(self) -> int:
@@ -110,9 +149,9 @@ class Trainer:
         rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
         # Dropout, where a model has any, depends on the seed and the step alone, so a resumed run draws the same.
         torch.manual_seed(self.seed * 1_000_003 + self.done)
-        loss = self._accumulate(batch)
+        loss = self._within_memory(batch)
         self.scaler.unscale_(self.optimizer)
-        norm = float(torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]))
+        norm = float(whole(torch.nn.utils.get_total_norm(self._gradients())))
         record = StepRecord(loss=loss, norm=norm, rate=rate)
         if record.finite:
             if self.jumps.skip(loss, norm):
@@ -126,21 +165,71 @@ class Trainer:
         self.done += 1
         return record
 
-    def _accumulate(self, batch: Batch) -> float:
-        """Gradients of the whole batch's loss, in pieces; returns the loss."""
-        tokens = torch.from_numpy(batch.tokens.astype("int64", copy=False)).to(self.device, non_blocking=True)
-        predicted = tokens.shape[0] * (tokens.shape[1] - 1)
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for piece in tokens.split(self.micro_batch):
-            objective, loss = objective_of(self.model, piece, self.plan.z_loss, self.arithmetic.autocast)
-            self.scaler.scale(objective / predicted).backward()
-            total += loss
-        return float(total) / predicted
+    def _gradients(self) -> list[torch.Tensor]:
+        return [p.grad for p in self.model.parameters() if p.grad is not None]
+
+    def _within_memory(self, batch: Batch) -> float:
+        """Gradients of a batch's loss, with half the micro-batch as often as the memory does not suffice; the loss."""
+        mine = batch.tokens[self.world.rows(len(batch.tokens))]
+        tokens = torch.from_numpy(mine.astype("int64", copy=False)).to(self.device, non_blocking=True)
+        predicted = len(batch.tokens) * (tokens.shape[1] - 1)
+        if self.world.size > 1 and not self.world.sharded and self.done == 0:
+            # Processes that wait for each other's gradients cannot start again one by one, so each tries alone first.
+            self._halving(lambda: self._accumulate(tokens[: self.micro_batch], predicted, exchange=False))
+            self.optimizer.zero_grad(set_to_none=True)
+            self.micro_batch = self.world.lowest(self.micro_batch)
+        if self.world.size > 1:
+            nats = self._accumulate(tokens, predicted)
+        else:
+            nats = self._halving(lambda: self._accumulate(tokens, predicted))
+        if self._hint is not None and self.done == 0 and self.world.first:
+            micro_batch.remember(self._hint, self.micro_batch)
+        return float(self.world.total(nats)) / predicted
+
+    def _halving(self, work: Callable[[], torch.Tensor]) -> torch.Tensor:
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError as error:
+                if self.micro_batch == 1:
+                    raise
+                failure = str(error).splitlines()[0]
+            # Outside of the handler, for the exception holds on to what lies in the memory.
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            before, self.micro_batch = self.micro_batch, -(-self.micro_batch // 2)
+            log.warning(
+                "Out of memory with %d sequences at once; going on with %d at once, same result (%s).",
+                before, self.micro_batch, failure,
+            )  # fmt: skip
+
+    def _accumulate(self, tokens: torch.Tensor, predicted: int, *, exchange: bool = True) -> torch.Tensor:
+        """Adds the gradients of this process's rows, in pieces; returns the sum of their losses in nats."""
+        nats = torch.zeros((), dtype=torch.float64, device=self.device)
+        pieces = tokens.split(self.micro_batch)
+        for number, piece in enumerate(pieces):
+            with self._exchanging(exchange and number == len(pieces) - 1):
+                objective, loss = self.objective(piece)
+                # Processes average their gradients; what is wanted is their sum.
+                self.scaler.scale(objective * (self.world.size / predicted)).backward()
+            nats += loss
+        return nats
+
+    @contextlib.contextmanager
+    def _exchanging(self, last: bool) -> Iterator[None]:
+        """Lets processes exchange gradients on the last piece of a batch only."""
+        if self.world.sharded:
+            self.model.set_requires_gradient_sync(last)  # type: ignore[operator]
+        elif isinstance(self.objective, torch.nn.parallel.DistributedDataParallel) and not last:
+            with self.objective.no_sync():
+                yield
+            return
+        yield
 
     def _update(self, norm: float, rate: float) -> None:
         if self.plan.clip and norm > self.plan.clip:
-            factor = self.plan.clip / norm
-            torch._foreach_mul_([p.grad for p in self.model.parameters() if p.grad is not None], factor)
+            torch._foreach_mul_(self._gradients(), self.plan.clip / norm)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.scaler.step(self.optimizer)
@@ -153,11 +242,31 @@ class Trainer:
             return dataclasses.replace(record, norm=0.0, skipped=True)
         return record
 
+    def _hint_key(self) -> str | None:
+        if self.device.type != "cuda" or self.arithmetic.micro_batch is not None:
+            return None
+        return micro_batch.key(
+            self.model.config.to_json_string(),  # type: ignore[union-attr, operator]
+            self.plan.length, self.arithmetic.dtype, torch.cuda.get_device_name(),
+        )  # fmt: skip
+
+    def _first_micro_batch(self) -> int:
+        share = -(-self.plan.batch // self.world.size)
+        hint = micro_batch.remembered(self._hint) if self._hint is not None else None
+        return min(share, hint or default_micro_batch(self.plan, self.arithmetic))
+
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs to go on as if nothing had happened."""
+        """Everything that `restore` needs to go on as if nothing had happened, on any number of processes.
+
+        All processes must ask at once.
+        """
+        named = dict(self.model.named_parameters())
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": {name: whole(value) for name, value in self.model.state_dict().items()},
+            "optimizer": {
+                name: {key: whole(value) for key, value in self.optimizer.state[parameter].items()}
+                for name, parameter in named.items()
+            },
             "jumps": self.jumps.state(),
             "scaler": self.scaler.state_dict(),
             "done": self.done,
@@ -166,8 +275,13 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a `state`."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                value.copy_(placed(state["model"][name], value))
+        for name, parameter in self.model.named_parameters():
+            self.optimizer.state[parameter] = {
+                key: placed(value, parameter) for key, value in state["optimizer"][name].items()
+            }
         self.jumps.restore(state["jumps"])
         self.scaler.load_state_dict(state["scaler"])
         self.done, self.skipped = state["done"], state["skipped"]

@@ -154,7 +154,7 @@ def run(
       Interrupted: on SIGTERM, after saving.
       UserError: on a token id outside the vocabulary.
     """
-    plan = trainer.plan
+    plan, world = trainer.plan, trainer.world
     checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints)
     history = _History(sequences=[0] * len(feed.leaves))
     newest = checkpoints.newest()
@@ -162,23 +162,26 @@ def run(
         trainer.restore(newest[1]["trainer"])
         history = _History(**newest[1]["history"])
         log.info("Resumed at step %d of %d.", trainer.done, plan.steps)
+    world.any(False)  # Nobody writes, or forgets, a checkpoint before all have read theirs.
     resumed_from = trainer.done
     log_tokens = proxy.log_tokens if proxy.log_tokens is not None else max(plan.batch_tokens, plan.tokens // 1000)
     period_ends = set(plan.period_ends)
     last_saved = time.monotonic()
     reason = ""
     ahead = _Ahead(feed, plan.steps)
-    with MetricsFile(scratch / "metrics.jsonl") as metrics, terminated() as stop, contextlib.closing(ahead):
+    file = MetricsFile(scratch / "metrics.jsonl") if world.first else contextlib.nullcontext()
+    with file as metrics, terminated() as stop, contextlib.closing(ahead), contextlib.closing(checkpoints):
 
         def tell(record: dict[str, Any]) -> None:
-            metrics.write(record)
+            if metrics is not None:
+                metrics.write(record)
             if logger is not None:
                 logger.log(record)
 
         def save(*, wait: bool = False, mark: str | None = None) -> None:
-            checkpoints.save(
-                trainer.done, {"trainer": trainer.state(), "history": history.state()}, wait=wait, mark=mark
-            )
+            state = trainer.state()  # All processes must ask.
+            if world.first:
+                checkpoints.save(trainer.done, {"trainer": state, "history": history.state()}, wait=wait, mark=mark)
 
         if resumed_from:
             tell({"event": "resumed", "tokens": trainer.tokens})
@@ -197,7 +200,8 @@ def run(
             last = trainer.done == plan.steps
             if _due(before, trainer.tokens, log_tokens) or last or not record.finite:
                 tell(_train_record(trainer, record, history, seconds, waited, feed.leaves))
-            progress(trainer.tokens, plan.tokens, f"loss {record.loss:.3f}")
+            if world.first:
+                progress(trainer.tokens, plan.tokens, f"loss {record.loss:.3f}")
             if not record.finite:
                 what = "loss" if not np.isfinite(record.loss) else "gradient norm"
                 value = record.loss if what == "loss" else record.norm
@@ -207,14 +211,15 @@ def run(
                 values = evaluate()
                 history.evaluations.append((trainer.tokens, values))
                 tell({"event": "evaluation", "step": trainer.done, "tokens": trainer.tokens, **values})
-            if stop.is_set():
+            timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
+            stopped, timed = world.any(stop.is_set(), timed)
+            if stopped:
                 save(wait=True)
                 raise Interrupted(
                     f"SIGTERM: saved after step {trainer.done} of {plan.steps}; the same run goes on from there."
                 )
             if last:
                 continue
-            timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
             if trainer.tokens in period_ends:
                 save(mark=f"period-end-{trainer.tokens}")
                 last_saved = time.monotonic()

@@ -28,18 +28,22 @@ class Device:
 
     `dtype` and `attention` can change a result in its last digits and are part of what a swarm must share; "auto" takes
     the hardware profile's and is resolved before a run gets its fingerprint. `micro_batch` (sequences per forward pass;
-    None: the largest that fits), `compile` and `threads` only split the same arithmetic.
+    None: the largest that fits), `processes` (one per GPU; each global batch is split over them), `compile` and `threads`
+    only split the same arithmetic.
     """
 
     dtype: str = "auto"
     attention: str = "auto"
     micro_batch: Annotated[int | None, Resources] = None
+    processes: Annotated[int, Resources] = 1
     compile: Annotated[bool, Resources] = False
     threads: Annotated[int, Resources] = 1
 
     def __post_init__(self) -> None:
         _one_of("device.dtype", self.dtype, DTYPES)
         _one_of("device.attention", self.attention, ATTENTIONS)
+        if self.processes < 1:
+            raise UserError(f"device.processes must be at least 1; it is {self.processes}.")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise UserError(f"device.micro_batch counts sequences and must be at least 1; it is {self.micro_batch}.")
 

@@ -10,10 +10,9 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from olmix.graph.step import Context
-
 if TYPE_CHECKING:
     from olmix.train.steps import TrainProxy
+    from olmix.train.work import Place
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +20,18 @@ log = logging.getLogger(__name__)
 class WeightsAndBiases:
     """One W&B run for one proxy; its group is the experiment, its config the step's settings."""
 
-    def __init__(self, step: TrainProxy, context: Context) -> None:
+    def __init__(self, step: TrainProxy, place: Place) -> None:
         self._run: Any = None
         try:
             import wandb
 
             self._run = wandb.init(
                 project="olmix",
-                group=context.experiment,
-                name=context.label,
+                group=place.experiment,
+                name=place.label,
                 config={"proxy": dataclasses.asdict(step.proxy), "mixture": step.mixture, "seed": step.seed},
                 mode="online" if os.environ.get("WANDB_API_KEY") else "offline",
-                dir=str(context.scratch),
+                dir=str(place.scratch),
                 settings=wandb.Settings(silent=True, console="off"),
             )
         except Exception as error:

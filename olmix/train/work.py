@@ -7,27 +7,40 @@ imported once, held-out texts are read once per worker.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
 from olmix.train import source
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
+from olmix.train.distributed import World, whole
 from olmix.train.evaluate import bits_per_byte, group_means
 from olmix.train.feed import HeldOuts
 from olmix.train.ladder import padded
 from olmix.train.proxy import Trainer, build_model
-from olmix.train.recipe import resolve
+from olmix.train.recipe import nominal_parameters, resolve
 from olmix.train.results import BPB, ProxyResult
-from olmix.train.run import Logger, Outcome, run
+from olmix.train.run import Logger, Outcome, run, terminated
 
 if TYPE_CHECKING:
     from olmix.train.steps import TrainProxy
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What a process of a run needs of the step's context."""
+
+    out: pathlib.Path
+    scratch: pathlib.Path
+    experiment: str
+    label: str
 
 
 def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
@@ -37,12 +50,30 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
       UserError: for a mistake in the settings, or data that do not fit them.
       Interrupted: on SIGTERM, after saving.
     """
+    arithmetic = arithmetic_of(step.proxy.device, step.needs)
+    _check_device(arithmetic)
+    manifest = source.open_scan(context, step.scan)
+    place = Place(context.out, context.scratch, context.experiment, context.label)
+    processes = step.proxy.device.processes
+    if processes == 1:
+        return _train(World(), context.progress, step, manifest, place)
+    from olmix.train.distributed import SHARD_FROM, launch
+
+    sharded = (nominal_parameters(step.proxy.model) or 0) >= SHARD_FROM
+    with terminated() as stop:
+        return launch(
+            processes, arithmetic.device, sharded, _train, (step, manifest, place), context.scratch, stop, context.progress
+        )  # fmt: skip
+
+
+def _train(
+    world: World, progress: Callable[..., None], step: TrainProxy, manifest: Manifest, place: Place
+) -> ProxyResult:
+    """The work of one process; only the first one's result is used."""
     began = time.perf_counter()
     proxy = step.proxy
     arithmetic = arithmetic_of(proxy.device, step.needs)
-    _check_device(arithmetic)
     plan = resolve(proxy)
-    manifest = source.open_scan(context, step.scan)
     source.check_vocabulary(proxy.vocabulary, manifest.scan)
     feed = source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits)
     tokenizer = source.tokenizer_path(manifest, proxy.tokenizer)
@@ -56,22 +87,23 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
-        trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed)
-        logger = stack.enter_context(_logger(step, context)) if proxy.wandb else None
+        trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world)
+        logger = stack.enter_context(_logger(step, place)) if proxy.wandb and world.first else None
         setting_up = time.perf_counter() - began
         outcome = run(
             trainer,
             feed,
             proxy,
-            scratch=context.scratch,
+            scratch=place.scratch,
             evaluate=lambda: _metrics(step, trainer, held_outs),
-            progress=context.progress,
+            progress=progress,
             logger=logger,
         )
         result = _result(step, outcome, trainer, feed.leaves, manifest.scan.tokens, setting_up)
-        shutil.copyfile(context.scratch / "metrics.jsonl", context.out / "metrics.jsonl")
+        if world.first:
+            shutil.copyfile(place.scratch / "metrics.jsonl", place.out / "metrics.jsonl")
         if proxy.save_model and result.finished:
-            save_model(trainer, context.out / "model", tokenizer)
+            save_model(trainer, place.out / "model", tokenizer)
     return result
 
 
@@ -136,7 +168,10 @@ def _result(
 
 def save_model(trainer: Trainer, folder: pathlib.Path, tokenizer: pathlib.Path | None) -> None:
     """Writes a Hugging Face folder, which `from_pretrained` and vLLM load, with the tokenizer if there is one."""
-    trainer.model.save_pretrained(folder)  # type: ignore[operator]
+    state = {name: whole(value) for name, value in trainer.model.state_dict().items()}
+    if not trainer.world.first:
+        return
+    trainer.model.save_pretrained(folder, state_dict=state)  # type: ignore[operator]
     if tokenizer is not None:
         shutil.copyfile(tokenizer, folder / "tokenizer.json")
         (folder / "tokenizer_config.json").write_text(
@@ -149,10 +184,10 @@ def save_model(trainer: Trainer, folder: pathlib.Path, tokenizer: pathlib.Path |
 
 
 @contextlib.contextmanager
-def _logger(step: TrainProxy, context: Context) -> Iterator[Logger]:
+def _logger(step: TrainProxy, place: Place) -> Iterator[Logger]:
     from olmix.train.tracking import WeightsAndBiases
 
-    logger = WeightsAndBiases(step, context)
+    logger = WeightsAndBiases(step, place)
     try:
         yield logger
     finally:

@@ -7,6 +7,7 @@ that it writes, as a full disk would. A server process that has imported torch f
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -20,8 +21,10 @@ from typing import Any
 
 import msgspec
 
-#: What the server imports before it forks.
-WARM = ["tests.train.warm"]
+from olmix.train.distributed import WARM
+from olmix.train.metrics import read_metrics
+
+TIMES = {"seconds", "seconds_setting_up", "tokens_per_second", "share_waiting_for_data"}
 
 
 class Killable:
@@ -84,3 +87,32 @@ def work(data: str, folder: str, *, slow: float = 0.0, tiny_files: int | None = 
     result = train_proxy(step, graph)
     (graph.out / "result.json").write_bytes(msgspec.json.encode(result))
     (graph.out / "done").touch()
+
+
+def steps_done(folder: pathlib.Path) -> int:
+    path = folder / "scratch" / "metrics.jsonl"
+    if not path.exists():
+        return 0
+    return max((r["step"] for r in read_metrics(path) if "step" in r), default=0)
+
+
+def steps_since_resumed(folder: pathlib.Path) -> int:
+    """Steps that the newest attempt has logged; 0 if it has not resumed anything."""
+    lines = (folder / "scratch" / "metrics.jsonl").read_text().splitlines()
+    marks = [number for number, line in enumerate(lines) if '"resumed"' in line]
+    return len(lines) - 1 - marks[-1] if marks else 0
+
+
+def wait_for(condition, seconds: float = 40.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.005)
+
+
+def outcome(folder: pathlib.Path) -> tuple[dict, bytes]:
+    """The result without its times, and the bytes of the weights."""
+    result = json.loads((folder / "out" / "result.json").read_text())
+    return {k: v for k, v in result.items() if k not in TIMES}, (
+        folder / "out" / "model" / "model.safetensors"
+    ).read_bytes()

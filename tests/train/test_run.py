@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import random
 import signal
@@ -17,9 +16,7 @@ from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import MetricsFile, read_metrics
 from olmix.train.run import run
 from tests.train import corpus, toys
-from tests.train.killable import Killable
-
-TIMES = {"seconds", "seconds_setting_up", "tokens_per_second", "share_waiting_for_data"}
+from tests.train.killable import Killable, outcome, steps_done, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -27,28 +24,6 @@ def data(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("corpus")
     corpus.write(folder / "text")
     return folder / "text"
-
-
-def steps_done(folder: pathlib.Path) -> int:
-    path = folder / "scratch" / "metrics.jsonl"
-    if not path.exists():
-        return 0
-    return max((r["step"] for r in read_metrics(path) if "step" in r), default=0)
-
-
-def wait_for(condition, seconds: float = 40.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.005)
-
-
-def outcome(folder: pathlib.Path) -> tuple[dict, bytes]:
-    """The result without its times, and the bytes of the weights."""
-    result = json.loads((folder / "out" / "result.json").read_text())
-    return {k: v for k, v in result.items() if k not in TIMES}, (
-        folder / "out" / "model" / "model.safetensors"
-    ).read_bytes()
 
 
 @pytest.fixture(scope="module")

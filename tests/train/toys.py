@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.distributed import World
 from olmix.train.feed import Batch, HeldOut
 from olmix.train.ladder import Shape
 from olmix.train.proxy import Trainer, build_model
@@ -63,11 +64,13 @@ def held_outs(tokens: int = 100) -> dict[str, HeldOut]:
     }
 
 
-def trainer(proxy: Proxy, *, seed: int = 0, vocabulary: int = VOCABULARY, **arithmetic) -> Trainer:
+def trainer(
+    proxy: Proxy, *, seed: int = 0, vocabulary: int = VOCABULARY, world: World | None = None, **arithmetic
+) -> Trainer:
     plan = resolve(proxy)
     chosen = Arithmetic(**{"micro_batch": proxy.device.micro_batch, **arithmetic})
     model = build_model(proxy.model, vocabulary=vocabulary, plan=plan, arithmetic=chosen, seed=seed)
-    return Trainer(model, plan, chosen, skip=proxy.skip, seed=seed)
+    return Trainer(model, plan, chosen, skip=proxy.skip, seed=seed, world=world)
 
 
 def weights(trained: Trainer) -> dict[str, torch.Tensor]:

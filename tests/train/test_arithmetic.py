@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from olmix.errors import UserError
+from olmix.graph.resources import Needs
+from olmix.train import micro_batch, proxy
+from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, resolve_device
+from olmix.train.settings import Device
+from tests.train import toys
+
+
+@pytest.mark.parametrize(
+    ("needs", "dtype", "loss_scaling", "tf32"),
+    [
+        (None, "float32", False, False),
+        (Needs(gpus=1, accelerator="V100"), "float16", True, False),
+        (Needs(gpus=1, accelerator="A100"), "bfloat16", False, True),
+        (Needs(gpus=0.25, accelerator="H200"), "bfloat16", False, True),
+    ],
+)
+def test_auto_is_what_the_hardware_does_best(needs, dtype, loss_scaling, tf32) -> None:
+    found = arithmetic_of(Device(), needs)
+    assert (found.dtype, found.loss_scaling, found.tf32) == (dtype, loss_scaling, tf32)
+    assert found.attention == "sdpa"
+    assert found.device == ("cpu" if needs is None else "cuda")
+
+
+@pytest.mark.parametrize(
+    ("device", "needs", "says"),
+    [
+        (Device(dtype="bfloat16"), Needs(gpus=1, accelerator="V100"), "V100"),
+        (Device(attention="flash_attention_2"), Needs(gpus=1, accelerator="V100"), "V100"),
+        (Device(attention="flash_attention_2"), None, "cpu"),
+        (Device(dtype="float16"), None, "cpu"),
+        (Device(), Needs(gpus=1), "unknown kind"),
+        (Device(), Needs(gpus=2, accelerator="A100"), "make them equal"),
+    ],
+)
+def test_what_cannot_work_is_said_before_it_starts(device, needs, says) -> None:
+    with pytest.raises(UserError, match=says):
+        arithmetic_of(device, needs)
+
+
+def test_a_gpu_of_unknown_kind_may_be_used_when_everything_is_named() -> None:
+    found = resolve_device(Device(dtype="bfloat16", attention="sdpa"), Needs(gpus=1))
+    assert (found.dtype, found.attention) == ("bfloat16", "sdpa")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("dtype", "bf16"), ("attention", "flash"), ("micro_batch", 0), ("processes", 0)]
+)
+def test_unknown_settings_are_refused(setting, value) -> None:
+    with pytest.raises(UserError):
+        Device(**{setting: value})
+
+
+def test_switches_are_put_back_and_the_random_state_too() -> None:
+    threads = torch.get_num_threads()
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    with in_force(Arithmetic(threads=1)):
+        assert torch.get_num_threads() == 1
+        torch.rand(10)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.get_num_threads() == threads
+
+
+def steps(trained, count: int = 6):
+    feed = toys.Languages(trained.plan)
+    return [trained.step(feed.batch(step)) for step in range(count)]
+
+
+def test_out_of_memory_halves_the_micro_batch_and_nothing_else(monkeypatch, caplog) -> None:
+    """A device on which no more than 3 sequences fit: 8 at once fail, then 4, and 2 do."""
+    expected = steps(toys.trainer(toys.proxy(), micro_batch=8))
+    original, asked = proxy.objective_of, []
+
+    def small_memory(model, tokens, *rest, **more):
+        asked.append(len(tokens))
+        if len(tokens) > 3:
+            raise torch.OutOfMemoryError("tried to allocate 12 PiB\nmore lines")
+        return original(model, tokens, *rest, **more)
+
+    monkeypatch.setattr(proxy, "objective_of", small_memory)
+    with caplog.at_level(logging.WARNING):
+        trained = toys.trainer(toys.proxy(), micro_batch=8)
+        found = steps(trained)
+    assert asked[:6] == [8, 4, 2, 2, 2, 2]
+    assert trained.micro_batch == 2
+    assert [r.loss for r in found] == pytest.approx([r.loss for r in expected], rel=1e-4)
+    assert len(caplog.records) == 2
+    assert "going on with 2 at once, same result" in caplog.text
+
+
+def test_out_of_memory_with_a_single_sequence_is_an_error(monkeypatch) -> None:
+    def no_memory(*arguments, **more):
+        raise torch.OutOfMemoryError("none")
+
+    monkeypatch.setattr(proxy, "objective_of", no_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        steps(toys.trainer(toys.proxy()))
+
+
+def test_hints_are_remembered_and_may_be_lost(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path))
+    one, other = (micro_batch.key("{}", 2048, "bfloat16", name) for name in ("A100", "V100"))
+    assert micro_batch.remembered(one) is None
+    micro_batch.remember(one, 16)
+    micro_batch.remember(other, 4)
+    assert (micro_batch.remembered(one), micro_batch.remembered(other)) == (16, 4)
+    (tmp_path / "micro_batch.json").write_text("broken")
+    assert micro_batch.remembered(one) is None
+    micro_batch.remember(one, 8)
+    assert micro_batch.remembered(one) == 8
+
+
+def test_float16_with_loss_scaling_is_near_float32() -> None:
+    """On a CPU only to test what a V100 does: same losses, and an overflow under the scale is a skipped step."""
+    expected = steps(toys.trainer(toys.proxy(learning_rate=2e-3)))
+    trained = toys.trainer(toys.proxy(learning_rate=2e-3), dtype="float16", loss_scaling=True)
+    found = steps(trained)
+    assert [r.loss for r in found] == pytest.approx([r.loss for r in expected], rel=0.01)
+    scale = trained.scaler.get_scale()
+    trained.scaler.update(2.0**40)
+    before = toys.weights(trained)
+    overflowed = trained.step(toys.Languages(trained.plan).batch(6))
+    assert overflowed.skipped
+    assert overflowed.finite
+    assert trained.scaler.get_scale() == 2.0**39
+    assert all(torch.equal(x, toys.weights(trained)[name]) for name, x in before.items())
+    assert scale > 1

@@ -99,7 +99,7 @@ class _Collector:
                 value = default if entry.new_value is history.DELETED else entry.new_value
                 if value is not nodes.MISSING:
                     versions.append(_Version(value, _as_place(entry.location)))
-        if field.name not in node.__arguments__ and default is not nodes.MISSING and len(versions) > 1:
+        if field.name not in node.__arguments__ and default is not nodes.MISSING and earlier:
             # Nobody set it on this node: it is the default again, whatever the node before it had.
             versions.append(_Version(default, default_place(nodes.target(node))))
         self._visit(nodes.argument(node, field, path), nodes.join(path, field.name), versions)
@@ -154,7 +154,7 @@ def _as_blame(versions: list[_Version]) -> Blame:
     *older, last = versions
     place = last.place
     before = place.before if place.before is not None else spell(older[-1].value) if older else None
-    if place.kind == "default":
+    if place.kind == "default" and before == spell(last.value):
         before = None
     return Blame(place=str(place), layer=place.layer, kind=place.kind, before=before)
 

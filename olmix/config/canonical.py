@@ -19,6 +19,8 @@ import re
 from collections import deque
 from typing import Any, NamedTuple
 
+import fiddle as fdl
+
 from olmix.config import nodes
 from olmix.config.nodes import ConfigError, Tags
 
@@ -349,6 +351,25 @@ def merge(above: Tags, own: Tags) -> Tags:
     if not above:
         return own
     return tuple(sorted({*above, *own}, key=lambda tag: tag.__name__))
+
+
+def check_acyclic(value: object, path: str = "", above: tuple[int, ...] = (), done: set[int] | None = None) -> None:
+    """Raises a `ConfigError` if a config is part of itself; asks for nothing else, so it may still be incomplete."""
+    done = set() if done is None else done
+    if id(value) in above:
+        raise ConfigError(f"{nodes.at(path)} is part of itself: a config must not be cyclic.")
+    if type(value) in _ATOMS or id(value) in done:
+        return
+    below: dict[str, Any] = {}
+    if isinstance(value, fdl.Buildable):
+        below = {f".{name}": child for name, child in value.__arguments__.items()}
+    elif isinstance(value, dict):
+        below = {f"[{key!r}]": child for key, child in value.items()}
+    elif isinstance(value, list | tuple):
+        below = {f"[{i}]": child for i, child in enumerate(value)}
+    for element, child in below.items():
+        check_acyclic(child, nodes.extend(path, element), (*above, id(value)), done)
+    done.add(id(value))
 
 
 def _check_size(count: int) -> None:

@@ -286,6 +286,7 @@ def _call(module: Any, name: str) -> fdl.Config[Any]:
     if not isinstance(made, fdl.Config):
         raise UserError(f"{name}: experiment() returns {type(made).__name__}, not an fdl.Config.")
     nodes.target(made)
+    canonical.check_acyclic(made)
     return made
 
 

@@ -18,6 +18,7 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import traceback
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ import fiddle as fdl
 
 from olmix.config import assign, canonical, nodes, paths, values
 from olmix.config.paths import Element
-from olmix.config.recording import Recorder
+from olmix.config.recording import Recorder, is_users
 from olmix.errors import UserError, nearest
 
 
@@ -248,15 +249,10 @@ def _exists(module: str) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in a line, with the place in the user's code where it happened."""
-    text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    """An exception in a line, with the last place in the user's code that it came through."""
+    text = f"{type(error).__name__}: {error}".strip().splitlines()[0].rstrip(".")
     if isinstance(error, SyntaxError) and error.filename:
         return f"{text} ({error.filename.rpartition('/')[2]}:{error.lineno})"
-    trace = error.__traceback__
-    last = None
-    while trace is not None:
-        last = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-        trace = trace.tb_next
-    if last is None or last[0].startswith("<"):
-        return text
-    return f"{text} ({last[0].rpartition('/')[2]}:{last[1]})"
+    frames = traceback.extract_tb(error.__traceback__)
+    found = [frame for frame in frames if is_users(frame.filename)]
+    return f"{text} ({found[-1].filename.rpartition('/')[2]}:{found[-1].lineno})" if found else text

@@ -34,6 +34,12 @@ _STDLIB = sysconfig.get_paths()["stdlib"]
 _OWN = str(pathlib.Path(__file__).parent)
 _NOT_USERS = (_FIDDLE, _STDLIB, _OWN, "<frozen", "<string>")
 
+
+def is_users(file: str) -> bool:
+    """Whether a file is somebody's who writes configs, and not of Python, Fiddle or this package."""
+    return not file.startswith(_NOT_USERS)
+
+
 _NAMELESS = ("<lambda>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 
 #: The folders of an experiments package whose functions are layers of their own kind.
@@ -184,7 +190,7 @@ class Recorder:
         if self._flag is not None:
             return self._flag
         frame: types.FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(_NOT_USERS):
+        while frame is not None and not is_users(frame.f_code.co_filename):
             frame = frame.f_back
         if frame is None:
             return Place("?", 0, None)

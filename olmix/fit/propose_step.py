@@ -9,8 +9,13 @@ import numpy as np
 
 from olmix.config.tags import RunIdentity
 from olmix.errors import UserError
-from olmix.fit.propose import ProposalResult, propose
+from olmix.fit.bootstrap import Ensemble
+from olmix.fit.law import Law
+from olmix.fit.next_runs import next_runs
+from olmix.fit.pareto import front, kl_path
+from olmix.fit.propose import propose
 from olmix.fit.propose_objective import objective
+from olmix.fit.propose_result import FrontPoint, NextRun, ProposalResult
 from olmix.fit.propose_text import to_json, to_overlay, to_table
 from olmix.graph.step import Context, Step
 from olmix.mix.feasible import FeasibleSet
@@ -24,7 +29,8 @@ class Proposal(Step):
     `laws` gives the fitted law, `runs` the table that it was fitted on, `limits` the feasible set. `objective` weighs
     metrics or `families` of metrics (empty: all metrics alike, or all families with `average_families`); weights are
     normalised. `maximise` names what should grow. `standardise` counts metrics in units of their spread over the runs.
-    `kl` is the strength of KL(w || prior), in units of the objective. `worst` asks for the worst mixture instead.
+    `kl` is the strength of KL(w || prior), in units of the objective. `worst` asks for the worst mixture instead. Leaves that
+    the proposal would use less than `minimum_weight` are left out.
     """
 
     laws: Step
@@ -42,6 +48,12 @@ class Proposal(Step):
     bootstrap: int = 1000
     slow_bootstrap: int = 30
     seed: int = 0
+    #: Strengths of the KL term for the path from the optimum to the prior; empty: none.
+    path: tuple[float, ...] = ()
+    #: Two metrics or families whose trade-off is wanted; empty: none.
+    front: tuple[str, ...] = ()
+    #: How many further runs to suggest.
+    next_runs: int = 0
     #: The config field that the overlay sets.
     overlay_field: Annotated[str, RunIdentity] = "mixture"
 
@@ -61,10 +73,11 @@ class Proposal(Step):
             standardise=self.standardise,
         )
         context.progress(0, 1, f"optimising over {len(fitted.leaves)} leaves, {self.bootstrap} refits")
-        result, _, _ = propose(
-            fitted.law(),
+        law, inside = fitted.law(), feasible.ordered(fitted.leaves)
+        result, refits, chosen = propose(
+            law,
             goal,
-            feasible.ordered(fitted.leaves),
+            inside,
             weights,
             values,
             table.runs,
@@ -75,12 +88,63 @@ class Proposal(Step):
             few=self.slow_bootstrap,
             seed=self.seed,
         )
+        result = dataclasses.replace(
+            result,
+            path=kl_path(law, goal.coefficients, inside, self.path, seed=self.seed),
+            front=self._front(law, inside, values, fitted.metrics),
+            next_runs=self._next(law, refits, chosen, result, goal.coefficients, inside, weights, values),
+        )
         (context.out / "proposal.json").write_text(to_json(result) + "\n")
         (context.out / "proposal.txt").write_text(to_table(result))
         overlay = to_overlay(result, experiment=context.experiment, field=self.overlay_field)
         (context.out / "proposed_mixture.py").write_text(overlay)
         context.progress(1, 1, result.verdict)
         return result
+
+
+    def _front(self, law: Law, inside: FeasibleSet, values: np.ndarray, metrics: tuple[str, ...]) -> tuple[FrontPoint, ...]:
+        if not self.front:
+            return ()
+        if len(self.front) != 2:
+            raise UserError(f"A front trades two metrics or families; `front` names {len(self.front)}.")
+        ends = [
+            objective(
+                metrics,
+                values,
+                {name: 1.0},
+                families=self.families,
+                maximise=self.maximise,
+                standardise=self.standardise,
+            ).coefficients
+            for name in self.front
+        ]
+        return front(law, ends[0], ends[1], inside, kl=self.kl, seed=self.seed)
+
+    def _next(
+        self,
+        law: Law,
+        refits: Ensemble,
+        chosen: np.ndarray,
+        result: ProposalResult,
+        coefficients: np.ndarray,
+        inside: FeasibleSet,
+        weights: np.ndarray,
+        values: np.ndarray,
+    ) -> tuple[NextRun, ...]:
+        if not self.next_runs:
+            return ()
+        left = (values - law.predict(weights)) @ coefficients
+        spent = min(len(inside.leaves), len(values) // 2)
+        return next_runs(
+            refits,
+            chosen,
+            np.array([row.weight for row in result.leaves]),
+            coefficients,
+            inside,
+            noise=float(np.sqrt((left**2).sum() / (len(values) - spent))),
+            count=self.next_runs,
+            seed=self.seed,
+        )
 
 
 def aligned(table: RunTable, leaves: tuple[str, ...], metrics: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

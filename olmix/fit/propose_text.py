@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from olmix.fit.propose import ProposalResult
+from olmix.fit.propose_result import ProposalResult
 
 
 def to_json(result: ProposalResult) -> str:
@@ -34,6 +34,17 @@ def to_table(result: ProposalResult) -> str:
     certificate = "" if result.gap is None else f", duality gap {result.gap:.1e}"
     lines += ["", f"Found by: {result.method}{certificate}; {result.refits} bootstrap refits; kl = {result.kl:g}."]
     lines += [f"Warning: {warning}" for warning in result.warnings]
+    names = [row.leaf for row in result.leaves]
+    if result.path:
+        lines += ["", "strength of KL  objective  KL to the prior"]
+        lines += [f"{point.kl:14.4g}  {point.objective:9.4f}  {point.divergence:15.4f}" for point in result.path]
+    if result.front:
+        lines += ["", "front: first  second"]
+        lines += [f"{point.first:12.4f}  {point.second:6.4f}" for point in result.front]
+    for number, run in enumerate(result.next_runs, 1):
+        most = sorted(zip(run.weights, names, strict=True), reverse=True)[:5]
+        mixture = ", ".join(f"{name} {weight:.3f}" for weight, name in most)
+        lines.append(f"Next run {number}: leaves {run.remaining:.0%} of the doubt about the proposal; {mixture}, ...")
     return "\n".join(lines) + "\n"
 
 

@@ -250,3 +250,16 @@ def test_step_mistakes(tmp_path):
 def test_other_leaves_than_the_limits(tmp_path):
     with pytest.raises(UserError, match="only the limits have s0:t0; only the runs have new"):
         feasible_set().ordered(["new", *NAMES[1:]])
+
+
+def test_step_adds_path_front_and_next_runs_on_request(tmp_path):
+    result, context = run(tmp_path, path=(0.0, 0.1), front=("metric0", "rest"), next_runs=2, families={"rest": ["metric1", "metric2"]})
+    assert [point.kl for point in result.path] == [0.0, 0.1]
+    assert result.front[0].first < result.front[-1].first
+    assert len(result.next_runs) == 2
+    text = (context.out / "proposal.txt").read_text()
+    assert "strength of KL" in text
+    assert "Next run 2" in text
+    assert msgspec.json.decode(msgspec.json.encode(result), type=ProposalResult) == result
+    with pytest.raises(UserError, match="names 1"):
+        run(tmp_path, front=("metric0",))

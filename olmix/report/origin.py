@@ -26,7 +26,7 @@ def origin_section(findings: Findings) -> Markup | None:
             [
                 join(step.label, tag("small", plural(step.pieces, "piece")) if step.pieces else None),
                 tag("code", step.artifact, title=step.fingerprint),
-                step.started.replace("+00:00", " UTC").replace("T", " ") or NONE,
+                step.started.replace("T", " ").replace("+00:00", " UTC") or NONE,
                 duration(step.seconds),
                 revision(step),
             ]

@@ -8,6 +8,9 @@ from olmix.report.markup import Markup
 from olmix.report.tables import Column, Row, details, section, table
 from olmix.report.words import count, duration, fixed, percent, plural
 
+#: From so many curves on, single ones are drawn fainter.
+MANY = 60
+
 ROLES = {
     "swarm": "variants of the swarm",
     "prior": "prior",
@@ -31,10 +34,11 @@ def curves_section(findings: Findings) -> Markup | None:
     x = plot.Axis(x.low, x.high, tuple((v, count(v)) for v, _ in x.ticks))
     y = plot.axis(late, count=5)
     ordered = sorted(curves, key=lambda curve: list(ROLES).index(curve.role))
+    many = " many" if len(curves) > MANY else ""
     lines = [
         plot.line(
             [(x.at(t), min(y.at(v), 1.05)) for t, v in zip(c.tokens, c.loss, strict=True)],
-            class_=f"loss {c.role}",
+            class_=f"loss {c.role}{many if c.role == 'swarm' else ''}",
             title=c.run,
         )
         for c in ordered

@@ -14,6 +14,9 @@ from olmix.report.words import NONE, fixed, listing, number, percent, plural, si
 
 #: Scatter plots shown at once; the rest is folded away.
 SHOWN = 8
+
+#: Rows of a table shown at once, and columns of the matrix with their numbers; beyond, folded away or colours alone.
+ROWS, COLUMNS = 16, 24
 HONEST = "out of sample"
 
 
@@ -23,6 +26,7 @@ def scatter_section(findings: Findings) -> Markup | None:
         return None
     weights = {metric.name: metric.weight for metric in findings.metrics}
     ordered = sorted(findings.scatters, key=lambda s: (-weights.get(s.metric, 0), s.metric))
+    scores = score_table(findings, ordered)
     panels = [scatter_panel(scatter, findings.label(scatter.metric)) for scatter in ordered]
     rest = panels[SHOWN:]
     return section(
@@ -30,7 +34,7 @@ def scatter_section(findings: Findings) -> Markup | None:
         "Do the laws predict?",
         tag("div", *panels[:SHOWN], class_="multiples"),
         details(f"{plural(len(rest), 'more metric')}", tag("div", *rest, class_="multiples")) if rest else None,
-        score_table(findings, ordered),
+        scores if len(ordered) <= ROWS else details(f"Scores of all {len(ordered)} metrics", scores),
         lead=_scatter_lead(findings, ordered),
     )
 
@@ -177,6 +181,7 @@ def sensitivity_section(findings: Findings) -> Markup | None:
         Column("Metric"),
         *(_leaf_column(findings.label(leaf), leaf in doubtful) for leaf in matrix.leaves),
     ]
+    shape = "matrix compact" if len(matrix.leaves) > COLUMNS else "matrix"
     largest = max((abs(value) for row in matrix.values for value in row), default=0.0)
     unit = 10.0 ** (math.floor(math.log10(largest)) - 1) if largest > 0 else 1.0
     rows = [
@@ -193,7 +198,12 @@ def sensitivity_section(findings: Findings) -> Markup | None:
     return section(
         "sensitivity",
         "What each leaf does",
-        table(columns, rows, caption="Sensitivity of every metric to every leaf", class_="matrix"),
+        table(
+            columns,
+            rows,
+            caption="Sensitivity of every metric to every leaf",
+            class_="matrix compact" if compact else "matrix",
+        ),
         lead=lead,
     )
 

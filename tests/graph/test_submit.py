@@ -1,0 +1,41 @@
+"""A Ray job through the real Jobs API of a real head, dashboard on loopback."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from olmix.errors import UserError
+from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.submit import submit
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Iterator[str]:
+    engine = RayEngine(RaySettings(cpus=2, dashboard=True))
+    engine.start()
+    assert engine.dashboard_url is not None
+    assert engine.dashboard_url.startswith("http://127.0.0.1:")
+    yield engine.dashboard_url
+    engine.stop()
+
+
+def test_a_job_runs_the_launcher_and_its_output_comes_back(dashboard: str, tmp_path: pathlib.Path) -> None:
+    said: list[str] = []
+    with pytest.raises(UserError, match="ended as FAILED"):
+        submit(dashboard, "toy", ["--experiment=experiments.nothing_of_that_name"], said.append)
+    assert said[0].startswith("submitted toy as job toy-")
+    assert "nothing_of_that_name" in "\n".join(said[1:])
+
+
+@pytest.mark.parametrize("address", [None, "auto", "127.0.0.1:6379"])
+def test_submit_needs_a_dashboards_address(address: str | None) -> None:
+    with pytest.raises(UserError, match="--submit needs the address of a cluster's dashboard"):
+        submit(address, "toy", [], print)
+
+
+def test_nobody_answers() -> None:
+    with pytest.raises(UserError, match="No Ray dashboard answers at --ray_address=http://127.0.0.1:1"):
+        submit("http://127.0.0.1:1", "toy", [], print)

@@ -37,5 +37,5 @@ def test_submit_needs_a_dashboards_address(address: str | None) -> None:
 
 
 def test_nobody_answers() -> None:
-    with pytest.raises(UserError, match="No Ray dashboard answers at --ray_address=http://127.0.0.1:1"):
+    with pytest.raises(UserError, match=r"No Ray dashboard answers at --ray_address=http://127.0.0.1:1"):
         submit("http://127.0.0.1:1", "toy", [], print)

@@ -52,14 +52,14 @@ def run_experiment(
     store: Store,
     *,
     resolved: str,
-    blame: dict[str, Any],
+    blame: str,
     ray: RaySettings,
     reporter: Reporter,
     until: str | None = None,
 ) -> Run:
     """Runs what is missing of an experiment.
 
-    `resolved` (the canonical JSON of the config) and `blame` are kept in the run's folder.
+    `resolved` (the canonical JSON of the config) and `blame` (its sidecar) are kept in the run's folder.
 
     Raises:
       UserError, StoreError, StepsFailed: see `Executor.run`; the log is complete then too.
@@ -69,10 +69,10 @@ def run_experiment(
     with disk_errors(store.root):
         folder = _new_folder(store.root / "experiments" / experiment.name)
         (folder / "resolved.json").write_text(resolved)
-        (folder / "blame.json").write_text(json.dumps(blame, indent=1, sort_keys=True) + "\n")
+        (folder / "blame.json").write_text(blame)
         (folder / "plan.txt").write_text("".join(f"{n.label}: {n.state} {n.artifact} {n.reason}\n" for n in plan.nodes))
     engine = RayEngine(ray)
-    work = executor.Executor(plan, engine, reporter, blame)
+    work = executor.Executor(plan, engine, reporter, json.loads(blame)["lines"])
     with _log_to(folder / "log.txt"):
         log.info("%s: code %s, environment %s", experiment.name, provenance.code_revision(), provenance.environment())
         try:

@@ -28,7 +28,7 @@ def main() -> int:
         experiment,
         Store(pathlib.Path(store)),
         resolved="{}\n",
-        blame={},
+        blame='{"lines": {}}',
         ray=RaySettings(cpus=2),
         reporter=Reporter(Console(width=200)),
     )

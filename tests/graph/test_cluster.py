@@ -106,7 +106,7 @@ def test_the_right_kind_and_a_node_that_disappears(cluster: Any, tmp_path: pathl
         experiment,
         Store(tmp_path / "store"),
         resolved="{}\n",
-        blame={},
+        blame='{"lines": {}}',
         ray=RaySettings(address=cluster.address),
         reporter=Reporter(Console(file=said, width=200)),
     )

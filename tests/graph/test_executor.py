@@ -41,7 +41,7 @@ def go(engine: RayEngine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     def run(experiment: Toy, **settings: Any) -> tuple[runner.Run, str]:
         said = io.StringIO()
         done = runner.run_experiment(
-            experiment, Store(tmp_path / "store"), resolved="{}\n", blame={"parts.factors": "me"}, ray=RaySettings(),
+            experiment, Store(tmp_path / "store"), resolved="{}\n", blame='{"lines": {"parts.factors": "me"}}', ray=RaySettings(),
             reporter=Reporter(Console(file=said, width=200)), **settings,
         )  # fmt: skip
         return done, said.getvalue()

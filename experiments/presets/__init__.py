@@ -1,0 +1,1 @@
+"""Presets: complete, runnable configs. Each sets every field that matters, explicitly."""

@@ -1,0 +1,106 @@
+"""Preset: a mixture search on the text that this Python environment holds; a laptop runs it in a few minutes.
+
+The final run that the limits are made for is longer than all the text together, and no leaf may be read more than four
+times: so caps bind, as they do for the scarce good text of a real team.
+"""
+
+from __future__ import annotations
+
+import fiddle as fdl
+
+from experiments import base
+from olmix.data.corpus_result import Tokenising
+from olmix.data.steps import LocalCorpus
+from olmix.data.tree import QualityBucket, Source, Topic, Tree
+from olmix.fit.log_linear import LogLinear
+from olmix.mixture_search import MixtureSearch
+from olmix.train.ladder import Shape
+from olmix.train.settings import Proxy
+
+#: Megabytes of text at most, by source.
+MEGABYTES = {
+    "python_code": 9.0,
+    "python_tests": 6.0,
+    "science_docs": 6.0,
+    "language_reference": 2.0,
+    "licences": 3.0,
+    "speeches": 6.0,
+}
+#: The standard library's topics, merged into two that are large enough to be divided by quality.
+TWO_TOPICS = {
+    "python_code:networking": "python_code:systems",
+    "python_code:system": "python_code:systems",
+    "python_code:text": "python_code:systems",
+    "python_code:language": "python_code:language",
+    "python_code:tools": "python_code:language",
+    "python_code:data": "python_code:language",
+}
+
+
+def local_text() -> fdl.Config[MixtureSearch]:
+    """The search, every number set."""
+    cfg = base.mixture_search()
+    cfg.corpus = fdl.Config(
+        LocalCorpus,
+        sources=dict(MEGABYTES),
+        tokenising=fdl.Config(
+            Tokenising,
+            vocabulary=4096,
+            near_duplicates=0.8,
+            quality_sources=("python_code",),
+            quality_buckets=2,
+            scorer="prose",
+            held_out_bytes=100_000,
+            rename=dict(TWO_TOPICS),
+        ),
+    )
+    cfg.scan.tree = tree()
+    cfg.scan.corpus = cfg.corpus
+    cfg.scan.dtype = "uint16"
+    cfg.limits.target_tokens = 20_000_000
+    cfg.limits.repetition_limit = 4.0
+    cfg.design.variants = 24
+    cfg.design.seed = 0
+    proxy = fdl.Config(
+        Proxy,
+        model=fdl.Config(Shape, family="olmo3", width=64, layers=3, heads=2, hidden=192, window=128),
+        vocabulary=4096,
+        sequence_length=128,
+        tokens=204_800,
+        batch_tokens=2048,
+        learning_rate=8e-3,
+        warmup_tokens=20_480,
+        decay_fraction=0.2,
+        checkpoint_seconds=30.0,
+    )
+    cfg.swarm.proxy = proxy
+    cfg.swarm.seed = 0
+    cfg.laws.law = fdl.Config(LogLinear)
+    cfg.proposal.bootstrap = 1000
+    cfg.proposal.kl = 0.0
+    cfg.validation.proxy = proxy
+    cfg.validation.seeds = 3
+    return cfg
+
+
+def tree() -> fdl.Config[Tree]:
+    """Six sources; the code of the standard library has topics and quality buckets."""
+    topics = [
+        fdl.Config(
+            Topic,
+            name=topic,
+            quality=[
+                fdl.Config(QualityBucket, name=bucket, paths=[f"python_code/{topic}/{bucket}/*.npy"])
+                for bucket in ("bottom50pct", "top50pct")
+            ],
+        )
+        for topic in ("systems", "language")
+    ]
+    plain = ("python_tests", "science_docs", "language_reference", "licences", "speeches")
+    return fdl.Config(
+        Tree,
+        sources=[
+            fdl.Config(Source, name="python_code", topics=topics),
+            *(fdl.Config(Source, name=name, paths=[f"{name}/*.npy"]) for name in plain),
+        ],
+    )

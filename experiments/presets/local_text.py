@@ -1,7 +1,7 @@
 """Preset: a mixture search on the text that this Python environment holds; a laptop runs it in a few minutes.
 
-The final run that the limits are made for is longer than all the text together, and no leaf may be read more than four
-times: so caps bind, as they do for the scarce good text of a real team.
+The final run that the limits are made for is twice as long as all the text together, and no leaf may be read more than
+four times: so caps bind, as they do for the scarce good text of a real team.
 """
 
 from __future__ import annotations
@@ -57,8 +57,7 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.scan.tree = tree()
     cfg.scan.corpus = cfg.corpus
     cfg.scan.dtype = "uint16"
-    cfg.limits.target_tokens = 20_000_000
-    cfg.limits.repetition_limit = 4.0
+    cfg.limits.target_tokens = 16_000_000
     cfg.design.variants = 24
     cfg.design.seed = 0
     proxy = fdl.Config(
@@ -91,7 +90,7 @@ def tree() -> fdl.Config[Tree]:
             name=topic,
             quality=[
                 fdl.Config(QualityBucket, name=bucket, paths=[f"python_code/{topic}/{bucket}/*.npy"])
-                for bucket in ("bottom50pct", "top50pct")
+                for bucket in ("high", "low")
             ],
         )
         for topic in ("systems", "language")
@@ -100,7 +99,7 @@ def tree() -> fdl.Config[Tree]:
     return fdl.Config(
         Tree,
         sources=[
-            fdl.Config(Source, name="python_code", topics=topics),
-            *(fdl.Config(Source, name=name, paths=[f"{name}/*.npy"]) for name in plain),
+            fdl.Config(Source, name="python_code", topics=topics, repetition_limit=4.0),
+            *(fdl.Config(Source, name=name, paths=[f"{name}/*.npy"], repetition_limit=4.0) for name in plain),
         ],
     )

@@ -27,7 +27,7 @@ def mixture_search() -> fdl.Config[MixtureSearch]:
         scan=scan,
         limits=limits,
         design=design,
-        swarm=swarm,
+        runs=swarm,
         laws=laws,
         proposal=proposal,
         validation=validation,

@@ -17,4 +17,5 @@ def experiment() -> fdl.Config[MixtureSearch]:
     """The laptop preset, aimed at prose."""
     cfg = local_text()
     targets.prose(cfg)
+    cfg.report.question = "How much code should give way to prose, in a small model that must read English well?"
     return cfg

@@ -62,14 +62,15 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.design.seed = 0
     proxy = fdl.Config(
         Proxy,
-        model=fdl.Config(Shape, family="olmo3", width=64, layers=3, heads=2, hidden=192, window=128),
+        model=fdl.Config(Shape, family="olmo3", width=48, layers=2, heads=2, hidden=144, window=128),
         vocabulary=4096,
         sequence_length=128,
-        tokens=204_800,
-        batch_tokens=2048,
-        learning_rate=8e-3,
-        warmup_tokens=20_480,
+        tokens=163_840,
+        batch_tokens=1024,
+        learning_rate=1e-2,
+        warmup_tokens=16_384,
         decay_fraction=0.2,
+        held_out_tokens=8192,
         checkpoint_seconds=30.0,
     )
     cfg.swarm.proxy = proxy
@@ -79,6 +80,7 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.proposal.kl = 0.0
     cfg.validation.proxy = proxy
     cfg.validation.seeds = 3
+    cfg.report.corpus = cfg.corpus
     return cfg
 
 

@@ -50,7 +50,7 @@ def local_text() -> fdl.Config[MixtureSearch]:
             quality_sources=("python_code",),
             quality_buckets=2,
             scorer="prose",
-            held_out_bytes=100_000,
+            held_out_bytes=30_000,
             rename=dict(TWO_TOPICS),
         ),
     )
@@ -70,7 +70,6 @@ def local_text() -> fdl.Config[MixtureSearch]:
         learning_rate=1e-2,
         warmup_tokens=16_384,
         decay_fraction=0.2,
-        held_out_tokens=8192,
         checkpoint_seconds=30.0,
     )
     cfg.swarm.proxy = proxy

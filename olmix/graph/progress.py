@@ -35,6 +35,7 @@ class Stage:
         self.failed = 0
         self.fractions: dict[str, float] = {}
         self.notes: dict[str, str] = {}
+        self.reasons: set[str] = set()
         self.began = self.told = time.monotonic()
         self.bars: Progress | None = None
         self._bar: TaskID | None = None
@@ -54,7 +55,9 @@ class Stage:
         self.failed += not outcome.ok
         if self.bars is not None and label in self._rows:
             self.bars.remove_task(self._rows.pop(label))
-        if not outcome.ok:
+        if not outcome.ok and outcome.message not in self.reasons:
+            # A mistake in what all pieces share is said once, not five hundred times; the log has every one.
+            self.reasons.add(outcome.message)
             self.reporter.say(f"{label}: FAILED: {outcome.message}")
         self._show(None)
 

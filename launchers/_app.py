@@ -6,6 +6,7 @@ stopped by Ctrl-C or SIGTERM.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = (
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
+    # absl prints whatever reaches the root logger; what we log is for the run's log, and what a person should see is printed.
+    logging.getLogger("olmix").propagate = False
     code: int
     try:
         app.run(_exiting(guarded), flags_parser=_parse)

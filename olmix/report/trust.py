@@ -202,7 +202,7 @@ def sensitivity_section(findings: Findings) -> Markup | None:
             columns,
             rows,
             caption="Sensitivity of every metric to every leaf",
-            class_="matrix compact" if compact else "matrix",
+            class_=shape,
         ),
         lead=lead,
     )

@@ -23,6 +23,9 @@ from olmix.data.shuffle import round_keys, shuffled
 from olmix.data.token_files import Part
 from olmix.errors import UserError, nearest
 
+#: Sequences whose places are worked out at a time.
+_CHUNK = 8192
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Drawn:
@@ -97,15 +100,23 @@ class MixtureOrder:
             weights, most = self._limited(weights, limits)
         self.weights = dict(zip(self.leaves, weights.tolist(), strict=True))
         self._interleaving = Interleaving(weights, self.sequences, most)
+        self._kept: tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]] | None = None
 
     def rows(self, start: int, stop: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """For sequences `start` to `stop` of the run: the leaf of each (its index in `leaves`), and its first token there."""
-        owners, ordinals = self._interleaving.draws(start, stop)
-        places = np.empty(len(owners), dtype=np.int64)
-        for owner in np.unique(owners):
-            mine = owners == owner
-            places[mine] = self._places(int(owner), ordinals[mine])
-        return owners, places
+        if not 0 <= start <= stop <= self.sequences:
+            raise IndexError(f"sequences {start} to {stop} of a run of {self.sequences}")
+        first, last = start // _CHUNK, max(start, stop - 1) // _CHUNK
+        if first == last:
+            owners, places = self._chunk(first)
+            return owners[start - first * _CHUNK : stop - first * _CHUNK], places[
+                start - first * _CHUNK : stop - first * _CHUNK
+            ]
+        parts = [
+            self.rows(max(start, number * _CHUNK), min(stop, (number + 1) * _CHUNK))
+            for number in range(first, last + 1)
+        ]
+        return np.concatenate([owners for owners, _ in parts]), np.concatenate([places for _, places in parts])
 
     def drawn(self, steps: int | None = None) -> dict[str, Drawn]:
         """What the first `steps` steps (all by default) take from each leaf."""
@@ -119,6 +130,18 @@ class MixtureOrder:
             )
             for leaf, count, available in zip(self.leaves, counts, self._available, strict=True)
         }
+
+    def _chunk(self, number: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The rows of a whole chunk. The last one is kept: batch by batch, the arithmetic would cost more than the reading."""
+        if self._kept is None or self._kept[0] != number:
+            begin = number * _CHUNK
+            owners, ordinals = self._interleaving.draws(begin, min(begin + _CHUNK, self.sequences))
+            places = np.empty(len(owners), dtype=np.int64)
+            for owner in np.unique(owners):
+                mine = owners == owner
+                places[mine] = self._places(int(owner), ordinals[mine])
+            self._kept = (number, owners, places)
+        return self._kept[1], self._kept[2]
 
     def _places(self, owner: int, ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """First tokens of a leaf's draws with these numbers, counted from its first draw in the run."""

@@ -19,6 +19,8 @@ class Tokenising:
       quality_buckets: how many: 2, 3, 4, 5, 10 or 20.
       scorer: what scores documents that bring no score; see `olmix.data.quality`.
       held_out_bytes: text held out of each leaf, at most `held_out_share` of it.
+      longest_document: documents of more bytes are divided at line ends, None leaves them whole. The parts are documents of
+        their own: finer buckets, at the price that parts of one text can be on both sides of the held-out slice.
       rename: source or `source:topic` → source or `source:topic`; several may become one.
     """
 
@@ -30,12 +32,15 @@ class Tokenising:
     scorer: str = "prose"
     held_out_bytes: int = 100_000
     held_out_share: float = 0.05
+    longest_document: int | None = None
     rename: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quality_sources", tuple(self.quality_sources))
         if self.near_duplicates is not None and not 0 < self.near_duplicates <= 1:
             raise UserError(f"near_duplicates must be between 0 and 1, or None; it is {self.near_duplicates!r}.")
+        if self.longest_document is not None and self.longest_document < 256:
+            raise UserError(f"longest_document must be at least 256 bytes, or None; it is {self.longest_document}.")
         if self.held_out_bytes < 0 or not 0 <= self.held_out_share < 1:
             raise UserError(
                 f"held_out_bytes must be 0 or more and held_out_share at least 0 and below 1; "

@@ -7,6 +7,7 @@ repeat. So each distinct word is encoded once, and a document is put together fr
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ class Encoder:
         self.end = ends[0]
         self.vocabulary = int(self._tokenizer.get_vocab_size())
         self.dtype = np.dtype("<u2" if self.vocabulary <= 1 << 16 else "<u4")
-        self._words: dict[str, npt.NDArray[np.unsignedinteger]] | None = {} if _cuts_like_gpt2(definition) else None
+        self._words = _Words(self.dtype) if _cuts_like_gpt2(definition) else None
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.unsignedinteger]]:
         """The tokens of each text, end token included."""
@@ -85,18 +86,51 @@ class Encoder:
 
         assert self._words is not None
         find = regex.compile(_GPT2_WORDS).findall
-        if len(self._words) > _MOST_WORDS:
-            self._words.clear()
-        known = self._words
-        ending = np.array([self.end], dtype=self.dtype)
-        encoded = []
-        for text in texts:
-            words = find(text)
-            new = [word for word in dict.fromkeys(words) if word not in known]
-            for word, one in zip(new, self._tokenizer.encode_batch_fast(new, add_special_tokens=False), strict=True):
-                known[word] = np.array(one.ids, dtype=self.dtype)
-            encoded.append(np.concatenate([*map(known.__getitem__, words), ending]))
-        return encoded
+        cut = [find(text) for text in texts]
+        new = self._words.unknown(cut)
+        self._words.add(new, [one.ids for one in self._tokenizer.encode_batch_fast(new, add_special_tokens=False)])
+        return [self._words.joined(words, self.end) for words in cut]
+
+
+class _Words:
+    """The tokens of all words met so far, one after the other in one array."""
+
+    def __init__(self, dtype: np.dtype[np.unsignedinteger]) -> None:
+        self.dtype = dtype
+        self._clear()
+
+    def _clear(self) -> None:
+        self.number: dict[str, int] = {}
+        self.tokens: npt.NDArray[np.unsignedinteger] = np.empty(0, self.dtype)
+        self.edges = np.zeros(1, np.int64)
+
+    def unknown(self, texts: Sequence[list[str]]) -> list[str]:
+        """The words of some texts that are not here yet, each once."""
+        if len(self.number) > _MOST_WORDS:
+            self._clear()
+        return [word for word in dict.fromkeys(itertools.chain.from_iterable(texts)) if word not in self.number]
+
+    def add(self, words: Sequence[str], tokens: Sequence[Sequence[int]]) -> None:
+        """Adds words with their tokens."""
+        self.number.update(zip(words, itertools.count(len(self.number)), strict=False))
+        flat = np.fromiter(itertools.chain.from_iterable(tokens), dtype=self.dtype)
+        self.tokens = np.concatenate([self.tokens, flat])
+        self.edges = np.concatenate(
+            [self.edges, self.edges[-1] + np.cumsum([len(one) for one in tokens], dtype=np.int64)]
+        )
+
+    def joined(self, words: list[str], end: int) -> npt.NDArray[np.unsignedinteger]:
+        """The tokens of a text, and `end`."""
+        numbers = np.fromiter(map(self.number.__getitem__, words), dtype=np.int64, count=len(words))
+        starts = self.edges[numbers]
+        sizes = self.edges[numbers + 1] - starts
+        ends = np.cumsum(sizes)
+        total = int(ends[-1]) if len(ends) else 0
+        out = np.empty(total + 1, dtype=self.dtype)
+        # The place of each token among all words' tokens: its word's start, and how far into the word it is.
+        out[:total] = self.tokens[np.repeat(starts - ends + sizes, sizes) + np.arange(total)]
+        out[total] = end
+        return out
 
 
 def read_tokenizer(path: str) -> str:

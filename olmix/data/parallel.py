@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ def map_shards(
     else:
         import ray as engine
 
-        task = engine.remote(num_cpus=1, max_retries=3)(_apply)
+        task: Any = engine.remote(num_cpus=1, max_retries=3)(_apply)
         waiting = [task.remote(function, argument) for argument in arguments]
         try:
             for number, reference in enumerate(waiting):

@@ -18,7 +18,7 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,7 @@ def tokenise(
     fates, exact, near = decide(seen, settings)
     definition = _tokenizer(shards, seen, settings)
     (out / TOKENIZER).write_text(definition, encoding="utf-8")
-    write = functools.partial(_write, definition=definition, out=out)
+    write = functools.partial(_write, definition=definition, out=out, settings=settings)
     jobs = [(number, shard, fate) for number, (shard, fate) in enumerate(zip(shards, fates, strict=True))]
     written = map_shards(write, jobs, ray=ray, progress=progress, note="encoding")
     encoder = Encoder(definition)
@@ -136,8 +136,7 @@ def decide(seen: Sequence[Sequence[Seen]], settings: Tokenising) -> tuple[list[l
 def _look(shard: Shard, settings: Tokenising) -> list[Seen]:
     score = scorer(settings.scorer)
     found = []
-    for document in shard.read():
-        document = _renamed(document, settings)
+    for document in _documents(shard, settings):
         wanted = document.source in settings.quality_sources
         value = document.score if document.score is not None else score(document.text) if wanted else 0.0
         found.append(
@@ -150,6 +149,34 @@ def _look(shard: Shard, settings: Tokenising) -> list[Seen]:
             )
         )
     return found
+
+
+def _documents(shard: Shard, settings: Tokenising) -> Iterator[Document]:
+    """The documents of a shard under their final names, divided if they are too long: the same in both passes."""
+    for document in shard.read():
+        document = _renamed(document, settings)
+        if settings.longest_document is None:
+            yield document
+            continue
+        for number, text in enumerate(_parts(document.text, settings.longest_document)):
+            yield document._replace(text=text, name=f"{document.name}@{number}")
+
+
+def _parts(text: str, most: int) -> Iterator[str]:
+    """A text in pieces of about equal length, none longer than `most` bytes but for a single line that is."""
+    lines = text.splitlines(keepends=True)
+    sizes = [len(line.encode("utf-8", "replace")) for line in lines]
+    pieces = -(-sum(sizes) // most)
+    piece: list[str] = []
+    filled = 0
+    for line, size in zip(lines, sizes, strict=True):
+        if piece and filled + size > max(1, sum(sizes) // max(1, pieces)):
+            yield "".join(piece)
+            piece, filled = [], 0
+        piece.append(line)
+        filled += size
+    if piece:
+        yield "".join(piece)
 
 
 def _renamed(document: Document, settings: Tokenising) -> Document:
@@ -211,14 +238,14 @@ def _tokenizer(shards: Sequence[Shard], seen: Sequence[Sequence[Seen]], settings
         return [
             document.text
             for shard in shards
-            for document in shard.read()
+            for document in _documents(shard, settings)
             if b"\0" + stable_order(document.name) < limit
         ]
 
     return train_bpe(sample(), settings.vocabulary)
 
 
-def _write(job: tuple[int, Shard, Sequence[Fate]], definition: str, out: pathlib.Path) -> Written:
+def _write(job: tuple[int, Shard, Sequence[Fate]], definition: str, out: pathlib.Path, settings: Tokenising) -> Written:
     number, shard, fates = job
     encoder = Encoder(definition)
     training: dict[str, list[npt.NDArray[np.unsignedinteger]]] = {}
@@ -232,7 +259,7 @@ def _write(job: tuple[int, Shard, Sequence[Fate]], definition: str, out: pathlib
             counts[leaf] = counts.get(leaf, LeafText()).plus(len(text.encode("utf-8")), len(tokens), held)
         pending.clear()
 
-    for document, fate in zip(shard.read(), fates, strict=True):
+    for document, fate in zip(_documents(shard, settings), fates, strict=True):
         if fate.leaf is None:
             continue
         text = document.text.encode("utf-8", "replace")

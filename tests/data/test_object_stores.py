@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import http.server
 import json
+import threading
+import types
+import urllib.parse
+from typing import ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -286,3 +291,94 @@ def test_a_server_that_is_not_there(s3, tmp_path, monkeypatch):
 )
 def test_causes_are_short(text, says):
     assert object_stores.cause(Exception(text)) == says
+
+
+class Stub(http.server.BaseHTTPRequestHandler):
+    """As much of Google's and Azure's object stores as a listing and a read of two objects need."""
+
+    objects: ClassVar = {"a/0.npy": bytes(20), "a/1.npy": bytes(30)}
+    seen: ClassVar[list[str]] = []
+    answers: ClassVar[list[tuple[int, str]]] = []
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        self.seen.append(self.path)
+        if self.answers:
+            return self.answer(*self.answers.pop(0))
+        if "comp=list" in url.query:
+            blobs = "".join(
+                f"<Blob><Name>{key}</Name><Properties><Last-Modified>Sat, 21 Nov 2026 03:00:00 GMT</Last-Modified>"
+                f"<Content-Length>{len(data)}</Content-Length><Content-Type>x</Content-Type><Etag>e{key}</Etag>"
+                "</Properties></Blob>" for key, data in self.objects.items()
+            )  # fmt: skip
+            return self.answer(200, f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>")
+        if "list-type=2" in url.query:
+            found = "".join(
+                f"<Contents><Key>{key}</Key><LastModified>2026-11-21T03:00:00.000Z</LastModified><ETag>e{key}</ETag>"
+                f"<Size>{len(data)}</Size></Contents>" for key, data in self.objects.items()
+            )  # fmt: skip
+            return self.answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>")
+        data = self.objects[urllib.parse.unquote(url.path).split("/bucket/", 1)[1]]
+        first, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")
+        last = min(int(last or len(data)), len(data) - 1)
+        return self.answer(206, data[int(first) : last + 1], f"bytes {first}-{last}/{len(data)}")
+
+    def answer(self, status, body, part=None):
+        body = body.encode() if isinstance(body, str) else body
+        self.send_response(status)
+        for name, value in (
+            ("Content-Length", str(len(body))),
+            ("Content-Range", part),
+            ("Last-Modified", "Sat, 21 Nov 2026 03:00:00 GMT"),
+            ("ETag", '"e"'),
+            ("x-ms-blob-type", "BlockBlob"),
+        ):
+            if value is not None:
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def stub(monkeypatch, tmp_path):
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "cache"))
+    for name in ("AWS", "GOOGLE", "AZURE"):
+        monkeypatch.setenv(f"{name}_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    object_stores.store.cache_clear()
+    Stub.seen.clear()
+    Stub.answers.clear()
+    yield types.SimpleNamespace(url=f"http://127.0.0.1:{listener.server_port}")
+    listener.shutdown()
+    listener.server_close()
+    object_stores.store.cache_clear()
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_google_and_azure(stub, tmp_path, scheme):
+    result, context = run(scan_of(stub, f"{scheme}://bucket/a/*.npy", held_out_tokens=1), tmp_path)
+    assert result.tokens == {"s0": 24}
+    rows = pq.read_table(context.out / "manifest.parquet").to_pylist()
+    assert [row["path"] for row in rows] == [f"{scheme}://bucket/a/{n}.npy" for n in (0, 1)]
+
+
+def test_a_server_that_fails_is_asked_again(stub, tmp_path, monkeypatch):
+    monkeypatch.setattr(object_stores, "RETRIES", 3)
+    Stub.answers += [(503, "slow down"), (500, "oh")]
+    assert run(scan_of(stub, "s3://bucket/a/*.npy"), tmp_path)[0].files == 2
+    assert sum("list-type=2" in path for path in Stub.seen) == 3
+
+
+def test_expired_credentials(stub, tmp_path):
+    body = "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
+    Stub.answers += [(400, body)]
+    wrong = error(scan_of(stub, "s3://bucket/a/*.npy"), tmp_path)
+    assert (
+        "Leaf 's0': 's3://bucket/a/*.npy' cannot be listed: ExpiredToken: The provided token has expired (400" in wrong
+    )

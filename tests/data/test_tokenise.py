@@ -126,6 +126,19 @@ def test_renaming_joins_topics(shards, tmp_path):
     assert set(result.leaves) == {"web:both", "books"}
 
 
+def test_long_documents_are_divided_and_nothing_is_lost(shards, tmp_path):
+    settings = dataclasses.replace(SETTINGS, longest_document=300, near_duplicates=None, held_out_bytes=0)
+    result = tokenise(shards, tmp_path, settings)
+    definition = (tmp_path / "tokenizer.json").read_text()
+    parts = decoded(tmp_path / "wiki", "part-*.npy", definition)
+    assert len(parts) == result.leaves["wiki"].documents > 62
+    assert max(len(part.encode()) for part in parts) <= 300
+    whole = "".join(document.text for document in shards[3].read())
+    # Parts that occur twice in the whole corpus are dropped as duplicates; every other part is there.
+    assert all(part in whole for part in parts)
+    assert sum(map(len, parts)) > 0.9 * len(whole)
+
+
 def test_mistakes(tmp_path):
     (tmp_path / "x.txt").write_text("some words")
     bad = FileShard(path=f"{tmp_path}/x.txt", source="a/b")
@@ -134,6 +147,8 @@ def test_mistakes(tmp_path):
     (tmp_path / "x.txt").write_text("  ")
     with pytest.raises(UserError, match="no text to tokenise"):
         tokenise([bad], tmp_path, SETTINGS)
+    with pytest.raises(UserError, match="longest_document"):
+        Tokenising(longest_document=5)
     with pytest.raises(UserError, match="near_duplicates"):
         Tokenising(near_duplicates=2.0)
 

@@ -187,11 +187,16 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Front:
-    """The best trade-offs between two families of metrics: `points[i]` is (first, second) at `mixtures[i]`."""
+    """The best trade-offs between two metrics or families: `points` are their values (first, second) at efficient mixtures.
+
+    `prior` and `proposal` are the values there, None where metrics were standardised and so have no common units.
+    """
 
     first: str
     second: str
     points: tuple[tuple[float, float], ...]
+    prior: tuple[float, float] | None = None
+    proposal: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -201,6 +206,23 @@ class PathPoint:
     strength: float
     objective: float
     divergence: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NextRun:
+    """A mixture worth training; `remaining` is the share of the doubt about the proposal left after it and those before."""
+
+    mixture: dict[str, float]
+    remaining: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reused:
+    """A virtual leaf: `parts` mixed in fixed `shares`, as an earlier search left them."""
+
+    leaf: str
+    parts: tuple[str, ...]
+    shares: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -257,7 +279,8 @@ class Findings:
     sensitivity: Sensitivity | None = None
     front: Front | None = None
     path: tuple[PathPoint, ...] = ()
-    next_runs: tuple[dict[str, float], ...] = ()
+    next_runs: tuple[NextRun, ...] = ()
+    reused: tuple[Reused, ...] = ()
     warnings: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     costs: tuple[Cost, ...] = ()

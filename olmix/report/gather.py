@@ -6,11 +6,25 @@ follows from them (sensitivities, repetition of the prior, shares of the objecti
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from olmix.report.findings import Explorer, Findings, Gain, Leaf, Limit, Metric, Scatter, Sensitivity
+from olmix.report.findings import (
+    Explorer,
+    Findings,
+    Front,
+    Gain,
+    Leaf,
+    Limit,
+    Metric,
+    NextRun,
+    PathPoint,
+    Reused,
+    Scatter,
+    Sensitivity,
+)
 from olmix.report.labels import labels, left_out
 from olmix.report.means import error, mean
 from olmix.report.words import listing, percent
@@ -18,7 +32,7 @@ from olmix.report.words import listing, percent
 if TYPE_CHECKING:
     from olmix.fit import Law
     from olmix.fit.bootstrap import Gain as FitGain
-    from olmix.fit.propose import MetricPrediction, ProposalResult
+    from olmix.fit.propose_result import MetricPrediction, ProposalResult
     from olmix.fit.steps import LawsResult
     from olmix.mix.feasible import FeasibleSet
     from olmix.mix.runs import RunTable
@@ -43,6 +57,7 @@ def search_findings(
     limits: FeasibleSet | None = None,
     measured: Measured | None = None,
     scatter_words: str = "",
+    trade: Trade | None = None,
 ) -> Findings:
     """What the laws and the proposal say, with what validation measured, if anything did.
 
@@ -78,8 +93,60 @@ def search_findings(
         scatters=_scatters(laws),
         scatter_words=scatter_words,
         sensitivity=_sensitivity(law, laws, proposal),
+        front=_front(proposal, trade),
+        path=_path(proposal, grows),
+        next_runs=_next_runs(proposal),
+        reused=tuple(Reused(leaf=item.leaf, parts=item.parts, shares=item.shares) for item in proposal.frozen),
         warnings=tuple(dict.fromkeys((*laws.warnings, *proposal.warnings))),
         explorer=_explorer(law, laws, proposal, limits),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Trade:
+    """What a front was asked for: the names of its two ends, and how the proposal reads such names."""
+
+    first: str
+    second: str
+    families: Mapping[str, Sequence[str]]
+    maximise: Sequence[str]
+    standardised: bool
+
+
+def _front(proposal: ProposalResult, trade: Trade | None) -> Front | None:
+    """The front with the prior and the proposal beside it; what should grow is shown as what it is, not with a minus."""
+    if trade is None or not proposal.front:
+        return None
+    values = {row.metric: (row.prior[0], row.proposal[0]) for row in proposal.metrics}
+
+    def at(name: str, where: int) -> float:
+        members = trade.families.get(name, (name,))
+        return sum(values[member][where] for member in members) / len(members)
+
+    signs = [-1.0 if name in trade.maximise else 1.0 for name in (trade.first, trade.second)]
+    ends = None if trade.standardised else [(at(trade.first, i), at(trade.second, i)) for i in (0, 1)]
+    return Front(
+        first=trade.first,
+        second=trade.second,
+        points=tuple((signs[0] * point.first, signs[1] * point.second) for point in proposal.front),
+        prior=None if ends is None else ends[0],
+        proposal=None if ends is None else ends[1],
+    )
+
+
+def _path(proposal: ProposalResult, grows: bool) -> tuple[PathPoint, ...]:
+    sign = -1.0 if grows else 1.0
+    return tuple(
+        PathPoint(strength=point.kl, objective=sign * point.objective, divergence=point.divergence)
+        for point in proposal.path
+    )
+
+
+def _next_runs(proposal: ProposalResult) -> tuple[NextRun, ...]:
+    names = [row.leaf for row in proposal.leaves]
+    return tuple(
+        NextRun(mixture={n: w for n, w in zip(names, run.weights, strict=True) if w > 0}, remaining=run.remaining)
+        for run in proposal.next_runs
     )
 
 
@@ -249,8 +316,7 @@ def _sensitivity(law: Law, laws: LawsResult, proposal: ProposalResult) -> Sensit
     """A point more of each leaf, taken from all others in proportion: predicted by the laws, so any law will do."""
     import numpy as np
 
-    mixture = proposal.mixture()
-    w = np.array([mixture[leaf] for leaf in laws.leaves])
+    w = np.array([row.weight for row in proposal.leaves])
     rest = np.maximum(1 - w, 0.01)
     steps = np.minimum(0.01, rest) / rest
     moved = w + steps[:, None] * (np.eye(len(w)) - w)

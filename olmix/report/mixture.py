@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from olmix.report import plot
-from olmix.report.findings import Findings, Leaf
+from olmix.report.findings import Findings, Leaf, Reused
 from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
-from olmix.report.tables import Cell, Column, Row, section, table
+from olmix.report.tables import Cell, Column, Row, details, section, table
 from olmix.report.words import NONE, count, fixed, interval, percent, plural, signed, times
 
 
@@ -39,8 +39,21 @@ def mixture_section(findings: Findings) -> Markup:
         "The mixture",
         plot.legend(*marks),
         table(columns, rows, caption="Weight of every leaf in the prior and in the proposal", class_="rows mixture"),
+        *(_reused(findings, item) for item in findings.reused),
         lead=_mixture_lead(findings),
     )
+
+
+def _reused(findings: Findings, item: Reused) -> Markup:
+    """The leaves inside a virtual one, whose shares an earlier mixture fixes."""
+    leaf = next(leaf for leaf in findings.leaves if leaf.name == item.leaf)
+    rows = [
+        Row([breakable(part), percent(share), percent(leaf.prior * share), percent(leaf.proposed * share)])
+        for part, share in sorted(zip(item.parts, item.shares, strict=True), key=lambda pair: -pair[1])
+    ]
+    columns = [Column("Leaf"), *(Column(name, "number") for name in ("Fixed share", "Prior", "Proposed"))]
+    words = f"{leaf.shown} stands for {plural(len(item.parts), 'leaf', 'leaves')} in the shares of an earlier mixture"
+    return details(words, table(columns, rows, caption=words))
 
 
 def _mixture_lead(findings: Findings) -> str:

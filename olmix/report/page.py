@@ -8,7 +8,7 @@ import importlib.resources
 import re
 from typing import Any
 
-from olmix.report import forecast, mixture, origin, training, trust
+from olmix.report import choices, forecast, mixture, origin, training, trust
 from olmix.report.explorer import explorer_data, explorer_section
 from olmix.report.findings import Findings
 from olmix.report.markup import Markup, embedded_json, tag, trusted
@@ -22,9 +22,9 @@ SECTIONS = (
     trust.scatter_section,
     trust.learning_section,
     trust.sensitivity_section,
-    trust.tradeoff_section,
+    choices.tradeoff_section,
     trust.warnings_section,
-    trust.next_section,
+    choices.next_section,
     training.curves_section,
     training.failures_section,
     training.cost_section,

@@ -111,6 +111,7 @@ class Report(Step):
             limits=None if self.limits is None else context.read(self.limits),
             measured=trained.measured(validation),
             scatter_words=_scatter_words(self.laws),
+            trade=_trade(self.proposal),
         )
         steps = self.upstream()
         counts = {id(self.runs): len(swarm), id(self.validation): len(validation)}
@@ -139,6 +140,17 @@ def _costs(context: Context, steps: dict[str, Step], runs: dict[int, list[Traine
         else trained.step_cost(context, name, step)
         for name, step in steps.items()
     )
+
+
+def _trade(proposal: Step) -> Any:
+    """What the proposal's front was asked for, as far as the step says."""
+    from olmix.report.gather import Trade
+
+    names = tuple(getattr(proposal, "front", ()))
+    if len(names) != 2:
+        return None
+    settings = {name: getattr(proposal, name) for name in ("families", "maximise")}
+    return Trade(*names, **settings, standardised=bool(getattr(proposal, "standardise", False)))
 
 
 def _scatter_words(laws: Step) -> str:

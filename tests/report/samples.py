@@ -15,7 +15,9 @@ from olmix.report.findings import (
     Leaf,
     LearningPoint,
     Metric,
+    NextRun,
     PathPoint,
+    Reused,
     Scatter,
     Sensitivity,
     Setting,
@@ -227,9 +229,16 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
         ),
         front=Front(
             first="code",
+            prior=(1.08, 1.09),
+            proposal=(1.03, 1.05),
             second="docs",
             points=tuple((1 + 0.1 * t, 1 + 0.1 * (1 - t) ** 2) for t in np.linspace(0, 1, 12)),
         ),
+        next_runs=(
+            NextRun(mixture={"stdlib:code": 0.6, "docs:numpy:high": 0.4}, remaining=0.62),
+            NextRun(mixture={"plays": 0.5, "licences": 0.5}, remaining=0.48),
+        ),
+        reused=(Reused(leaf="speeches", parts=("speeches:before_1900", "speeches:since"), shares=(0.7, 0.3)),),
         path=tuple(
             PathPoint(
                 strength=float(s), objective=float(1.5 + 0.05 * np.exp(-1 / s)), divergence=float(0.6 / (1 + 4 * s))

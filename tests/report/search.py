@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -64,7 +65,9 @@ class Box(Step):
 def search(**settings: Any) -> MixtureSearch:
     runs, limits = Finished(**settings), Box()
     laws = Laws(runs=runs, law=LogLinear(), max_missing=1)
-    proposal = Proposal(laws=laws, runs=runs, limits=limits, objective={"bpb/code": 2.0, "bpb/web": 1.0}, bootstrap=100)
+    proposal = Proposal(laws=laws, runs=runs, limits=limits, objective={"bpb/code": 2.0, "bpb/web": 1.0}, bootstrap=100,
+        path=(0.0, 0.1, 1.0), front=("bpb/code", "bpb/web"), next_runs=3,
+    )  # fmt: skip
     report = Report(laws=laws, proposal=proposal, runs=runs, limits=limits, question="Does <code> help?")
     return MixtureSearch(name="toy", limits=limits, swarm=runs, laws=laws, proposal=proposal, report=report)
 
@@ -75,5 +78,10 @@ def ran(folder: pathlib.Path, experiment: MixtureSearch) -> Run:
     quiet = Reporter(Console(file=(folder / "console.txt").open("w")))
     blame = {"laws.max_missing": {"place": "experiments/toy.py:7 experiment", "before": "0"}}
     return run_experiment(
-        experiment, Store(folder / "runs"), resolved="{}", blame=blame, ray=RaySettings(), reporter=quiet
+        experiment,
+        Store(folder / "runs"),
+        resolved="{}",
+        blame=json.dumps({"lines": blame}),
+        ray=RaySettings(),
+        reporter=quiet,
     )

@@ -84,6 +84,37 @@ def test_a_point_more_of_a_leaf_is_what_the_laws_predict(finished):
     np.testing.assert_allclose(np.array(findings.sensitivity.values), expected, rtol=0.03, atol=1e-5)
 
 
+def test_choices_are_those_of_the_proposal(finished):
+    experiment = finished.plan.experiment
+    findings = msgspec.json.decode((finished.artifact(experiment.report) / "report.json").read_bytes(), type=Findings)
+    proposal = finished.read(experiment.proposal)
+    assert [(p.strength, p.objective) for p in findings.path] == [(p.kl, p.objective) for p in proposal.path]
+    assert findings.front.points == tuple((p.first, p.second) for p in proposal.front)
+    by_name = {row.metric: row for row in proposal.metrics}
+    assert findings.front.proposal == (by_name["bpb/code"].proposal[0], by_name["bpb/web"].proposal[0])
+    # Nothing lies beyond the front: the prior is dominated by some point of it, the proposal by none by much.
+    assert any(a <= findings.front.prior[0] and b <= findings.front.prior[1] for a, b in findings.front.points)
+    assert len(findings.next_runs) == 3
+    assert all(sum(run.mixture.values()) == pytest.approx(1) for run in findings.next_runs)
+
+
+def test_metrics_that_should_grow_are_shown_growing():
+    """A front's ends that should grow come with a minus from the proposal; the page shows them as they are."""
+    from olmix.fit.propose_result import FrontPoint, MetricPrediction
+    from olmix.report.gather import Trade, _front
+
+    class Given:
+        front = (FrontPoint(weights=(1.0,), first=1.2, second=-0.7, share=0.0),)
+        metrics = (
+            MetricPrediction(metric="loss", coefficient=0.5, prior=(1.3, 0.1), proposal=(1.2, 0.1)),
+            MetricPrediction(metric="accuracy", coefficient=-0.5, prior=(0.6, 0.1), proposal=(0.7, 0.1)),
+        )
+
+    front = _front(Given(), Trade("loss", "hits", {"hits": ["accuracy"]}, ("hits",), False))
+    assert front.points == ((1.2, 0.7),)
+    assert (front.prior, front.proposal) == ((1.3, 0.6), (1.2, 0.7))
+
+
 def test_noise_alone_is_reported_as_noise_first(tmp_path):
     finished = ran(tmp_path, search(effect=0.0, noise=0.02, seed=3))
     result = finished.read(finished.plan.experiment.report)

@@ -2,7 +2,7 @@
 
 from olmix.train.ladder import Foreign, Shape
 from olmix.train.results import ProxyResult, ValidationResult
-from olmix.train.settings import Device, Proxy, SkipRule
+from olmix.train.settings import Device, Proxy, SkipRule, Tasks
 from olmix.train.steps import Swarm, TrainProxy, Validation
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Shape",
     "SkipRule",
     "Swarm",
+    "Tasks",
     "TrainProxy",
     "Validation",
     "ValidationResult",

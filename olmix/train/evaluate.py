@@ -8,7 +8,7 @@ with half a window of context. (Overlapping by more would lower all figures alik
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ import torch
 from olmix.errors import UserError
 from olmix.train.distributed import World
 from olmix.train.feed import HeldOut, HeldOuts
-from olmix.train.loss import nats_of
+from olmix.train.loss import chosen_nats, nats_of
+from olmix.train.tasks import Encoded, Prepared
 
 #: Tokens per forward pass: logits of a large vocabulary are what fills memory.
 EVALUATION_TOKENS = 8192
@@ -87,6 +88,69 @@ def bits_per_byte(
         return result
     finally:
         model.train(training)
+
+
+@torch.inference_mode()
+def row_nats(
+    model: torch.nn.Module,
+    rows: Sequence[Encoded],
+    *,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+    world: World | None = None,
+) -> npt.NDArray[np.float64]:
+    """−log p in nats of the scored tokens of each row, [rows]. Rows of like length share a forward pass."""
+    world = world or World()
+    nats = torch.zeros(len(rows), dtype=torch.float64, device=device)
+    order = sorted(range(len(rows)), key=lambda row: -len(rows[row].tokens))
+    for number, batch in enumerate(_batches(rows, order)):
+        if not world.sharded and number % world.size != world.rank:
+            continue
+        # Padding stands after the text, and attention looks back only: it can spoil nothing that is scored.
+        tokens = torch.zeros(len(batch), len(rows[batch[0]].tokens), dtype=torch.int64)
+        scored = torch.zeros(len(batch), tokens.shape[1] - 1, dtype=torch.bool)
+        for place, row in enumerate(batch):
+            tokens[place, : len(rows[row].tokens)] = torch.from_numpy(rows[row].tokens)
+            scored[place, rows[row].first - 1 : len(rows[row].tokens) - 1] = True
+        tokens, scored = tokens.to(device), scored.to(device)
+        each = chosen_nats(model, tokens, scored, dtype, whole_logits=world.sharded)
+        owner = torch.tensor(batch, device=device)[scored.nonzero()[:, 0]]
+        nats.index_add_(0, owner, each.double())
+    return (nats if world.sharded else world.total(nats)).cpu().numpy()
+
+
+def _batches(rows: Sequence[Encoded], order: list[int]) -> Iterator[list[int]]:
+    """`order` (longest first) in runs that hold at most EVALUATION_TOKENS with their padding."""
+    start = 0
+    while start < len(order):
+        count = max(1, EVALUATION_TOKENS // len(rows[order[start]].tokens))
+        yield order[start : start + count]
+        start += count
+
+
+def task_bits_per_byte(
+    model: torch.nn.Module,
+    tasks: Sequence[Prepared],
+    *,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+    world: World | None = None,
+) -> dict[str, float]:
+    """Bits per byte of the gold answers, by task: the mean over its items. Leaves the model in the mode that it was in."""
+    rows = [row for task in tasks for row in task.rows]
+    training = model.training
+    model.eval()
+    try:
+        nats = row_nats(model, rows, device=device, dtype=dtype, world=world)
+    finally:
+        model.train(training)
+    result, place = {}, 0
+    for task in tasks:
+        items = np.zeros(len(task.bytes))
+        np.add.at(items, [row.item for row in task.rows], nats[place : place + len(task.rows)])
+        place += len(task.rows)
+        result[task.name] = float(np.mean(items / task.bytes) / math.log(2))
+    return result
 
 
 def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...]]) -> dict[str, float]:

@@ -137,3 +137,30 @@ def nats_of(
 ) -> Tensor:
     """The sum of −log p in nats over every token of `tokens` (sequences, length) but the first of each sequence."""
     return objective_of(model, tokens, 0.0, dtype, whole_logits=whole_logits)[1]
+
+
+def chosen_nats(
+    model: torch.nn.Module,
+    tokens: Tensor,
+    chosen: Tensor,
+    dtype: torch.dtype | None = None,
+    *,
+    whole_logits: bool = False,
+) -> Tensor:
+    """−log p in nats of some tokens, in row-major order.
+
+    Args:
+      model: a causal model.
+      tokens: (sequences, length).
+      chosen: (sequences, length − 1), boolean; column i stands for token i + 1.
+      dtype: what matrix products are done in.
+      whole_logits: see `objective_of`.
+    """
+    targets = tokens[:, 1:][chosen]
+    with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
+        if has_plain_head(model) and not whole_logits:
+            seen = hidden_states(model, tokens)[chosen]
+            logits = model.get_output_embeddings()(seen)  # type: ignore[operator]
+        else:
+            logits = model(input_ids=tokens[:, :-1]).logits[chosen]
+    return token_losses(logits, targets)[0]

@@ -62,6 +62,26 @@ class SkipRule:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """In-loop tasks by the names of the reference configs (`gsm8k_gold_bpb_5shot`); see `olmix.train.tasks`.
+
+    `items` takes the first so many of each, for smoke runs. `families` are metrics of their own, `family/<name>`: means
+    over tasks.
+    """
+
+    names: tuple[str, ...] = ()
+    items: int | None = None
+    families: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.items is not None and self.items < 1:
+            raise UserError(f"tasks.items must be at least 1 item of each task; it is {self.items}.")
+
+
+NO_TASKS = Tasks()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Proxy:
     """One training run, all but its mixture and its seed.
 
@@ -96,6 +116,7 @@ class Proxy:
     device: Device = Device()
     tokenizer: str | None = None
     held_out_tokens: int | None = None
+    tasks: Tasks = NO_TASKS
     save_model: bool = False
     evaluate_tokens: Annotated[int | None, Schedule] = None
     checkpoint_tokens: Annotated[int | None, Schedule] = None

@@ -13,21 +13,22 @@ import pathlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
-from olmix.train import source
+from olmix.train import source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
 from olmix.train.distributed import World, whole
-from olmix.train.evaluate import bits_per_byte, group_means
+from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
 from olmix.train.feed import HeldOuts
 from olmix.train.ladder import padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import nominal_parameters, resolve
 from olmix.train.results import BPB, ProxyResult
 from olmix.train.run import Logger, Outcome, run, terminated
+from olmix.train.settings import Proxy
 
 if TYPE_CHECKING:
     from olmix.train.steps import TrainProxy
@@ -83,6 +84,7 @@ def _train(
             "No leaf has held-out text, so there would be nothing to measure the proxy on; let the scan hold some out."
         )
     group_means(dict.fromkeys(held_outs, 0.0), step.groups)  # Before anything is paid for.
+    prepared = _tasks(proxy, tokenizer)
     with in_force(arithmetic), contextlib.ExitStack() as stack:
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
@@ -95,7 +97,7 @@ def _train(
             feed,
             proxy,
             scratch=place.scratch,
-            evaluate=lambda: _metrics(step, trainer, held_outs),
+            evaluate=lambda: _metrics(step, trainer, held_outs, prepared),
             progress=progress,
             logger=logger,
         )
@@ -117,15 +119,34 @@ def _check_device(arithmetic: Arithmetic) -> None:
             )
 
 
-def _metrics(step: TrainProxy, trainer: Trainer, held_outs: HeldOuts) -> dict[str, float]:
-    leaves = bits_per_byte(
-        trainer.model,
-        held_outs,
-        trainer.plan.length,
-        device=trainer.device,
-        dtype=trainer.arithmetic.autocast,
-    )
-    return {f"{BPB}{name}": value for name, value in {**leaves, **group_means(leaves, step.groups)}.items()}
+def _tasks(proxy: Proxy, tokenizer: pathlib.Path | None) -> tuple[tasks.Prepared, ...]:
+    wanted = proxy.tasks
+    tasks.check_tasks(wanted.names, wanted.families)
+    if not wanted.names:
+        return ()
+    if tokenizer is None:
+        raise UserError(
+            "In-loop tasks are texts, so proxy.tokenizer must name the tokenizer.json that they are to be read with."
+        )
+    text = tokenizer.read_text(encoding="utf-8")
+    return tasks.prepare(tuple(wanted.names), wanted.items, text, proxy.sequence_length)
+
+
+def _metrics(
+    step: TrainProxy, trainer: Trainer, held_outs: HeldOuts, prepared: tuple[tasks.Prepared, ...]
+) -> dict[str, float]:
+    how: dict[str, Any] = {
+        "device": trainer.device,
+        "dtype": trainer.arithmetic.autocast,
+        "world": trainer.world,
+    }
+    leaves = bits_per_byte(trainer.model, held_outs, trainer.plan.length, **how)
+    answers = task_bits_per_byte(trainer.model, prepared, **how) if prepared else {}
+    return {
+        **{f"{BPB}{name}": value for name, value in {**leaves, **group_means(leaves, step.groups)}.items()},
+        **{tasks.METRIC.format(name): value for name, value in answers.items()},
+        **{tasks.FAMILY.format(name): value for name, value in group_means(answers, step.proxy.tasks.families).items()},
+    }
 
 
 def _result(

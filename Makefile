@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # torch first and by its exact version: a bare requirement may take a build with gigabytes of CUDA libraries.
 TORCH := torch==2.13.0
 
-.PHONY: quickstart venv core vllm-cpu test check goldens clean
+.PHONY: quickstart venv core test check goldens clean
 
 quickstart: core
 	$(BIN)/python -m launchers.run --experiment=experiments.quickstart
@@ -42,6 +42,10 @@ check: venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.check_docs
+	$(BIN)/python -m launchers.check_layers
+
+goldens: venv
+	$(BIN)/python -m launchers.goldens
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -12,6 +12,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "launchers.run", "--experiment=experiments.quickstart", "--overlay=reduced"]
 
+V100 = ["--set=swarm.each_needs.gpus=1", "--set=swarm.each_needs.accelerator=V100"]
+
 
 def run(store: pathlib.Path, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -89,7 +91,7 @@ def test_a_larger_design_trains_only_what_is_new(store: pathlib.Path) -> None:
         (["--set=design.variants=0", "--until=design"], "variants"),
         (["--set=swarm.proxy.tokens=100"], "batch"),
         (["--set=limits.target_tokens=100_000_000", "--dry_run"], "largest feasible"),
-        (["--set=swarm.each_needs.accelerator=V100", "--set=swarm.each_needs.gpus=1", "--set=swarm.proxy.device.dtype=bfloat16"], "V100"),
+        ([*V100, "--set=swarm.proxy.device.dtype=bfloat16"], "V100"),
         (["--nosuchflag"], "nosuchflag"),
     ],
 )  # fmt: skip

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from olmix.config import nodes as config_nodes
 from olmix.graph import identity
 from olmix.graph.experiment import Experiment
 from olmix.graph.step import FanOut, Step
@@ -52,7 +51,7 @@ class Node:
     def about(self, experiment: str) -> dict[str, Any]:
         """What is recorded beside the result, as far as the plan knows it."""
         return {
-            "step": config_nodes.symbol(type(self.step)),
+            "step": f"{type(self.step).__module__}:{type(self.step).__qualname__}",
             "version": type(self.step).version,
             "label": self.label,
             "experiment": experiment,

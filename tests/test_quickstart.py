@@ -90,7 +90,7 @@ def test_a_larger_design_trains_only_what_is_new(store: pathlib.Path) -> None:
         (["--overlay=reducde"], "reduced"),
         (["--set=design.variants=0", "--until=design"], "variants"),
         (["--set=swarm.proxy.tokens=100"], "batch"),
-        (["--set=limits.target_tokens=100_000_000", "--dry_run"], "largest feasible"),
+        (["--set=limits.target_tokens=100000000", "--dry_run"], "largest feasible"),
         ([*V100, "--set=swarm.proxy.device.dtype=bfloat16"], "V100"),
         (["--nosuchflag"], "nosuchflag"),
     ],

@@ -441,7 +441,7 @@ def test_goldens_say_what_changed_and_who_did_it(tmp_path: pathlib.Path) -> None
 
 
 def test_places_are_masked_in_goldens() -> None:
-    one = lab("plain", "swarm.logging.project=/home/someone/out", "name=named")
+    one = lab("plain", "swarm.logging.project=/elsewhere/out", "name=named")
     text = goldens.golden(one)
     assert 'swarm.logging.project: "<place>"\n' in text
     assert 'name: "named"\n' in text

@@ -10,7 +10,7 @@ from olmix.fit.log_linear import LogLinear
 from olmix.fit.pareto import front, kl_path
 from olmix.fit.propose import optimum
 from olmix.mix.design import design
-from tests.fit.test_propose import METRICS, N, PRIOR, feasible_set, swarm
+from tests.fit.test_propose import METRICS, PRIOR, N, feasible_set, swarm
 
 FIRST, SECOND = np.array([1.0, 0, 0, 0]), np.array([0, 0, 1.0, 0])
 

@@ -253,7 +253,8 @@ def test_other_leaves_than_the_limits(tmp_path):
 
 
 def test_step_adds_path_front_and_next_runs_on_request(tmp_path):
-    result, context = run(tmp_path, path=(0.0, 0.1), front=("metric0", "rest"), next_runs=2, families={"rest": ["metric1", "metric2"]})
+    families = {"rest": ["metric1", "metric2"]}
+    result, context = run(tmp_path, path=(0.0, 0.1), front=("metric0", "rest"), next_runs=2, families=families)
     assert [point.kl for point in result.path] == [0.0, 0.1]
     assert result.front[0].first < result.front[-1].first
     assert len(result.next_runs) == 2

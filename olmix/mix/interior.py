@@ -151,8 +151,9 @@ def minimise(
 ) -> Solution:
     """Minimises `batch` convex functions over `feasible`, each to a certified gap of `tolerance` x its own scale.
 
-    The scale of a function is the larger of 1 and its absolute value at the solution, but a gap that rounding does
-    not allow is not awaited: look at `Solution.gap` for what was reached.
+    The scale of a function is the larger of 1 and its absolute value, but no more than how much it varies over the set: a
+    mean loss of 3 that mixtures change by 1e-4 is solved to 1e-4 of the tolerance. A gap that rounding does not allow is not
+    awaited: look at `Solution.gap` for what was reached.
     """
     form = feasible.standard_form
     n = len(form.moving)
@@ -177,7 +178,8 @@ def minimise(
         stalled = 0 if np.any(gap < 0.9 * best_gap) else stalled + 1
         best_gap = np.where(better, gap, best_gap)
         best_w[better], best_value[better] = full(state.x)[better], state.value[better]
-        if np.all(best_gap <= tolerance * np.maximum(1.0, np.abs(best_value))) or stalled >= 8 or steps >= iterations:
+        wanted = tolerance * np.minimum(np.maximum(1.0, np.abs(best_value)), state.scale[:, 0])
+        if np.all(best_gap <= wanted) or stalled >= 8 or steps >= iterations:
             break
         state.step()
         steps += 1

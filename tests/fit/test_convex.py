@@ -137,7 +137,7 @@ def test_a_tiny_scale_is_solved_as_exactly():
     feasible = limits(generator, 10, False)
     part = exponential(generator, 10, 5)
     small = convex.Exponential(part.coefficients * 1e-5, part.slopes)
-    assert convex.minimise([small], feasible).w[0] == pytest.approx(convex.minimise([part], feasible).w[0], abs=1e-3)
+    assert convex.minimise([small], feasible).w[0] == pytest.approx(convex.minimise([part], feasible).w[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("extremity", [1.0, 30.0, 300.0])

@@ -255,6 +255,7 @@ class Findings:
 
     `objective` is what the proposal optimises, as a metric of its own: its prediction at the proposal is corrected for the
     optimism of choosing, its interval that of the gain, so it is a little more sober than the sum of the metrics.
+    `prior_moved` says that the prior breaks the limits: what is compared and trained is the feasible mixture nearest to it.
     """
 
     title: str
@@ -268,6 +269,7 @@ class Findings:
     objective_words: str = ""
     objective_parts: str = ""
     names_left_out: str = ""
+    prior_moved: bool = False
     solver: str = ""
     worst: bool = False
     target_tokens: int | None = None
@@ -292,6 +294,11 @@ class Findings:
         """The short label of a leaf or metric."""
         named: tuple[Leaf | Metric, ...] = (*self.leaves, *self.metrics)
         return next((item.shown for item in named if item.name == name), name)
+
+    @property
+    def prior_words(self) -> str:
+        """What the proposal is compared with."""
+        return "the feasible mixture nearest to the prior" if self.prior_moved else "the prior"
 
     def gain(self, against: str, measured: bool) -> Gain | None:
         """The gain of that kind, if there is one."""

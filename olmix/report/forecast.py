@@ -88,7 +88,11 @@ def forecast_section(findings: Findings) -> Markup:
 
 def _lead(findings: Findings, measured: bool) -> Child:
     parts = f": {findings.objective_parts}" if findings.objective_parts else ""
-    words: list[Child] = [f"The objective is {findings.objective_words or findings.objective.name}{parts}. "]
+    moved = "The prior breaks the limits, so what is compared is the feasible mixture nearest to it. "
+    words: list[Child] = [
+        moved if findings.prior_moved else "",
+        f"The objective is {findings.objective_words or findings.objective.name}{parts}. ",
+    ]
     if not measured:
         words.append("Nothing was trained at the proposal yet: every number on it is a prediction.")
         return words
@@ -122,7 +126,7 @@ def _table(
 ) -> Markup:
     columns = [
         Column("Metric"),
-        Column("Prior", "number", secondary=measured),
+        Column("Prior, trained" if measured else "Prior, predicted", "number", secondary=measured),
         Column("Predicted", "number"),
         *([Column("Measured", "number")] if measured else []),
         Column(_scale_head(scale), "graphic"),

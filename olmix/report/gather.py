@@ -86,6 +86,9 @@ def search_findings(
         runs=len(runs.runs),
         run_names=laws.runs,
         gains=_gains(proposal, objective),
+        prior_moved=any(
+            abs(row.prior - w) > 1e-6 for row, w in zip(proposal.leaves, proposal.prior_weights, strict=True)
+        ),
         solver=_solver(proposal),
         worst=proposal.worst,
         target_tokens=limits.target_tokens if limits is not None else None,

@@ -28,6 +28,11 @@ document.addEventListener("pointermove", (event) => {
 document.addEventListener("pointerleave", hideTip);
 document.addEventListener("scroll", hideTip, { passive: true });
 
+// Only what really scrolls needs to be reached by the keyboard.
+for (const box of document.querySelectorAll(".scroll")) {
+  if (box.scrollWidth <= box.clientWidth && !box.closest("details:not([open])")) box.removeAttribute("tabindex");
+}
+
 // Sorting: a button in every header that can sort.
 for (const button of document.querySelectorAll("[data-sort]")) {
   button.addEventListener("click", () => {

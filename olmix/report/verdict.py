@@ -61,7 +61,7 @@ def _counterfactual(findings: Findings, gain: Gain | None) -> str:
     how = "measured" if gain is not None and gain.measured else "predicted"
     return (
         "This is the worst mixture that the limits allow, asked for as a counterfactual: "
-        f"{how} to be worse than the prior by {size} in {what}."
+        f"{how} to be worse than {findings.prior_words} by {size} in {what}."
     )
 
 
@@ -70,8 +70,8 @@ def _measured(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     seeds = f"{plural(gain.seeds or 0, 'seed')} each"
     if gain.standard_error is None:
         return "unknown", (
-            f"Nothing can be said about noise with one seed: trained once, the proposal's gain over the prior in {what} "
-            f"is {number(gain.value, 3)}{_relative(gain)}."
+            "Nothing can be said about noise with one seed: trained once, the proposal's gain over "
+            f"{findings.prior_words} in {what} is {number(gain.value, 3)}{_relative(gain)}."
         )
     places = places_for(gain.standard_error)
     size = f"{fixed(abs(gain.value), places)} ± {fixed(gain.standard_error, places)}"
@@ -80,19 +80,19 @@ def _measured(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     better = _direction(findings)
     if gain.value > ERRORS * gain.standard_error:
         return "better", (
-            f"The proposed mixture {better} {what} by {size}{_relative(gain)} against the prior when both are trained anew "
-            f"with {seeds}: {errors}, so more than noise{_against_best(findings)}."
+            f"The proposed mixture {better} {what} by {size}{_relative(gain)} against {findings.prior_words} when both "
+            f"are trained anew with {seeds}: {errors}, so more than noise{_against_best(findings)}."
         )
     if gain.value < -ERRORS * gain.standard_error:
         worse = "lowers" if findings.objective.maximise else "raises"
         return "worse", (
-            f"The proposed mixture is worse: trained anew with {seeds} it {worse} {what} by {size}{_relative(gain)} against the "
-            f"prior, {errors}{_expected(findings)}."
+            f"The proposed mixture is worse: trained anew with {seeds} it {worse} {what} by {size}{_relative(gain)} against "
+            f"{findings.prior_words}, {errors}{_expected(findings)}."
         )
     sign = "a gain" if gain.value >= 0 else "a loss"
     return "noise", (
         f"The difference is within the noise: trained anew with {seeds}, the proposal shows {sign} of {size} in {what} against "
-        f"the prior, {errors}{_expected(findings)}."
+        f"{findings.prior_words}, {errors}{_expected(findings)}."
     )
 
 
@@ -100,8 +100,8 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     what = findings.objective_words or findings.objective.name
     if gain.interval is None:
         return "unknown", (
-            f"The laws expect the proposal to gain {number(gain.value, 3)}{_relative(gain)} in {what} over the prior, and "
-            "without an interval nobody can say whether that is noise."
+            f"The laws expect the proposal to gain {number(gain.value, 3)}{_relative(gain)} in {what} over "
+            f"{findings.prior_words}, and without an interval nobody can say whether that is noise."
         )
     low, high = gain.interval
     places = places_for(max(high - low, 1e-12) / 3)
@@ -111,11 +111,11 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     basis = f"a law fitted on {plural(findings.runs, 'run')}"
     if low > 0:
         return "predicted", (
-            f"By {basis}, the proposed mixture {_direction(findings)} {what} by {span} against the prior{chance}; "
+            f"By {basis}, the proposed mixture {_direction(findings)} {what} by {span} against {findings.prior_words}{chance}; "
             "nobody has trained it yet."
         )
     return "predicted noise", (
-        f"The expected gain is within the noise: {basis} puts it at {span} in {what} against the prior{chance}."
+        f"The expected gain is within the noise: {basis} puts it at {span} in {what} against {findings.prior_words}{chance}."
     )
 
 

@@ -48,25 +48,26 @@ METRICS = (
 TOKENS = (3_100_000, 4_800_000, 900_000, 1_300_000, 500_000, 700_000, 130_000, 720_000, 2_900_000, 1_200_000)
 
 
-def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 0.03) -> Findings:
-    """Findings of a whole search."""
+def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 0.03, copies: int = 1) -> Findings:
+    """Findings of a whole search; `copies` multiplies its metrics."""
+    metrics_of = METRICS if copies == 1 else tuple(f"{name}/{i}" for i in range(copies) for name in METRICS)
     rng = np.random.default_rng(seed)
     tokens = np.array(TOKENS, dtype=float)
     prior = tokens / tokens.sum()
     cap = np.minimum(4 * tokens / 20e6, 1)
     weights = rng.dirichlet(12 * prior, runs)
-    slopes = -1.2 * rng.random((len(METRICS), len(LEAVES))) ** 2 - 0.1
-    floor = 0.6 + 0.8 * rng.random(len(METRICS))
+    slopes = -1.2 * rng.random((len(metrics_of), len(LEAVES))) ** 2 - 0.1
+    floor = 0.6 + 0.8 * rng.random(len(metrics_of))
 
     def law(w: np.ndarray) -> np.ndarray:
         return floor + np.exp(w @ slopes.T)
 
-    observed = law(weights) + 0.004 * rng.standard_normal((runs, len(METRICS)))
-    predicted = law(weights) + 0.006 * rng.standard_normal((runs, len(METRICS)))
+    observed = law(weights) + 0.004 * rng.standard_normal((runs, len(metrics_of)))
+    predicted = law(weights) + 0.006 * rng.standard_normal((runs, len(metrics_of)))
     proposal = np.minimum(prior * np.exp(-1.8 * slopes[:3].mean(0)), cap)
     for _ in range(60):
         proposal = np.minimum(proposal / proposal.sum(), cap)
-    shares = np.array([0.4, 0.4, 0.2] + [0] * (len(METRICS) - 3))
+    shares = np.array([0.4, 0.4, 0.2] + [0] * (len(metrics_of) - 3))
     at_prior, at_proposal = law(prior), law(proposal) - gain * shares * 2
     metrics = tuple(
         Metric(
@@ -83,7 +84,7 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
             if validated
             else {},
         )
-        for k, name in enumerate(METRICS)
+        for k, name in enumerate(metrics_of)
     )
 
     def mixed(arm: str) -> tuple[float, ...]:
@@ -153,7 +154,7 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
         "learned": {
             "slopes_": _array(slopes),
             "log_floor_": _array(np.log(floor)),
-            "shift_": _array(np.zeros(len(METRICS))),
+            "shift_": _array(np.zeros(len(metrics_of))),
         },
     }
     leaves = tuple(
@@ -215,17 +216,17 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
                 coverage_90=0.88,
                 z_spread=1.07,
             )
-            for k, name in enumerate(METRICS)
+            for k, name in enumerate(metrics_of)
         ),
         scatter_words="3 × 5-fold cross-validation",
         curves=tuple(curves),
         learning=tuple(
             LearningPoint(runs=size, metric=name, spearman=1 - 0.5 / size**0.7 - 0.01 * k, rmse=0.02 / size**0.5)
-            for k, name in enumerate(METRICS)
+            for k, name in enumerate(metrics_of)
             for size in (6, 9, 12, 16, 20, 24)
         ),
         sensitivity=Sensitivity(
-            metrics=METRICS, leaves=LEAVES, values=tuple(tuple(float(v) for v in row) for row in matrix)
+            metrics=metrics_of, leaves=LEAVES, values=tuple(tuple(float(v) for v in row) for row in matrix)
         ),
         front=Front(
             first="code",

@@ -111,6 +111,19 @@ def test_in_a_browser_nothing_fails_nothing_is_fetched_and_nothing_overflows(tmp
             return [...button.closest('table').tBodies[0].rows].map((row) => Number(row.cells[1].dataset.value));
         })()""")
         assert values == sorted(values, reverse=True)
+        # The pointer on a dot of a scatter plot names the run.
+        where = await page.value("""(() => {
+            const svg = document.querySelector('[data-plot^="scatter:"] .frame > svg');
+            svg.scrollIntoView({ behavior: 'instant', block: 'center' });
+            const box = svg.getBoundingClientRect(), scatter = data.scatters[svg.closest('[data-plot]').dataset.plot.slice(8)];
+            const [low, size] = scatterAxis(scatter);
+            const far = scatter.predicted.indexOf(Math.max(...scatter.predicted));
+            const x = (scatter.predicted[far] - low) / size, y = (scatter.observed[far] - low) / size;
+            return [box.left + x * box.width, box.top + (1 - y) * box.height, data.runs[far]];
+        })()""")
+        await page.send("Input.dispatchMouseEvent", type="mouseMoved", x=where[0], y=where[1])
+        told = await page.value("document.getElementById('tip').textContent")
+        assert told.startswith(f"{where[2]}: predicted ")
         return page.problems, page.requests
 
     problems, requests = look(file, visit)

@@ -80,3 +80,8 @@ def test_the_change_names_what_moves_and_what_is_held():
     assert "1 leaf at its cap for a run of 20M tokens (docs:numpy:high)" in change
     same = tuple(dataclasses.replace(leaf, proposed=leaf.prior) for leaf in leaves)
     assert verdict(dataclasses.replace(findings, leaves=same)).change.startswith("It is the prior")
+
+
+def test_a_prior_that_breaks_the_limits_is_not_called_the_prior():
+    answer = verdict(with_gains(measured(0.03, 0.01), prior_moved=True)).answer
+    assert "against the feasible mixture nearest to the prior when" in answer

@@ -60,8 +60,10 @@ def test_the_limits_bind_and_the_proposal_keeps_them(store: pathlib.Path) -> Non
     (proposal,) = (json.loads((folder / "result.json").read_text()) for folder in artifacts(store, "proposal"))
     upper = dict(zip(limits["leaves"], limits["upper"], strict=True))
     assert min(upper.values()) < 0.2
-    assert sum(proposal["mixture"].values()) == pytest.approx(1, abs=1e-9)
-    for leaf, weight in proposal["mixture"].items():
+    mixture = {leaf["leaf"]: leaf["weight"] for leaf in proposal["leaves"]}
+    assert set(mixture) == set(upper)
+    assert sum(mixture.values()) == pytest.approx(1, abs=1e-9)
+    for leaf, weight in mixture.items():
         assert weight <= upper[leaf] + 1e-9
 
 

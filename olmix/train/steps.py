@@ -75,6 +75,10 @@ class Swarm(FanOut):
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
 
+    def training_tokens(self) -> int:
+        """The tokens of one of its runs, for lists of experiments."""
+        return resolve(self.proxy).tokens
+
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per variant, by the variant's name."""
         resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
@@ -162,6 +166,10 @@ class Validation(FanOut):
         best: dict[str, float] | None = proposal.best_mixture()
         arms = {"proposal": proposal.mixture(), "prior": proposal.prior_mixture()}
         return arms if best is None else {**arms, "best observed": best}
+
+    def training_tokens(self) -> int:
+        """The tokens of one of its runs, for lists of experiments."""
+        return resolve(self.proxy).tokens
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per arm and seed, named `<arm>/seed-<n>` with dashes."""

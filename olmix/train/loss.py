@@ -53,7 +53,7 @@ def objective_of_logits(logits: Tensor, targets: Tensor, z_loss: float) -> tuple
 
 
 class _HeadObjective(torch.autograd.Function):
-    """The objective as a function of hidden states and head, its gradient taken on the way forward."""
+    """Objectives of K models as functions of their hidden states and heads, gradients taken on the way forward."""
 
     @staticmethod
     def forward(
@@ -61,29 +61,33 @@ class _HeadObjective(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         want = hidden.requires_grad
         matrix = head.to(dtype)
-        rows = max(1, (CPU_SLICE if hidden.device.type == "cpu" else GPU_SLICE) // head.shape[0])
-        grad_hidden = torch.empty_like(hidden if want else hidden[:0])
-        grad_head = torch.zeros_like(head if want else head[:0])
-        objective = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        models, entries = head.shape[:2]
+        rows = max(1, (CPU_SLICE if hidden.device.type == "cpu" else GPU_SLICE) // (models * entries))
+        grad_hidden = torch.empty_like(hidden if want else hidden[:, :0])
+        grad_head = torch.zeros_like(head if want else head[:, :0])
+        objective = torch.zeros(models, dtype=torch.float32, device=hidden.device)
         nats = torch.zeros_like(objective)
-        for start in range(0, hidden.shape[0], rows):
-            piece, answers = hidden[start : start + rows].to(dtype), targets[start : start + rows, None]
-            logits = (piece @ matrix.t()).float()
-            top = logits.gather(1, answers)
-            peak = logits.amax(1, keepdim=True)
+        for start in range(0, hidden.shape[1], rows):
+            piece, answers = hidden[:, start : start + rows].to(dtype), targets[:, start : start + rows, None]
+            logits = torch.bmm(piece, matrix.mT).float()
+            top = logits.gather(2, answers)
+            peak = logits.amax(2, keepdim=True)
             logits.sub_(peak).exp_()
-            sums = logits.sum(1, keepdim=True)
+            sums = logits.sum(2, keepdim=True)
             normaliser = sums.log() + peak
-            loss = (normaliser - top).sum()
+            loss = (normaliser - top).sum((1, 2))
             nats += loss
-            objective += loss + z_loss * normaliser.square().sum()
+            objective += loss + z_loss * normaliser.square().sum((1, 2))
             if want:
                 # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in the place of the logits themselves.
                 logits.mul_((1.0 + 2.0 * z_loss * normaliser) / sums)
-                logits.scatter_add_(1, answers, torch.full_like(top, -1.0))
+                logits.scatter_add_(2, answers, torch.full_like(top, -1.0))
                 slope = logits.to(dtype)
-                grad_hidden[start : start + rows] = slope @ matrix
-                grad_head.addmm_(slope.t(), piece) if dtype == head.dtype else grad_head.add_(slope.t() @ piece)
+                grad_hidden[:, start : start + rows] = torch.bmm(slope, matrix)
+                if dtype == head.dtype:
+                    grad_head.baddbmm_(slope.mT, piece)
+                else:
+                    grad_head.add_(torch.bmm(slope.mT, piece))
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.mark_non_differentiable(nats)
         return objective, nats
@@ -91,24 +95,36 @@ class _HeadObjective(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         grad_hidden, grad_head = ctx.saved_tensors
-        return grad_hidden * grad.to(grad_hidden.dtype), grad_head * grad, None, None, None
+        each = grad[:, None, None]
+        return grad_hidden * each.to(grad_hidden.dtype), grad_head * each, None, None, None
+
+
+def objective_of_heads(
+    hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    """For each of K models, as `objective_of_logits` for logits = hidden · headᵀ, without ever holding them all.
+
+    Args:
+      hidden: (K, tokens, width).
+      head: (K, vocabulary, width).
+      targets: (K, tokens), integer.
+      z_loss: the weight of (log Z)².
+      dtype: what the matrix products are done in; None: float32. Sums and softmax are always float32.
+
+    Returns:
+      Objectives to differentiate and losses in nats to report, both (K).
+    """
+    objectives, nats = _HeadObjective.apply(hidden, head, targets, z_loss, dtype or torch.float32)
+    return objectives, nats
 
 
 def objective_of_head(
     hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor]:
-    """As `objective_of_logits` for logits = hidden · headᵀ, without ever holding them all.
-
-    Args:
-      hidden: (..., width).
-      head: (vocabulary, width).
-      targets: (...), integer.
-      z_loss: the weight of (log Z)².
-      dtype: what the matrix products are done in; None: float32. Sums and softmax are always float32.
-    """
-    flat = hidden.reshape(-1, hidden.shape[-1])
-    objective, nats = _HeadObjective.apply(flat, head, targets.reshape(-1), z_loss, dtype or torch.float32)
-    return objective, nats
+    """`objective_of_heads` for one model: hidden (..., width), head (vocabulary, width), targets (...); two numbers."""
+    flat = hidden.reshape(1, -1, hidden.shape[-1])
+    objectives, nats = objective_of_heads(flat, head[None], targets.reshape(1, -1), z_loss, dtype)
+    return objectives[0], nats[0]
 
 
 def objective_of(

@@ -1,0 +1,332 @@
+"""Many small models as one: K variants of the same shape trained side by side in batched matrix products.
+
+A model of a few million parameters keeps a large GPU busy for a fraction of the time: its kernels end before the next one
+is launched. Stacked, every parameter has a leading axis of K variants, every product is a batch of K products, and one
+launch does the work of K. Each variant has its own batches, optimiser state, gradient norm, skipped steps and end, and
+nothing it does can reach another: its numbers are those of a run alone, to rounding.
+
+It trades away everything but the OLMo architectures, one process, and variants that share their plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from olmix.errors import UserError
+from olmix.train.arithmetic import Arithmetic
+from olmix.train.feed import Batch, check_tokens
+from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
+from olmix.train.loss import objective_of_heads
+from olmix.train.optimizer import Jumps
+from olmix.train.proxy import StepRecord, build_model, default_micro_batch
+from olmix.train.recipe import Plan
+from olmix.train.settings import SkipRule
+
+log = logging.getLogger(__name__)
+
+#: Of each layer, the stacked parameters and the transformers parameters that they are made of, one below the other.
+_LAYER = {
+    "qkv": ("self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"),
+    "out": ("self_attn.o_proj.weight",),
+    "q_norm": ("self_attn.q_norm.weight",),
+    "k_norm": ("self_attn.k_norm.weight",),
+    "after_attention": ("post_attention_layernorm.weight",),
+    "gate_up": ("mlp.gate_proj.weight", "mlp.up_proj.weight"),
+    "down": ("mlp.down_proj.weight",),
+    "after_mlp": ("post_feedforward_layernorm.weight",),
+}
+_ENDS = {"embedding": ("model.embed_tokens.weight",), "norm": ("model.norm.weight",), "head": ("lm_head.weight",)}
+EPSILON = 1e-6
+
+
+def parts_of(shape: Shape) -> dict[str, tuple[str, ...]]:
+    """Stacked parameter -> the parameters of the transformers model that it holds, concatenated along their first axis."""
+    layers = {
+        f"{number}.{name}": tuple(f"model.layers.{number}.{part}" for part in parts)
+        for number in range(shape.layers)
+        for name, parts in _LAYER.items()
+    }
+    return {**layers, **_ENDS}
+
+
+def stack(shape: Shape, states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The state dicts of K transformers models as stacked parameters (K, ...)."""
+    return {
+        name: torch.stack([torch.cat([state[part] for part in parts]) for state in states])
+        for name, parts in parts_of(shape).items()
+    }
+
+
+def unstack(
+    shape: Shape, parameters: Mapping[str, Tensor], variant: int, like: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The state dict of one variant; `like` is any state dict of the same shape, for the sizes of its parts."""
+    state: dict[str, Tensor] = {}
+    for name, parts in parts_of(shape).items():
+        pieces = parameters[name][variant].split([len(like[part]) for part in parts])
+        state.update(zip(parts, pieces, strict=True))
+    return state
+
+
+def _rms_norm(x: Tensor, weight: Tensor) -> Tensor:
+    """Root-mean-square norm over the last axis, in float32; x (K, n, width), weight (K, width)."""
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + EPSILON)
+    return (weight[:, None] * wide).to(x.dtype)
+
+
+def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Rotary embedding of x (rows, heads, length, width)."""
+    left, right = x.chunk(2, dim=-1)
+    return (x * cosine + torch.cat((-right, left), dim=-1) * sine).to(x.dtype)
+
+
+class StackedModel(torch.nn.Module):
+    """K OLMo models of one shape; `forward` gives their final hidden states."""
+
+    def __init__(self, shape: Shape, states: Sequence[Mapping[str, Tensor]], length: int) -> None:
+        super().__init__()
+        self.shape = shape
+        for name, value in stack(shape, states).items():
+            self.register_parameter(name.replace(".", "_"), torch.nn.Parameter(value))
+        half = torch.arange(0, shape.per_head, 2, dtype=torch.float32) / shape.per_head
+        angles = torch.arange(length, dtype=torch.float32)[:, None] / ROPE_BASE**half
+        angles = torch.cat((angles, angles), dim=-1)
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
+        distance = torch.arange(length)[:, None] - torch.arange(length)
+        self.register_buffer("near", (distance >= 0) & (distance < shape.window), persistent=False)
+
+    def parameter(self, name: str) -> torch.nn.Parameter:
+        """A stacked parameter by its name in `parts_of`."""
+        return self.get_parameter(name.replace(".", "_"))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Hidden states (K, rows · length, width) of tokens (K, rows, length)."""
+        variants, rows, length = tokens.shape
+        shape = self.shape
+        embedding = self.parameter("embedding")
+        offsets = torch.arange(variants, device=tokens.device)[:, None] * embedding.shape[1]
+        x = F.embedding(tokens.flatten(1) + offsets, embedding.flatten(0, 1))
+        cosine, sine = self.cosine[:length], self.sine[:length]  # type: ignore[index]
+        queries, keys = shape.heads * shape.per_head, (shape.kv_heads or shape.heads) * shape.per_head
+        for number, kind in enumerate(shape.layer_types()):
+            here = lambda name, number=number: self.parameter(f"{number}.{name}")  # noqa: E731
+            q, k, v = (x @ here("qkv").mT).split([queries, keys, keys], dim=-1)
+            q, k = _rms_norm(q, here("q_norm")), _rms_norm(k, here("k_norm"))
+            q, k, v = (z.reshape(variants * rows, length, -1, shape.per_head).transpose(1, 2) for z in (q, k, v))
+            q, k = _rotate(q, cosine, sine), _rotate(k, cosine, sine)
+            local = shape.family == "olmo3" and kind == "sliding_attention" and length > shape.window
+            mixed = F.scaled_dot_product_attention(
+                q, k, v.to(q.dtype),
+                attn_mask=self.near[:length, :length] if local else None,  # type: ignore[index]
+                is_causal=not local, enable_gqa=queries != keys,
+            )  # fmt: skip
+            mixed = mixed.transpose(1, 2).reshape(variants, rows * length, queries)
+            x = x + _rms_norm(mixed @ here("out").mT, here("after_attention"))
+            gate, up = (x @ here("gate_up").mT).chunk(2, dim=-1)
+            x = x + _rms_norm((F.silu(gate) * up) @ here("down").mT, here("after_mlp"))
+        return _rms_norm(x, self.parameter("norm"))
+
+
+@dataclasses.dataclass
+class _Moments:
+    first: Tensor
+    second: Tensor
+
+
+class StackedAdamW:
+    """AdamW on stacked parameters: one rate for all, but each variant may sit a step out, as if it had not happened."""
+
+    def __init__(self, model: StackedModel, plan: Plan, variants: int, device: torch.device) -> None:
+        self.plan = plan
+        self.parameters = {name: model.parameter(name) for name in parts_of(model.shape)}
+        self.moments = {name: _Moments(torch.zeros_like(p), torch.zeros_like(p)) for name, p in self.parameters.items()}
+        self.counts = torch.zeros(variants, dtype=torch.float64, device=device)
+
+    @torch.no_grad()
+    def step(self, rate: float, scale: Tensor, active: Tensor) -> None:
+        """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K)."""
+        plan = self.plan
+        self.counts += active
+        everyone = bool(active.all())
+        counts = self.counts.clamp(min=1)
+        correct_first = (1 - plan.beta1**counts).float()
+        correct_second = (1 - plan.beta2**counts).float().sqrt()
+        for name, parameter in self.parameters.items():
+            assert parameter.grad is not None
+            axes = (-1, *(1,) * (parameter.dim() - 1))
+            gradient = parameter.grad * scale.view(axes)
+            moments = self.moments[name]
+            first = moments.first.lerp(gradient, 1 - plan.beta1)
+            second = (moments.second * plan.beta2).addcmul_(gradient, gradient, value=1 - plan.beta2)
+            decay = 0.0 if name == "embedding" else plan.weight_decay
+            size = second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
+            new = parameter * (1 - rate * decay) - rate * (first / correct_first.view(axes)) / size
+            if not everyone:
+                # A variant that sits out keeps what it has, even where its gradient is not a number.
+                chosen = active.view(axes)
+                first, second = torch.where(chosen, first, moments.first), torch.where(chosen, second, moments.second)
+                new = torch.where(chosen, new, parameter)
+            moments.first.copy_(first)
+            moments.second.copy_(second)
+            parameter.copy_(new)
+
+
+class StackedTrainer:
+    """K runs that share their plan; `step` does one global batch of each."""
+
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        arithmetic: Arithmetic,
+        *,
+        vocabulary: int,
+        skip: SkipRule,
+        seeds: Sequence[int],
+    ) -> None:
+        if isinstance(model, Foreign):
+            raise UserError(
+                f"Only OLMo models can be stacked, and this one is a {model.model_type}; train its proxies one by one."
+            )
+        if arithmetic.loss_scaling:
+            raise UserError(
+                "Stacked proxies have no loss scaling for float16; use bfloat16 or float32, or train them one by one."
+            )
+        self.shape = shape_of(model)
+        self.plan, self.arithmetic, self.vocabulary = plan, arithmetic, vocabulary
+        self.schedule = plan.schedule()
+        self.device = torch.device(arithmetic.device)
+        alone = dataclasses.replace(arithmetic, device="cpu", attention="sdpa")
+        singles = [build_model(model, vocabulary=vocabulary, plan=plan, arithmetic=alone, seed=seed) for seed in seeds]
+        #: Any one of them, on its device, to put a variant's parameters into.
+        self.single = singles[0].to(self.device)
+        self.model = StackedModel(self.shape, [single.state_dict() for single in singles], plan.length).to(self.device)
+        if arithmetic.compile:
+            self.model.compile()
+        self.variants = len(seeds)
+        self.optimizer = StackedAdamW(self.model, plan, self.variants, self.device)
+        self.jumps = [Jumps(skip) for _ in seeds]
+        self.alive = [True] * self.variants
+        self.skipped = [0] * self.variants
+        self.done = 0
+        self.micro_batch = default_micro_batch(plan, arithmetic)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that each variant that is alive has been trained on."""
+        return self.done * self.plan.batch_tokens
+
+    def step(self, batches: Sequence[Batch]) -> list[StepRecord | None]:
+        """One global batch of each variant; None for those that ended before. One that is not finite ends here.
+
+        Raises:
+          UserError: on a token id outside the vocabulary.
+        """
+        for batch in batches:
+            check_tokens(batch.tokens, self.vocabulary, f"Batch {self.done}")
+        rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
+        losses = self._halving(torch.stack([torch.from_numpy(batch.tokens.astype("int64")) for batch in batches]))
+        norms = self._norms()
+        records: list[StepRecord | None] = []
+        active = []
+        for variant, (loss, norm) in enumerate(zip(losses.tolist(), norms.tolist(), strict=True)):
+            record = StepRecord(loss=loss, norm=norm, rate=rate)
+            skip = self.alive[variant] and record.finite and self.jumps[variant].skip(loss, norm)
+            self.skipped[variant] += skip
+            active.append(self.alive[variant] and record.finite and not skip)
+            records.append(dataclasses.replace(record, skipped=skip) if self.alive[variant] else None)
+            self.alive[variant] = self.alive[variant] and record.finite
+        scale = (
+            torch.where(norms > self.plan.clip, self.plan.clip / norms, 1.0)
+            if self.plan.clip
+            else torch.ones_like(norms)
+        )
+        self.optimizer.step(rate, scale, torch.tensor(active, device=self.device))
+        self.model.zero_grad(set_to_none=True)
+        self.done += 1
+        return records
+
+    def _halving(self, tokens: Tensor) -> Tensor:
+        while True:
+            try:
+                return self._accumulate(tokens.to(self.device, non_blocking=True))
+            except torch.OutOfMemoryError as error:
+                if self.micro_batch == 1:
+                    raise
+                failure = str(error).splitlines()[0]
+            self.model.zero_grad(set_to_none=True)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            before, self.micro_batch = self.micro_batch, -(-self.micro_batch // 2)
+            log.warning(
+                "Out of memory with %d × %d sequences at once; going on with %d × %d, same result (%s).",
+                self.variants, before, self.variants, self.micro_batch, failure,
+            )  # fmt: skip
+
+    def _accumulate(self, tokens: Tensor) -> Tensor:
+        """Gradients of all variants' losses, in pieces; the losses (K)."""
+        predicted = tokens.shape[1] * (tokens.shape[2] - 1)
+        dtype = self.arithmetic.autocast
+        nats = torch.zeros(self.variants, dtype=torch.float64, device=self.device)
+        for piece in tokens.split(self.micro_batch, dim=1):
+            with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+                hidden = self.model(piece[..., :-1])
+            targets = piece[..., 1:].flatten(1)
+            objectives, losses = objective_of_heads(
+                hidden, self.model.parameter("head"), targets, self.plan.z_loss, dtype
+            )
+            # The sum's gradient with respect to a variant's parameters is that of its own objective.
+            (objectives / predicted).sum().backward()
+            nats += losses
+        return nats / predicted
+
+    def _norms(self) -> Tensor:
+        """Each variant's gradient norm (K)."""
+        squares = [
+            torch.linalg.vector_norm(p.grad.flatten(1), dim=1).square()
+            for p in self.model.parameters()
+            if p.grad is not None
+        ]
+        return torch.stack(squares).sum(0).sqrt()
+
+    @torch.no_grad()
+    def variant(self, number: int) -> torch.nn.Module:
+        """One variant as a transformers model; the same object every time, so use it before asking for the next."""
+        like = self.single.state_dict()
+        parameters = {name: self.model.parameter(name) for name in parts_of(self.shape)}
+        self.single.load_state_dict(unstack(self.shape, parameters, number, like))
+        return self.single
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `restore` needs to go on as if nothing had happened."""
+        return {
+            "model": self.model.state_dict(),
+            "first": {name: moments.first for name, moments in self.optimizer.moments.items()},
+            "second": {name: moments.second for name, moments in self.optimizer.moments.items()},
+            "counts": self.optimizer.counts,
+            "jumps": [jumps.state() for jumps in self.jumps],
+            "alive": self.alive,
+            "skipped": self.skipped,
+            "done": self.done,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a `state`."""
+        self.model.load_state_dict(state["model"])
+        for name, moments in self.optimizer.moments.items():
+            moments.first.copy_(state["first"][name])
+            moments.second.copy_(state["second"][name])
+        self.optimizer.counts.copy_(state["counts"])
+        for jumps, kept in zip(self.jumps, state["jumps"], strict=True):
+            jumps.restore(kept)
+        self.alive, self.skipped, self.done = list(state["alive"]), list(state["skipped"]), state["done"]

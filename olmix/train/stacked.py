@@ -21,6 +21,7 @@ from torch import Tensor
 
 from olmix.errors import UserError
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
 from olmix.train.loss import objective_of_heads
@@ -203,6 +204,7 @@ class StackedTrainer:
             )
         self.shape = shape_of(model)
         self.plan, self.arithmetic, self.vocabulary = plan, arithmetic, vocabulary
+        self.world = World()
         self.schedule = plan.schedule()
         self.device = torch.device(arithmetic.device)
         alone = dataclasses.replace(arithmetic, device="cpu", attention="sdpa")

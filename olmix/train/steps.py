@@ -50,6 +50,35 @@ class TrainProxy(Step):
         return train_proxy(self, context)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StackResult:
+    """The results of proxies trained side by side, in the order of their mixtures."""
+
+    runs: tuple[ProxyResult, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainStack(Step):
+    """Trains several mixtures as one stacked model: results as of as many `TrainProxy` steps, to rounding.
+
+    The rest as there; the files of variant 3 are in the folder `003`.
+    """
+
+    scan: Step
+    mixtures: tuple[dict[str, float], ...]
+    proxy: Proxy
+    seed: int = 0
+    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
+    needs: Annotated[Needs | None, Resources] = ONE_CPU
+
+    def run(self, context: Context) -> StackResult:
+        """Trains, or goes on from a checkpoint; a variant that diverges leaves the others as they are."""
+        from olmix.train.work import train_stack
+
+        return StackResult(runs=tuple(train_stack(self, context)))
+
+
 def _ready(proxy: Proxy, needs: Needs) -> Proxy:
     """The proxy with what "auto" means on this hardware, so that it is part of the fingerprint."""
     return dataclasses.replace(proxy, device=resolve_device(proxy.device, needs))
@@ -64,7 +93,8 @@ def _failure(result: ProxyResult) -> str:
 class Swarm(FanOut):
     """Trains one proxy per variant of `design`, all with the same seed: they differ by nothing but their mixture.
 
-    The pieces run with `each_needs`. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
+    The pieces run with `each_needs`, `stack` variants to a piece (1: each alone; more: side by side in one model, for small
+    models on large GPUs). Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
     """
 
     design: Step
@@ -74,18 +104,34 @@ class Swarm(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+    stack: Annotated[int, Resources] = 1
 
     def training_tokens(self) -> int:
         """The tokens of one of its runs, for lists of experiments."""
         return resolve(self.proxy).tokens
 
     def pieces(self, context: Context) -> dict[str, Step]:
-        """One `TrainProxy` per variant, by the variant's name."""
+        """One `TrainProxy` per variant, by the variant's name; or one `TrainStack` for every `stack` of them."""
         resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
+        if self.stack < 1:
+            raise UserError(f"A stack needs at least 1 variant; swarm.stack is {self.stack}.")
         proxy = _ready(self.proxy, self.each_needs)
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
+        if self.stack > 1:
+            return {
+                f"{names[0]}-to-{names[-1]}": TrainStack(
+                    scan=self.scan,
+                    mixtures=tuple(dict(mixtures[name]) for name in names),
+                    proxy=proxy,
+                    seed=self.seed,
+                    groups=self.groups,
+                    repetition_limits=self.repetition_limits,
+                    needs=self.each_needs,
+                )
+                for names in _chunks(list(mixtures), self.stack)
+            }
         return {
             name: TrainProxy(
                 scan=self.scan,
@@ -108,6 +154,12 @@ class Swarm(FanOut):
         lines.append(f"{count} proxies, {count * plan.tokens:,} tokens in all")
         return tuple(lines)
 
+    def results(self, context: Context) -> dict[str, ProxyResult]:
+        """The results by variant, however they were trained."""
+        found = [context.read(piece) for piece in self.pieces(context).values()]
+        runs = [run for result in found for run in (result.runs if isinstance(result, StackResult) else [result])]
+        return dict(zip(context.read(self.design).mixtures(), runs, strict=True))
+
     def run(self, context: Context) -> RunTable:
         """Gathers the finished runs.
 
@@ -115,7 +167,7 @@ class Swarm(FanOut):
           UserError: if every run failed.
         """
         leaves: tuple[str, ...] = tuple(context.read(self.design).leaves)
-        done: dict[str, ProxyResult] = {name: context.read(piece) for name, piece in self.pieces(context).items()}
+        done = self.results(context)
         finished = {name: result for name, result in done.items() if result.finished}
         failed = {name: _failure(result) for name, result in done.items() if not result.finished}
         if not finished:
@@ -134,6 +186,10 @@ class Swarm(FanOut):
             values=tuple(tuple(result.metrics[m] for m in metrics) for result in finished.values()),
             failed=failed,
         )
+
+
+def _chunks(names: list[str], size: int) -> list[list[str]]:
+    return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 def _budget_line(plan: Plan) -> str:

@@ -1,7 +1,7 @@
-"""The work of a `TrainProxy` step: opens data and model, runs, measures, writes what stays.
+"""The work of the training steps: opens data and models, runs, measures, writes what stays.
 
 In a warm worker all of this but the training itself takes a few hundredths of a second: torch and transformers are
-imported once, held-out texts are read once per worker.
+imported once, held-out texts and tasks are read once per worker.
 """
 
 from __future__ import annotations
@@ -12,26 +12,32 @@ import json
 import pathlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
 from olmix.train import source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
-from olmix.train.distributed import World, whole
+from olmix.train.diary import Diary, Logger, Outcome
+from olmix.train.distributed import SHARD_FROM, World, launch, whole
 from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
 from olmix.train.feed import HeldOuts
-from olmix.train.ladder import padded
+from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
-from olmix.train.recipe import nominal_parameters, resolve
+from olmix.train.recipe import Plan, nominal_parameters, resolve
 from olmix.train.results import BPB, ProxyResult
-from olmix.train.run import Logger, Outcome, run, terminated
+from olmix.train.run import run, terminated
 from olmix.train.settings import Proxy
+from olmix.train.stacked import StackedTrainer
 
 if TYPE_CHECKING:
-    from olmix.train.steps import TrainProxy
+    from olmix.train.steps import TrainProxy, TrainStack
+
+Progress = Callable[[float, float, str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +50,29 @@ class Place:
     label: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What a proxy is measured on."""
+
+    held_outs: HeldOuts
+    groups: Mapping[str, tuple[str, ...]]
+    tasks: tuple[tasks.Prepared, ...]
+    families: Mapping[str, tuple[str, ...]]
+
+    def of(
+        self, model: torch.nn.Module, length: int, device: torch.device, dtype: torch.dtype | None, world: World
+    ) -> dict[str, float]:
+        """All metrics of a model as it stands."""
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "world": world}
+        leaves = bits_per_byte(model, self.held_outs, length, **how)
+        answers = task_bits_per_byte(model, self.tasks, **how) if self.tasks else {}
+        return {
+            **{f"{BPB}{name}": value for name, value in {**leaves, **group_means(leaves, self.groups)}.items()},
+            **{tasks.METRIC.format(name): value for name, value in answers.items()},
+            **{tasks.FAMILY.format(name): value for name, value in group_means(answers, self.families).items()},
+        }
+
+
 def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
     """Trains the proxy of a step, or goes on with it, and measures it.
 
@@ -51,130 +80,173 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
       UserError: for a mistake in the settings, or data that do not fit them.
       Interrupted: on SIGTERM, after saving.
     """
-    arithmetic = arithmetic_of(step.proxy.device, step.needs)
-    _check_device(arithmetic)
+    arithmetic = _checked_arithmetic(step)
     manifest = source.open_scan(context, step.scan)
     place = Place(context.out, context.scratch, context.experiment, context.label)
     processes = step.proxy.device.processes
     if processes == 1:
         return _train(World(), context.progress, step, manifest, place)
-    from olmix.train.distributed import SHARD_FROM, launch
-
     sharded = (nominal_parameters(step.proxy.model) or 0) >= SHARD_FROM
+    arguments = (step, manifest, place)
     with terminated() as stop:
-        return launch(
-            processes, arithmetic.device, sharded, _train, (step, manifest, place), context.scratch, stop, context.progress
-        )  # fmt: skip
+        result = launch(
+            processes, arithmetic.device, sharded, _train, arguments, context.scratch, stop, context.progress
+        )
+    assert isinstance(result, ProxyResult)
+    return result
 
 
-def _train(
-    world: World, progress: Callable[..., None], step: TrainProxy, manifest: Manifest, place: Place
-) -> ProxyResult:
+def _train(world: World, progress: Progress, step: TrainProxy, manifest: Manifest, place: Place) -> ProxyResult:
     """The work of one process; only the first one's result is used."""
     began = time.perf_counter()
-    proxy = step.proxy
-    arithmetic = arithmetic_of(proxy.device, step.needs)
-    plan = resolve(proxy)
-    source.check_vocabulary(proxy.vocabulary, manifest.scan)
+    proxy, arithmetic, plan = step.proxy, arithmetic_of(step.proxy.device, step.needs), resolve(step.proxy)
+    measures, tokenizer = _measures(step, manifest)
     feed = source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits)
-    tokenizer = source.tokenizer_path(manifest, proxy.tokenizer)
-    held_outs = source.held_outs(manifest, at_most=proxy.held_out_tokens, tokenizer=tokenizer)
-    if not held_outs:
-        raise UserError(
-            "No leaf has held-out text, so there would be nothing to measure the proxy on; let the scan hold some out."
-        )
-    group_means(dict.fromkeys(held_outs, 0.0), step.groups)  # Before anything is paid for.
-    prepared = _tasks(proxy, tokenizer)
     with in_force(arithmetic), contextlib.ExitStack() as stack:
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
         trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world)
         logger = stack.enter_context(_logger(step, place)) if proxy.wandb and world.first else None
+        path = place.scratch / "metrics.jsonl" if world.first else None
+        diary = stack.enter_context(contextlib.closing(_diary(proxy, plan, arithmetic, feed.leaves, path, logger)))
         setting_up = time.perf_counter() - began
+
+        def evaluate(_: int) -> dict[str, float]:
+            return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world)
+
         outcome = run(
-            trainer,
-            feed,
-            proxy,
-            scratch=place.scratch,
-            evaluate=lambda: _metrics(step, trainer, held_outs, prepared),
-            progress=progress,
-            logger=logger,
-        )
-        result = _result(step, outcome, trainer, feed.leaves, manifest.scan.tokens, setting_up)
-        if world.first:
-            shutil.copyfile(place.scratch / "metrics.jsonl", place.out / "metrics.jsonl")
+            trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress
+        )[0]  # fmt: skip
+        result = _result(step.mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up)
+        if path is not None:
+            shutil.copyfile(path, place.out / "metrics.jsonl")
         if proxy.save_model and result.finished:
-            save_model(trainer, place.out / "model", tokenizer)
+            state = {name: whole(value) for name, value in model.state_dict().items()}
+            if world.first:
+                save_model(model, state, place.out / "model", plan, tokenizer)
     return result
 
 
-def _check_device(arithmetic: Arithmetic) -> None:
-    if arithmetic.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise UserError(
-                "The step asks for a GPU (needs.gpus), and torch sees none here; is this build of torch for CPUs only?"
-            )
-
-
-def _tasks(proxy: Proxy, tokenizer: pathlib.Path | None) -> tuple[tasks.Prepared, ...]:
-    wanted = proxy.tasks
-    tasks.check_tasks(wanted.names, wanted.families)
-    if not wanted.names:
-        return ()
-    if tokenizer is None:
-        raise UserError(
-            "In-loop tasks are texts, so proxy.tokenizer must name the tokenizer.json that they are to be read with."
+def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
+    """Trains the variants of a step side by side in one model; results and files as `train_proxy` has them, by variant."""
+    began = time.perf_counter()
+    proxy, arithmetic, plan = step.proxy, _checked_arithmetic(step), resolve(step.proxy)
+    manifest = source.open_scan(context, step.scan)
+    measures, tokenizer = _measures(step, manifest)
+    feeds = [source.open_feed(manifest, mixture, plan, step.seed, step.repetition_limits) for mixture in step.mixtures]
+    paths = [context.scratch / f"{number:03d}.jsonl" for number in range(len(feeds))]
+    with in_force(arithmetic), contextlib.ExitStack() as stack:
+        trainer = StackedTrainer(
+            proxy.model,
+            plan,
+            arithmetic,
+            vocabulary=padded(proxy.vocabulary),
+            skip=proxy.skip,
+            seeds=[step.seed] * len(feeds),
         )
-    text = tokenizer.read_text(encoding="utf-8")
-    return tasks.prepare(tuple(wanted.names), wanted.items, text, proxy.sequence_length)
+        diaries = [
+            stack.enter_context(contextlib.closing(_diary(proxy, plan, arithmetic, feed.leaves, path, None)))
+            for feed, path in zip(feeds, paths, strict=True)
+        ]
+        setting_up = time.perf_counter() - began
+
+        def evaluate(number: int) -> dict[str, float]:
+            return measures.of(trainer.variant(number), plan.length, trainer.device, arithmetic.autocast, World())
+
+        outcomes = run(
+            trainer, feeds, proxy, diaries, scratch=context.scratch, evaluate=evaluate, progress=context.progress
+        )
+        results = []
+        for number, (outcome, feed, mixture) in enumerate(zip(outcomes, feeds, step.mixtures, strict=True)):
+            model = trainer.variant(number)
+            result = _result(mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up / len(feeds))
+            results.append(result)
+            folder = context.out / f"{number:03d}"
+            folder.mkdir()
+            shutil.copyfile(paths[number], folder / "metrics.jsonl")
+            if proxy.save_model and result.finished:
+                save_model(model, model.state_dict(), folder / "model", plan, tokenizer)
+    return results
 
 
-def _metrics(
-    step: TrainProxy, trainer: Trainer, held_outs: HeldOuts, prepared: tuple[tasks.Prepared, ...]
-) -> dict[str, float]:
-    how: dict[str, Any] = {
-        "device": trainer.device,
-        "dtype": trainer.arithmetic.autocast,
-        "world": trainer.world,
-    }
-    leaves = bits_per_byte(trainer.model, held_outs, trainer.plan.length, **how)
-    answers = task_bits_per_byte(trainer.model, prepared, **how) if prepared else {}
-    return {
-        **{f"{BPB}{name}": value for name, value in {**leaves, **group_means(leaves, step.groups)}.items()},
-        **{tasks.METRIC.format(name): value for name, value in answers.items()},
-        **{tasks.FAMILY.format(name): value for name, value in group_means(answers, step.proxy.tasks.families).items()},
-    }
+def _checked_arithmetic(step: TrainProxy | TrainStack) -> Arithmetic:
+    arithmetic = arithmetic_of(step.proxy.device, step.needs)
+    if arithmetic.device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "The step asks for a GPU (needs.gpus), and torch sees none here; is this build of torch for CPUs only?"
+        )
+    return arithmetic
+
+
+def _measures(step: TrainProxy | TrainStack, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:
+    """What to measure on, and the tokenizer; every mistake in what was asked for shows here, before anything is paid for."""
+    proxy = step.proxy
+    source.check_vocabulary(proxy.vocabulary, manifest.scan)
+    tokenizer = source.tokenizer_path(manifest, proxy.tokenizer)
+    held_outs = source.held_outs(manifest, at_most=proxy.held_out_tokens, tokenizer=tokenizer)
+    if not held_outs:
+        raise UserError(
+            "No leaf has held-out text, so there would be nothing to measure the proxy on; let the scan hold some out."
+        )
+    group_means(dict.fromkeys(held_outs, 0.0), step.groups)
+    tasks.check_tasks(proxy.tasks.names, proxy.tasks.families)
+    prepared: tuple[tasks.Prepared, ...] = ()
+    if proxy.tasks.names:
+        if tokenizer is None:
+            raise UserError(
+                "In-loop tasks are texts: set proxy.tokenizer to the tokenizer.json that they are to be read with."
+            )
+        text = tokenizer.read_text(encoding="utf-8")
+        prepared = tasks.prepare(tuple(proxy.tasks.names), proxy.tasks.items, text, proxy.sequence_length)
+    return Measures(held_outs, step.groups, prepared, proxy.tasks.families), tokenizer
+
+
+def _diary(
+    proxy: Proxy,
+    plan: Plan,
+    arithmetic: Arithmetic,
+    leaves: tuple[str, ...],
+    path: pathlib.Path | None,
+    logger: Logger | None,
+) -> Diary:
+    flops = None
+    if not isinstance(proxy.model, Foreign):
+        flops = flops_per_token(proxy.model, padded(proxy.vocabulary), plan.length)
+    # A CPU's peak is a guess, and a utilisation made from it would look like a measurement.
+    peak = arithmetic.peak_flops if arithmetic.device == "cuda" else None
+    return Diary(
+        plan, leaves, path, log_tokens=proxy.log_tokens, logger=logger, flops_per_token=flops, peak_flops=peak
+    )  # fmt: skip
 
 
 def _result(
-    step: TrainProxy,
+    mixture: Mapping[str, float],
+    seed: int,
     outcome: Outcome,
-    trainer: Trainer,
-    leaves: tuple[str, ...],
-    available: dict[str, int],
+    plan: Plan,
+    model: torch.nn.Module,
+    leaves: Sequence[str],
+    manifest: Manifest,
     setting_up: float,
 ) -> ProxyResult:
-    plan = trainer.plan
-    seen = dict.fromkeys(step.mixture, 0) | {
+    seen = dict.fromkeys(mixture, 0) | {
         leaf: count * plan.length for leaf, count in zip(leaves, outcome.sequences, strict=True)
     }
-    parameters = sum(p.numel() for p in trainer.model.parameters())
-    embedding = trainer.model.get_input_embeddings().weight.numel()  # type: ignore[operator]
+    parameters = sum(p.numel() for p in model.parameters())
+    embedding = model.get_input_embeddings().weight.numel()  # type: ignore[operator]
     finished = outcome.status == "finished"
     return ProxyResult(
         status=outcome.status,
         reason=outcome.reason,
-        mixture=dict(step.mixture),
-        seed=step.seed,
+        mixture=dict(mixture),
+        seed=seed,
         metrics=outcome.evaluations[-1][1] if finished else {},
         train_loss=outcome.final_loss,
         tokens=outcome.tokens,
         declared_tokens=plan.declared_tokens,
         tokens_per_leaf=seen,
-        repetition={leaf: tokens / available[leaf] for leaf, tokens in seen.items()},
+        repetition={leaf: tokens / manifest.scan.tokens[leaf] for leaf, tokens in seen.items()},
         parameters=parameters,
         non_embedding_parameters=parameters - embedding,
         skipped_steps=outcome.skipped,
@@ -187,21 +259,19 @@ def _result(
     )
 
 
-def save_model(trainer: Trainer, folder: pathlib.Path, tokenizer: pathlib.Path | None) -> None:
+def save_model(
+    model: torch.nn.Module,
+    state: Mapping[str, torch.Tensor],
+    folder: pathlib.Path,
+    plan: Plan,
+    tokenizer: pathlib.Path | None,
+) -> None:
     """Writes a Hugging Face folder, which `from_pretrained` and vLLM load, with the tokenizer if there is one."""
-    state = {name: whole(value) for name, value in trainer.model.state_dict().items()}
-    if not trainer.world.first:
-        return
-    trainer.model.save_pretrained(folder, state_dict=state)  # type: ignore[operator]
+    model.save_pretrained(folder, state_dict=state)  # type: ignore[operator]
     if tokenizer is not None:
         shutil.copyfile(tokenizer, folder / "tokenizer.json")
-        (folder / "tokenizer_config.json").write_text(
-            json.dumps(
-                {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": trainer.plan.length},
-                indent=1,
-            )
-            + "\n"
-        )
+        about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": plan.length}
+        (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 @contextlib.contextmanager

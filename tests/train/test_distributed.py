@@ -14,7 +14,6 @@ import torch
 from olmix.errors import UserError
 from olmix.train import distributed
 from olmix.train.distributed import WorkerFailed, World, launch
-from olmix.train.run import run
 from olmix.train.settings import Device
 from tests.train import corpus, toys
 from tests.train.killable import Killable, outcome, steps_done, steps_since_resumed, wait_for
@@ -31,10 +30,10 @@ def train(world: World, progress, proxy, folder, until: int | None = None):
         losses = [trained.step(feed.batch(step)).loss for step in range(until)]
         return losses, trained.state()
 
-    def evaluate() -> dict[str, float]:
+    def evaluate(_: int) -> dict[str, float]:
         return bits_per_byte(trained.model, toys.held_outs(100), 16, device=trained.device, world=world)
 
-    outcome = run(trained, feed, proxy, scratch=folder, evaluate=evaluate, progress=progress)
+    outcome = toys.run_whole(trained, feed, proxy, folder, evaluate, progress)
     return outcome, trained.state()["model"]
 
 

@@ -14,7 +14,6 @@ import torch
 
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import MetricsFile, read_metrics
-from olmix.train.run import run
 from tests.train import corpus, toys
 from tests.train.killable import Killable, outcome, steps_done, wait_for
 
@@ -99,14 +98,14 @@ def train(folder: pathlib.Path, *, steps: int | None = None, **changes):
     folder.mkdir(exist_ok=True)
     evaluations = []
 
-    def evaluate() -> dict[str, float]:
+    def evaluate(_: int) -> dict[str, float]:
         evaluations.append(trained.tokens)
         return {"bpb/up": 1.0}
 
     with contextlib.suppress(KeyboardInterrupt):
         return (
             trained,
-            run(trained, feed, proxy, scratch=folder, evaluate=evaluate, progress=lambda *_: None),
+            toys.run_whole(trained, feed, proxy, folder, evaluate),
             evaluations,
         )
     return None
@@ -133,11 +132,11 @@ def test_periods_leave_usable_checkpoints_and_evaluations(tmp_path) -> None:
     trained.schedule = trained.plan.schedule()
     seen: list[int] = []
 
-    def evaluate() -> dict[str, float]:
+    def evaluate(_: int) -> dict[str, float]:
         seen.append(trained.done)
         return {}
 
-    run(trained, toys.Languages(trained.plan), proxy, scratch=tmp_path, evaluate=evaluate, progress=lambda *_: None)
+    toys.run_whole(trained, toys.Languages(trained.plan), proxy, tmp_path, evaluate)
     assert seen == [10, 20, 30]
     assert Checkpoints(tmp_path / "checkpoints").steps() == [10, 20, 29]
 
@@ -163,7 +162,7 @@ def test_not_a_number_ends_the_run_as_a_result(tmp_path) -> None:
 
     trained.step = step
     feed = toys.Languages(trained.plan)
-    found = run(trained, feed, proxy, scratch=tmp_path, evaluate=dict, progress=lambda *_: None)
+    found = toys.run_whole(trained, feed, proxy, tmp_path)
     assert found.status == "diverged"
     assert "step 8 of 30" in found.reason
     assert found.tokens == 8 * 128

@@ -193,6 +193,33 @@ def test_a_larger_swarm_trains_only_what_is_new(graph, scan) -> None:  # noqa: F
     assert graph.ran.count("TrainProxy") == 4
 
 
+def test_a_stacked_swarm_gives_the_same_table(graph, scan) -> None:  # noqa: F811
+    """Four variants, three to a stack, against each alone; files by variant too."""
+    asked = swarm(scan, 4, proxy=toys.proxy(tokens=20 * 128, save_model=True, learning_rate=2e-3))
+    alone, stacked = graph.read(asked), graph.read(dataclasses.replace(asked, stack=3))
+    assert list(dataclasses.replace(asked, stack=3).pieces(graph)) == ["v0-to-v2", "v3-to-v3"]
+    assert graph.ran.count("TrainStack") == 2
+    assert (stacked.runs, stacked.leaves, stacked.weights, stacked.metrics) == (
+        alone.runs,
+        alone.leaves,
+        alone.weights,
+        alone.metrics,
+    )
+    for one, other in zip(alone.values, stacked.values, strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+    singles, others = asked.results(graph), dataclasses.replace(asked, stack=3).results(graph)
+    for name, single in singles.items():
+        assert others[name].tokens_per_leaf == single.tokens_per_leaf
+        assert others[name].mixture == single.mixture
+        assert [x for _, x in others[name].loss_curve] == pytest.approx([x for _, x in single.loss_curve], rel=1e-4)
+    folder = graph.folder(dataclasses.replace(asked, stack=3).pieces(graph)["v0-to-v2"])
+    assert len([r for r in read_metrics(folder / "001" / "metrics.jsonl") if "train/loss" in r]) == 20
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder / "001" / "model")
+    alone_model = transformers.AutoModelForCausalLM.from_pretrained(graph.folder(asked.pieces(graph)["v1"]) / "model")
+    for name, value in alone_model.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=0.01, atol=1e-3)
+
+
 def test_pieces_do_not_hold_the_design_and_know_their_hardware(graph, scan) -> None:  # noqa: F811
     asked = swarm(scan, proxy=toys.proxy(device=Device()), each_needs=Needs(gpus=1, accelerator="V100"))
     pieces = asked.pieces(graph)

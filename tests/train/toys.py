@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import torch
 
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.diary import Diary
 from olmix.train.distributed import World
 from olmix.train.feed import Batch, HeldOut
 from olmix.train.ladder import Shape
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve
+from olmix.train.run import run
 from olmix.train.settings import Device, Proxy
 
 VOCABULARY = 32
@@ -75,3 +78,10 @@ def trainer(
 
 def weights(trained: Trainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in trained.model.state_dict().items()}
+
+
+def run_whole(trained: Trainer, feed: Languages, proxy: Proxy, folder, evaluate=lambda _: {}, progress=lambda *_: None):
+    """A whole run of one model, its metrics and checkpoints in `folder`."""
+    path = folder / "metrics.jsonl" if trained.world.first else None
+    with contextlib.closing(Diary(trained.plan, feed.leaves, path, log_tokens=proxy.log_tokens)) as diary:
+        return run(trained, [feed], proxy, [diary], scratch=folder, evaluate=evaluate, progress=progress)[0]

@@ -25,8 +25,8 @@ function explore(stage, info) {
   function broken(mixture) {
     const found = [];
     leaves.forEach((leaf, j) => {
-      if (mixture[j] > leaf.high + 1e-6) found.push(`${leaf.label} is above its cap of ${percent(leaf.high)}`);
-      if (mixture[j] < leaf.low - 1e-6) found.push(`${leaf.label} is below its minimum of ${percent(leaf.low)}`);
+      if (mixture[j] > leaf.high + 1e-6) found.push(`${leaf.name} is above its cap of ${percent(leaf.high)}`);
+      if (mixture[j] < leaf.low - 1e-6) found.push(`${leaf.name} is below its minimum of ${percent(leaf.low)}`);
     });
     for (const limit of limits) {
       const value = limit.leaves.reduce((sum, j, i) => sum + limit.coefficients[i] * mixture[j], 0);
@@ -59,7 +59,7 @@ function explore(stage, info) {
 
   const atPrior = predict(law, prior), atProposal = predict(law, proposed);
   const rows = leaves.map((leaf, j) => {
-    const slider = make("input", { type: "range", min: 0, max: 1000, step: "any", "aria-label": leaf.label });
+    const slider = make("input", { type: "range", min: 0, max: 1000, step: "any", "aria-label": leaf.name });
     const output = make("output"), row = make("label", {}, make("span", {}, leaf.label), slider, output);
     // The square root gives small weights room; a cap ends the slider.
     const top = Math.min(1, Math.max(leaf.high, leaf.prior, leaf.proposed));

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from olmix.report.findings import Findings
+from olmix.report.labels import breakable
 from olmix.report.markup import Markup, tag
 from olmix.report.tables import section
 
@@ -56,7 +57,7 @@ def explorer_data(findings: Findings) -> dict[str, Any] | None:
         "leaves": [
             {
                 "name": leaf.name,
-                "label": leaf.shown,
+                "label": breakable(leaf.shown),
                 "prior": leaf.prior,
                 "proposed": leaf.proposed,
                 "low": leaf.minimum,

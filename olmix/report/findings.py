@@ -175,7 +175,10 @@ class StepRecord:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one part of the search took. `cpu_seconds` and `gpu_seconds` are wall seconds times the CPUs or GPUs held."""
+    """What one part of the search took: seconds by the clock, and those times the CPUs and GPUs held.
+
+    `runs` counts training runs and `tokens` what they were trained on; 0 and None for other steps.
+    """
 
     part: str
     runs: int
@@ -256,6 +259,7 @@ class Findings:
     `objective` is what the proposal optimises, as a metric of its own: its prediction at the proposal is corrected for the
     optimism of choosing, its interval that of the gain, so it is a little more sober than the sum of the metrics.
     `prior_moved` says that the prior breaks the limits: what is compared and trained is the feasible mixture nearest to it.
+    `unit` is that of the objective, where it has one.
     """
 
     title: str
@@ -268,6 +272,7 @@ class Findings:
     gains: tuple[Gain, ...] = ()
     objective_words: str = ""
     objective_parts: str = ""
+    unit: str = ""
     names_left_out: str = ""
     prior_moved: bool = False
     solver: str = ""

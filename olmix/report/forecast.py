@@ -93,6 +93,8 @@ def _lead(findings: Findings, measured: bool) -> Child:
         moved if findings.prior_moved else "",
         f"The objective is {findings.objective_words or findings.objective.name}{parts}. ",
     ]
+    if findings.unit == "bits per byte":
+        words.append("Bits per byte (BPB) are of held-out text; lower is better. ")
     if not measured:
         words.append("Nothing was trained at the proposal yet: every number on it is a prediction.")
         return words

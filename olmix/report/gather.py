@@ -43,6 +43,9 @@ Z90 = 1.6448536269514722
 #: A leaf whose weight varies by less than this over the runs is not identified by them.
 NARROW = 1e-3
 
+#: An objective of so few metrics is told by their names.
+FEW = 3
+
 #: Metric → one value per seed, for each arm ("prior", "proposal", "best").
 Measured = Mapping[str, Mapping[str, tuple[float, ...]]]
 
@@ -80,6 +83,7 @@ def search_findings(
         objective=objective,
         objective_words=objective_words(metrics),
         objective_parts=objective_parts(metrics),
+        unit=unit(metrics),
         names_left_out=", ".join(cuts),
         leaves=_leaves(proposal, runs, limits),
         metrics=metrics,
@@ -193,19 +197,24 @@ def _objective(proposal: ProposalResult, metrics: Sequence[Metric], grows: bool)
     )
 
 
+def unit(metrics: Sequence[Metric]) -> str:
+    """The unit of the objective: bits per byte when that is what all its metrics count, else none."""
+    return "bits per byte" if all(metric.name.startswith("bpb/") for metric in metrics if metric.weight > 0) else ""
+
+
 def objective_words(metrics: Sequence[Metric]) -> str:
     """The objective in a few words: `the mean of 3 metrics (a, b and c)`; the names only where they are few."""
     counted = [metric for metric in metrics if metric.weight > 0]
     if len(counted) == 1:
         return counted[0].shown
-    names = f" ({listing([metric.shown for metric in counted])})" if len(counted) <= 3 else ""
+    names = f" ({listing([metric.shown for metric in counted])})" if len(counted) <= FEW else ""
     return f"the {'' if _even(counted) else 'weighted '}mean of {len(counted)} metrics{names}"
 
 
 def objective_parts(metrics: Sequence[Metric]) -> str:
     """What the objective is made of, with shares where they differ and a word on metrics that should grow."""
     counted = [metric for metric in metrics if metric.weight > 0]
-    if len(counted) < 2:
+    if len(counted) < 2 or (_even(counted) and len(counted) <= FEW):
         return ""
     even = _even(counted)
     names = [m.shown if even else f"{percent(m.weight, 0)} {m.shown}" for m in counted]

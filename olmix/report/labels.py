@@ -45,8 +45,7 @@ def labels(names: Sequence[str]) -> dict[str, str]:
 def left_out(names: Sequence[str]) -> str:
     """In words: what the labels leave out, or nothing."""
     start, end = shared(names)
-    parts = ([f"{start}…"] if start else []) + ([f"…{end}"] if end else [])
-    return ", ".join(parts)
+    return ", ".join(f"“{part}”" for part in (start, end) if part)
 
 
 def breakable(name: str) -> str:

@@ -11,8 +11,8 @@ from olmix.graph.step import Context, Step
 from olmix.report.findings import Setting, StepRecord
 
 
-def record(label: str, folder: pathlib.Path, pieces: int = 0) -> StepRecord:
-    """Where one artifact came from."""
+def record(label: str, folder: pathlib.Path, pieces: int = 0, seconds: float = 0.0) -> StepRecord:
+    """Where one artifact came from; `seconds` is what its pieces took."""
     about = json.loads((folder / "about.json").read_text())
     code = about.get("code") or {}
     return StepRecord(
@@ -23,7 +23,7 @@ def record(label: str, folder: pathlib.Path, pieces: int = 0) -> StepRecord:
         commit=code.get("commit"),
         dirty=code.get("dirty"),
         started=about.get("started", ""),
-        seconds=about.get("seconds"),
+        seconds=(about.get("seconds") or 0.0) + seconds,
         pieces=pieces,
         settings=settings(label, folder),
     )

@@ -9,7 +9,7 @@ from olmix.config.tags import RunIdentity
 from olmix.graph.step import Context, FanOut, Step
 
 if TYPE_CHECKING:
-    from olmix.report.findings import Findings
+    from olmix.report.findings import Cost, Findings, StepRecord
     from olmix.report.trained import Trained
 
 PAGE = "report.html"
@@ -114,13 +114,16 @@ class Report(Step):
             trade=_trade(self.proposal),
         )
         steps = self.upstream()
-        counts = {id(self.runs): len(swarm), id(self.validation): len(validation)}
+        runs = {id(self.runs): swarm, id(self.validation): validation}
+        costs = {name: _cost(context, name, step, runs.get(id(step), [])) for name, step in steps.items()}
         return dataclasses.replace(
             found,
             curves=trained.curves(swarm, validation),
             failures=trained.failures(table.failed, swarm, validation),
-            costs=_costs(context, steps, {id(self.runs): swarm, id(self.validation): validation}),
-            steps=tuple(provenance.record(n, context.folder(s), counts.get(id(s), 0)) for n, s in steps.items()),
+            costs=tuple(costs.values()),
+            steps=tuple(
+                _record(context, name, step, runs.get(id(step), []), costs[name]) for name, step in steps.items()
+            ),
             environment=provenance.environment(context, list(steps.values())),
         )
 
@@ -131,15 +134,16 @@ def _trained(context: Context, step: Step | None) -> list[Trained]:
     return list(trained.trained(context, step)) if isinstance(step, FanOut) else []
 
 
-def _costs(context: Context, steps: dict[str, Step], runs: dict[int, list[Trained]]) -> tuple[Any, ...]:
+def _cost(context: Context, name: str, step: Step, runs: list[Trained]) -> Cost:
     from olmix.report import trained
 
-    return tuple(
-        trained.training_cost(context, name, runs[id(step)])
-        if runs.get(id(step))
-        else trained.step_cost(context, name, step)
-        for name, step in steps.items()
-    )
+    return trained.training_cost(context, name, runs) if runs else trained.step_cost(context, name, step)
+
+
+def _record(context: Context, name: str, step: Step, runs: list[Trained], cost: Cost) -> StepRecord:
+    from olmix.report import provenance
+
+    return provenance.record(name, context.folder(step), len(runs), cost.seconds if runs else 0.0)
 
 
 def _trade(proposal: Step) -> Any:

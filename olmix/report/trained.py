@@ -102,7 +102,7 @@ def step_cost(context: Context, part: str, step: Step) -> Cost:
     seconds, needs = seconds_of(context, step), step.needs
     return Cost(
         part=part,
-        runs=1,
+        runs=0,
         seconds=seconds,
         cpu_seconds=seconds * (needs.cpus if needs is not None else 1),
         gpu_seconds=seconds * (needs.gpus if needs is not None else 0),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 from olmix.report import plot
 from olmix.report.findings import Curve, Findings
 from olmix.report.markup import Markup
 from olmix.report.tables import Column, Row, details, section, table
-from olmix.report.words import count, duration, fixed, percent, plural
+from olmix.report.words import NONE, count, duration, fixed, percent, plural
 
 #: From so many curves on, single ones are drawn fainter.
 MANY = 60
+
+#: Half the window of the running mean, as a share of the curve: a batch's loss says more about the batch than about the run.
+SMOOTHING = 0.025
 
 ROLES = {
     "swarm": "variants of the swarm",
@@ -24,6 +30,7 @@ def curves_section(findings: Findings) -> Markup | None:
     curves = [curve for curve in findings.curves if len(curve.loss) > 1]
     if not curves:
         return None
+    curves = [dataclasses.replace(curve, loss=smoothed(curve.loss)) for curve in curves]
     late = [
         value
         for curve in curves
@@ -45,8 +52,8 @@ def curves_section(findings: Findings) -> Markup | None:
     ]
     roles = [role for role in ROLES if any(curve.role == role for curve in curves)]
     last = sorted(curve.loss[-1] for curve in curves)
-    lead = f"Training loss in nats per token of {plural(len(curves), 'run')}; "
-    lead += f"the last values lie between {fixed(last[0], 2)} and {fixed(last[-1], 2)}."
+    lead = f"Training loss in nats per token of {plural(len(curves), 'run')}, as a running mean over 5 % of the run; "
+    lead += f"at the end it lies between {fixed(last[0], 2)} and {fixed(last[-1], 2)}."
     if len(roles) > 1:
         lead += " Runs on different mixtures read different text: compare shapes here, and held-out metrics above."
     return section(
@@ -63,9 +70,19 @@ def curves_section(findings: Findings) -> Markup | None:
             y_label="↑ training loss, nats per token",
             key="curves",
         ),
-        details("The last values", _last_values(ordered)),
+        details("Where each run ends", _last_values(ordered)),
         lead=lead,
     )
+
+
+def smoothed(values: Sequence[float]) -> tuple[float, ...]:
+    """A running mean, over fewer values at the ends; short curves stay as they are."""
+    half = round(SMOOTHING * len(values))
+    sums = [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    bounds = [(max(i - half, 0), min(i + half + 1, len(values))) for i in range(len(values))]
+    return tuple((sums[b] - sums[a]) / (b - a) for a, b in bounds)
 
 
 def _last_values(curves: list[Curve]) -> Markup:
@@ -74,7 +91,7 @@ def _last_values(curves: list[Curve]) -> Markup:
         Column("Run"),
         Column("What it is", secondary=True),
         Column("Tokens", "number"),
-        Column("Training loss", "number"),
+        Column("Training loss, smoothed", "number"),
     ]
     return table(columns, rows, caption="Training loss at the end of every run", sortable=True)
 
@@ -115,7 +132,7 @@ def cost_section(findings: Findings) -> Markup | None:
     gpus = any(cost.gpu_seconds for cost in findings.costs)
     columns = [
         Column("Part"),
-        Column("Runs", "number"),
+        Column("Training runs", "number"),
         Column("Tokens trained on", "number"),
         Column("CPU time", "number"),
         *([Column("GPU time", "number")] if gpus else []),
@@ -124,7 +141,7 @@ def cost_section(findings: Findings) -> Markup | None:
         Row(
             [
                 c.part,
-                f"{c.runs:,}",
+                f"{c.runs:,}" if c.runs else NONE,
                 count(c.tokens),
                 duration(c.cpu_seconds),
                 *([duration(c.gpu_seconds)] if gpus else []),

@@ -74,7 +74,8 @@ def _measured(findings: Findings, gain: Gain) -> tuple[Kind, str]:
             f"{findings.prior_words} in {what} is {number(gain.value, 3)}{_relative(gain)}."
         )
     places = places_for(gain.standard_error)
-    size = f"{fixed(abs(gain.value), places)} ± {fixed(gain.standard_error, places)}"
+    unit = f" {findings.unit}" if findings.unit else ""
+    size = f"{fixed(abs(gain.value), places)} ± {fixed(gain.standard_error, places)}{unit}"
     ratio = abs(gain.value) / gain.standard_error if gain.standard_error else math.inf
     errors = "all seeds agree exactly" if math.isinf(ratio) else f"{ratio:.1f} standard errors"
     better = _direction(findings)
@@ -105,8 +106,9 @@ def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
         )
     low, high = gain.interval
     places = places_for(max(high - low, 1e-12) / 3)
+    unit = f" {findings.unit}" if findings.unit else ""
     relative = f", or {percent(abs(gain.value / gain.reference), 1)}" if gain.reference else ""
-    span = f"{fixed(gain.value, places)}{relative} (90 % interval {fixed(low, places)} to {fixed(high, places)})"
+    span = f"{fixed(gain.value, places)}{unit}{relative} (90 % interval {fixed(low, places)} to {fixed(high, places)})"
     chance = "" if gain.probability is None else f", with a gain in {percent(gain.probability, 0)} of the refits"
     basis = f"a law fitted on {plural(findings.runs, 'run')}"
     if low > 0:

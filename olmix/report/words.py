@@ -85,6 +85,8 @@ def duration(seconds: float | None) -> str:
     """`0.4 s`, `38 s`, `12 min`, `3.2 h`, `1,200 h`."""
     if seconds is None:
         return NONE
+    if seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

@@ -8,12 +8,12 @@ from olmix.report.labels import breakable, labels, left_out, shared
 @pytest.mark.parametrize(
     ("names", "expected", "words"),
     [
-        (["train_the_pile_arxiv", "train_the_pile_github"], ["arxiv", "github"], "train_the_pile_…"),
-        (["metric/the_a_val_loss", "metric/the_b_c_val_loss"], ["a", "b_c"], "metric/the_…, …_val_loss"),
-        (["bpb/web:news", "bpb/web:blogs", "bpb/code"], ["web:news", "web:blogs", "code"], "bpb/…"),
+        (["train_the_pile_arxiv", "train_the_pile_github"], ["arxiv", "github"], "“train_the_pile_”"),
+        (["metric/the_a_val_loss", "metric/the_b_c_val_loss"], ["a", "b_c"], "“metric/the_”, “_val_loss”"),
+        (["bpb/web:news", "bpb/web:blogs", "bpb/code"], ["web:news", "web:blogs", "code"], "“bpb/”"),
         (["web:news", "web:blogs"], ["web:news", "web:blogs"], ""),
         (["web:news", "web:news_old"], ["web:news", "web:news_old"], ""),
-        (["a_x", "a_x_b"], ["x", "x_b"], "a_…"),
+        (["a_x", "a_x_b"], ["x", "x_b"], "“a_”"),
         (["only_one"], ["only_one"], ""),
         ([], [], ""),
     ],

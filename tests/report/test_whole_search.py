@@ -122,6 +122,17 @@ def test_a_run_that_diverged_is_shown_with_its_mixture(searched, tmp_path):
     assert len(trained.curves(runs, [])) == 9
 
 
+def test_smoothing_keeps_the_level_and_takes_the_noise():
+    from olmix.report.training import smoothed
+
+    rng = np.random.default_rng(0)
+    level = 5 - 0.01 * np.arange(400)
+    smooth = np.array(smoothed(tuple(level + 0.3 * rng.standard_normal(400))))
+    assert np.abs(smooth - level).max() < 0.35
+    assert np.std(smooth - level) < 0.1
+    assert smoothed((3.0, 1.0)) == (3.0, 1.0)
+
+
 def test_thinning_keeps_the_end_and_the_level():
     from olmix.report.trained import thinned
 

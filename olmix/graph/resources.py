@@ -44,3 +44,7 @@ class Needs:
         if self.memory_gib is not None:
             options["memory"] = int(self.memory_gib * 2**30)
         return options
+
+
+#: The usual needs of a task, as a default of dataclass fields.
+ONE_CPU = Needs()

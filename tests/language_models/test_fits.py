@@ -1,0 +1,96 @@
+"""What fits: parameter counts against transformers' own, and the issue's three cases."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from olmix.errors import UserError
+from olmix.graph.hardware import profile
+from olmix.graph.resources import Needs
+from olmix.language_models import fits
+from olmix.language_models.requests import Length
+from olmix.language_models.shapes import KNOWN, read_config
+from olmix.language_models.transformers_backend import Transformers
+from olmix.language_models.vllm_backend import Vllm
+
+QWEN = "Qwen/Qwen2.5-Math-72B-Instruct"
+LENGTH = Length(max_length=4096)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        # As the model cards and safetensors indices state them.
+        ("qwen2.5-math-72b", 72_706_203_648),
+        ("qwen2.5-math-7b", 7_615_616_512),
+        ("qwen2.5-math-1.5b", 1_543_714_304),
+        ("phi-1_5", 1_418_270_720),
+    ],
+)
+def test_published_sizes(name, parameters):
+    assert KNOWN[name].parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("phi", {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96}),
+        ("qwen2", {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+                   "intermediate_size": 96, "tie_word_embeddings": True}),
+        ("llama", {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 1,
+                   "intermediate_size": 96}),
+    ],
+)  # fmt: skip
+def test_counts_equal_those_of_the_real_architectures(tmp_path: pathlib.Path, kind, settings):
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.for_model(kind, vocab_size=300, **settings)
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(config)
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    shape = read_config(tmp_path / "config.json")
+    assert shape is not None
+    assert shape.parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_72b_in_bf16_fits_four_a100_of_40_gib_and_the_sum_is_shown():
+    backend = Vllm(model=QWEN, tensor_parallel=4, memory_share=0.95)
+    (line, room) = backend.check(Needs(gpus=4, accelerator="A100"), LENGTH)
+    assert line == (
+        "generating with qwen2.5-math-72b-instruct in bfloat16 fits on each of 4 A100: weights 33.9 + cache of 4,096 tokens 0.3 "
+        "+ activations 0.4 + runtime 1.5 = 36.1 GiB of 40 × 0.95 = 38.0 GiB"
+    )
+    assert "29,418 tokens" in room
+
+
+def test_72b_does_not_fit_one_v100_and_the_sum_is_shown():
+    with pytest.raises(UserError, match=r"does not fit on one V100: weights 135\.4 \+ .* GiB of 16 GiB"):
+        Transformers(model=QWEN).check(Needs(gpus=1, accelerator="V100"), LENGTH)
+
+
+def test_vllm_on_a_v100_is_refused_with_the_reason():
+    with pytest.raises(UserError, match="no kernels for the V100"):
+        Vllm(model=QWEN).check(Needs(gpus=1, accelerator="V100"), LENGTH)
+
+
+def test_tensor_parallel_must_be_the_number_of_gpus():
+    with pytest.raises(UserError, match=r"4 GPUs and Vllm\.tensor_parallel is 2"):
+        Vllm(model=QWEN, tensor_parallel=2).check(Needs(gpus=4, accelerator="A100"), LENGTH)
+
+
+def test_phi_trains_on_an_a100_and_not_on_a_v100():
+    phi = KNOWN["phi-1_5"]
+    how = {"batch": 4, "length": 2048, "recompute": True}
+    assert fits.training_sum("phi", phi, profile("A100"), dtype="bfloat16", **how).fits
+    total = fits.training_sum("phi", phi, profile("V100"), dtype="float16", **how)
+    assert not total.fits
+    assert "weights 5.3 + gradients 5.3 + Adam 10.6" in total.text()
+
+
+def test_a_model_of_unknown_shape_is_said_to_be_unknown():
+    (line,) = Transformers(model="someone/new-model").check(Needs(gpus=1, accelerator="A100"), LENGTH)
+    assert "not known" in line

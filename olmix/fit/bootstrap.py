@@ -39,7 +39,13 @@ class Ensemble:
     def objective(self, points: Array, coefficients: Array) -> Array:
         """`coefficients` . metrics of each refit at `points` [p, n]: [B, p]."""
         if self.batched is not None:
-            return np.asarray(self.batched.predict(points) @ coefficients)
+            # A batch predicts every metric of every refit at once: in portions, to bound the memory.
+            portion = max(1, 4_000_000 // (self.size * len(coefficients)))
+            parts = [
+                self.batched.predict(points[first : first + portion]) @ coefficients
+                for first in range(0, len(points), portion)
+            ]
+            return np.concatenate(parts, axis=1)
         return np.array([law.predict(points) @ coefficients for law in self.laws])
 
 

@@ -231,7 +231,13 @@ def _effective_data(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
     ]
 
 
-_BUILDERS = {"LogLinear": _log_linear, "EffectiveData": _effective_data}
+def _linear(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
+    slopes = _batched(law.coefficients_, 2)
+    level = _batched(law.intercept_, 1) - (slopes * _batched(law.centre_, 1)[:, None, :]).sum(2)
+    return [Affine((level * rows).sum(1), (slopes * rows[:, :, None]).sum(1))]
+
+
+_BUILDERS = {"LogLinear": _log_linear, "EffectiveData": _effective_data, "Linear": _linear}
 
 
 def minimise(

@@ -19,7 +19,6 @@ from olmix.mix import design
 from olmix.mix.feasible import FeasibleSet
 
 _CONTENDERS = 64
-_CHUNK = 32
 
 
 def next_runs(
@@ -53,9 +52,7 @@ def next_runs(
         ]
     )
     points = np.concatenate([proposal[None], contenders, candidates])
-    values = np.concatenate(
-        [refits.objective(points[first : first + _CHUNK], coefficients) for first in range(0, len(points), _CHUNK)], axis=1
-    )
+    values = refits.objective(points, coefficients)
     # Robust to single wild refits: nothing counts beyond 5 median deviations.
     middle = np.median(values, axis=0)
     reach = 5 * 1.4826 * np.median(np.abs(values - middle), axis=0) + 1e-300

@@ -130,28 +130,21 @@ def choices(
                 convex.minimise([*here, *_penalty(kl, prior, len(which))], inside, tolerance=1e-8).w
             )
         return np.concatenate(found)
-    # One pool for all; the refit's own best few, polished by mixing alone.
-    candidates = np.concatenate([propose_search.pool(inside, seed, 512), start[None]])
+    # One pool for all refits: mixtures from everywhere, and on the way from the proposal to some of them.
+    wide = propose_search.pool(inside, seed, 512)
+    near = propose_search.towards(start, wide[np.random.default_rng([seed, 20]).permutation(len(wide))[:100]])
+    candidates = np.concatenate([wide, near, start[None]])
     values = ensemble.objective(candidates, coefficients)
     if kl > 0:
         values = values + kl * divergence(candidates, prior)
     chosen = candidates[values.argmin(1)]
-    return _mixed(ensemble, coefficients, kl, prior, candidates, chosen, seed)
-
-
-def _mixed(
-    ensemble: Ensemble, coefficients: Array, kl: float, prior: Array, candidates: Array, chosen: Array, seed: int
-) -> Array:
-    """Improves the choice of each refit by steps towards pool members, a shared set of trials per round."""
     if ensemble.batched is not None:
-        return chosen  # a batch of non-convex surfaces: the pool's best is the choice
+        return chosen
     improved = []
     for law, w in zip(ensemble.laws, chosen, strict=True):
 
         def value(points: Array, law: Law = law) -> Array:
-            return np.asarray(law.predict(points) @ coefficients) + (
-                kl * divergence(points, prior) if kl > 0 else 0.0
-            )
+            return np.asarray(law.predict(points) @ coefficients) + (kl * divergence(points, prior) if kl > 0 else 0.0)
 
         search = propose_search.Search(value=value, gradient=None)
         improved.append(propose_search.polish(search, candidates, w, seed=seed))

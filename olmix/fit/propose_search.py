@@ -61,12 +61,12 @@ def _polish(
 ) -> tuple[Array, float]:
     idle, rate = 0, 1.0
     for _ in range(200):
-        trials = [_towards(w, candidates[generator.integers(len(candidates), size=32)])]
+        trials = [towards(w, candidates[generator.integers(len(candidates), size=32)])]
         if search.gradient is not None:
             slope = search.gradient(w)
             spread = float(np.ptp(slope[np.array(feasible.upper) > np.array(feasible.lower)])) if len(w) > 1 else 0.0
             if spread > 0:
-                trials.append(_towards(w, feasible.minimum(slope)[1][None]))
+                trials.append(towards(w, feasible.minimum(slope)[1][None]))
                 scaled = (slope - slope.min()) / spread
                 base = np.maximum(w, 1e-9)
                 mirrored = [base * np.exp(-np.minimum(r * scaled, 60.0)) for r in (4 * rate, rate, rate / 4)]
@@ -91,7 +91,7 @@ def polish(search: Search, candidates: Array, w: Array, *, seed: int, rounds: in
     generator = np.random.default_rng(seed)
     value = float(search.value(w[None])[0])
     for _ in range(rounds):
-        points = _towards(w, candidates[generator.integers(len(candidates), size=32)])
+        points = towards(w, candidates[generator.integers(len(candidates), size=32)])
         results = search.value(points)
         best = int(np.argmin(results))
         if results[best] < value:
@@ -99,6 +99,6 @@ def polish(search: Search, candidates: Array, w: Array, *, seed: int, rounds: in
     return w
 
 
-def _towards(w: Array, targets: Array) -> Array:
+def towards(w: Array, targets: Array) -> Array:
     """Points on the way from `w` [n] to each of `targets` [p, n]."""
     return (w + _STEPS[:, None, None] * (targets - w)).reshape(-1, len(w))

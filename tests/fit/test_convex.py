@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import olmix.fit
 from olmix.errors import UserError
 from olmix.fit import convex
-from olmix.fit.log_linear import LogLinear
 from tests.mix.sets import box, group
 
 
@@ -153,11 +153,15 @@ def test_steep_laws_and_wide_priors_end_with_a_certificate(extremity):
         assert solution.gap[0] <= 1e-9
 
 
-def test_a_law_becomes_surfaces_with_the_same_values():
+CONVEX = [name for name in ("LogLinear", "EffectiveData", "Linear") if name in olmix.fit.__all__]
+
+
+@pytest.mark.parametrize("name", CONVEX)
+def test_a_law_becomes_surfaces_with_the_same_values(name):
     generator = np.random.default_rng(9)
     w = generator.dirichlet(np.ones(6), 60)
-    y = 1 + np.exp(w @ generator.normal(size=(6, 3)))
-    law = LogLinear().fit(w, y)
+    y = 1 + np.exp(w @ generator.normal(size=(6, 3))) + 0.02 * generator.normal(size=(60, 3))
+    law = getattr(olmix.fit, name)().fit(w, y)
     coefficients = np.array([0.2, 0.0, 0.8])
     parts = convex.surfaces(law, coefficients)
     assert parts is not None
@@ -167,14 +171,22 @@ def test_a_law_becomes_surfaces_with_the_same_values():
         gradient = sum(part.derivatives(point[None])[1][0] for part in parts)
         assert value == pytest.approx(law.predict(point[None])[0] @ coefficients, rel=1e-12)
         assert gradient == pytest.approx(coefficients @ law.gradient(point), rel=1e-9)
-    assert convex.surfaces(law, -coefficients) is None  # maximising a convex law is not convex
+    feasible = box([0.6] * 6)
+    solution = convex.minimise(parts, feasible)
+    assert solution.gap[0] <= 1e-9
+    pool = generator.dirichlet(np.ones(6), 500)
+    pool = pool[feasible.excess(pool) <= 0]
+    assert solution.value[0] <= (law.predict(pool) @ coefficients).min()
+    if name != "Linear":
+        assert convex.surfaces(law, -coefficients) is None  # maximising a convex law is not convex
 
 
-def test_refits_become_a_batch():
+@pytest.mark.parametrize("name", CONVEX)
+def test_refits_become_a_batch(name):
     generator = np.random.default_rng(10)
     w = generator.dirichlet(np.ones(5), 50)
     y = 1 + np.exp(w @ generator.normal(size=(5, 2))) + 0.01 * generator.normal(size=(50, 2))
-    law = LogLinear().fit(w, y)
+    law = getattr(olmix.fit, name)().fit(w, y)
     refits = law.refit(w, y, generator.exponential(size=(4, 50)))
     parts = convex.surfaces(refits, np.array([0.5, 0.5]))
     assert parts is not None

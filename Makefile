@@ -4,6 +4,7 @@
 #   make venv         the environment with what tests and checks need
 #   make test         the same, then all tests
 #   make check        lint, types, documents, layers
+#   make proofs      problems, checked proofs, a tiny model tuned on them, and whether it helped
 #   make goldens      rewrites tests/goldens after a change of configs that was meant
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # torch first and by its exact version: a bare requirement may take a build with gigabytes of CUDA libraries.
 TORCH := torch==2.13.0
 
-.PHONY: quickstart venv core test check goldens clean
+.PHONY: quickstart venv core test check proofs goldens clean
 
 quickstart: core
 	$(BIN)/python -m launchers.run --experiment=experiments.quickstart
@@ -43,6 +44,9 @@ check: venv
 	$(BIN)/mypy
 	$(BIN)/python -m tests.check_docs
 	$(BIN)/python -m launchers.check_layers
+
+proofs: venv
+	$(BIN)/python -m launchers.run --experiment=experiments.olympiad_inequalities.debug
 
 goldens: venv
 	$(BIN)/python -m launchers.goldens

@@ -5,7 +5,8 @@
 
 An input is SOURCE=FILES or SOURCE:TOPIC=FILES; FILES is a file, a folder or a pattern of `.txt`,
 `.jsonl` (`.gz`, `.zst`) or Parquet files. Duplicates are dropped, sources named by --quality are divided into percentile
-buckets, and of every leaf a slice is held out. Without --tokenizer a byte-pair encoding is trained. It prints the tree for the experiment.
+buckets, and of every leaf a slice is held out. Without --tokenizer a byte-pair encoding is trained. It prints the tree for
+the experiment.
 """
 
 from __future__ import annotations

@@ -112,18 +112,16 @@ def test_in_a_browser_nothing_fails_nothing_is_fetched_and_nothing_overflows(tmp
         })()""")
         assert values == sorted(values, reverse=True)
         # The pointer on a dot of a scatter plot names the run.
-        where = await page.value("""(() => {
-            const svg = document.querySelector('[data-plot^="scatter:"] .frame > svg');
-            svg.scrollIntoView({ behavior: 'instant', block: 'center' });
-            const box = svg.getBoundingClientRect(), scatter = data.scatters[svg.closest('[data-plot]').dataset.plot.slice(8)];
-            const [low, size] = scatterAxis(scatter);
-            const far = scatter.predicted.indexOf(Math.max(...scatter.predicted));
-            const x = (scatter.predicted[far] - low) / size, y = (scatter.observed[far] - low) / size;
-            return [box.left + x * box.width, box.top + (1 - y) * box.height, data.runs[far]];
+        run, told = await page.value("""(() => {
+            const svg = document.querySelector('[data-plot^="scatter:"] .frame > svg'), box = svg.getBoundingClientRect();
+            const scatter = data.scatters[svg.closest('[data-plot]').dataset.plot.slice(8)];
+            const [low, size] = scatterAxis(scatter), far = scatter.predicted.indexOf(Math.max(...scatter.predicted));
+            const clientX = box.left + (scatter.predicted[far] - low) / size * box.width;
+            const clientY = box.top + (1 - (scatter.observed[far] - low) / size) * box.height;
+            svg.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY, bubbles: true }));
+            return [data.runs[far], document.getElementById('tip').textContent];
         })()""")
-        await page.send("Input.dispatchMouseEvent", type="mouseMoved", x=where[0], y=where[1])
-        told = await page.value("document.getElementById('tip').textContent")
-        assert told.startswith(f"{where[2]}: predicted ")
+        assert told.startswith(f"{run}: predicted ")
         return page.problems, page.requests
 
     problems, requests = look(file, visit)

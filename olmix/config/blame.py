@@ -47,19 +47,19 @@ class _Version:
     place: Place
 
 
-def blame(config: object) -> dict[str, Blame]:
-    """The blame of every line of `canonical.lines(config)`, by path.
+def blame(config: object, lines: list[canonical.Line] | None = None) -> dict[str, Blame]:
+    """The blame of every line of `canonical.lines(config)` (given, if it is known already), by path.
 
     Raises:
       ConfigError: as `canonical.text` does.
     """
-    return _Collector(config).found
+    return _Collector(config, canonical.lines(config) if lines is None else lines).found
 
 
 class _Collector:
-    def __init__(self, config: object) -> None:
+    def __init__(self, config: object, lines: list[canonical.Line]) -> None:
         self.found: dict[str, Blame] = {}
-        self._kinds = {line.path: line.kind for line in canonical.lines(config)}
+        self._kinds = {line.path: line.kind for line in lines}
         place = default_place(nodes.target(config))
         if isinstance(config, fdl.Buildable):
             entries = config.__argument_history__["__fn_or_cls__"]

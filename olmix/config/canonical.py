@@ -17,6 +17,7 @@ import enum
 import json
 import re
 from collections import deque
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 import fiddle as fdl
@@ -29,7 +30,7 @@ FORMAT = 1
 
 #: A config with more lines than this is a mistake (containers, which have no names, nested and shared many
 #: times over).
-MAX_LINES = 500_000
+MAX_LINES = 100_000
 
 # Beside what JSON escapes: what would split a line, cannot be encoded, or changes how a terminal shows the
 # rest.
@@ -111,12 +112,14 @@ def _dump(plain: Any) -> str:
 
 def escape(quoted: str) -> str:
     """Replaces characters that are unsafe in a line of text by their JSON escapes."""
+    if quoted.isascii() and "\x7f" not in quoted:
+        return quoted
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def quote(string: str) -> str:
     """A string in double quotes, on one line."""
-    return escape(json.dumps(string, ensure_ascii=False))
+    return escape(encode_basestring(string))
 
 
 def value_text(value: Any) -> str:
@@ -249,11 +252,11 @@ class _Writer:
         self._below[key] = children = self._read(value, path)
         active.add(key)
         for element, child, _, may_be_shared in children:
-            if type(child) in _ATOMS:
+            if type(child) in ATOMS:
                 continue
             if may_be_shared and nodes.is_node(child):
                 self._uses[id(child)] = self._uses.get(id(child), 0) + 1
-            self._scan(child, nodes.extend(path, element), active)
+            self._scan(child, path + element if path else element.removeprefix("."), active)
         active.discard(key)
 
     def _read(self, value: Any, path: str) -> list[_Child]:
@@ -277,7 +280,7 @@ class _Writer:
         while queue:
             path, value = queue.popleft()
             for element, child, _, may_be_shared in self._below[id(value)]:
-                if type(child) in _ATOMS:
+                if type(child) in ATOMS:
                     continue
                 child_path = nodes.extend(path, element)
                 if may_be_shared and id(child) in shared:
@@ -296,7 +299,7 @@ class _Writer:
 
     def _write(self, value: Any, path: str, tags: Tags, may_be_shared: bool) -> None:
         kind, spelled = "leaf", ""
-        children = self._below[id(value)] if type(value) not in _ATOMS else []
+        children = self._below[id(value)] if type(value) not in ATOMS else []
         if nodes.is_node(value):
             home = self._home(value, path, may_be_shared)
             if home is not None:
@@ -309,13 +312,18 @@ class _Writer:
             spelled = scalar_text(value, path)
         if spelled:
             self._lines.append(Line(path, spelled, kind, tags, value))
-            _check_size(len(self._lines))
+        _check_size(len(self._lines))
         for element, child, own, child_may_be_shared in children:
-            self._write(child, nodes.extend(path, element), merge(tags, own), child_may_be_shared)
+            child_path = path + element if path else element.removeprefix(".")
+            both = merge(tags, own) if own else tags
+            if type(child) in ATOMS:
+                self._lines.append(Line(child_path, scalar_text(child, child_path), "leaf", both, child))
+            else:
+                self._write(child, child_path, both, child_may_be_shared)
 
     def plain(self, value: Any, path: str, may_be_shared: bool = False) -> Any:
         """The value as JSON can hold it."""
-        if type(value) in _ATOMS:
+        if type(value) in ATOMS:
             scalar_text(value, path)
             return {"$float": repr(value)} if value in _INFINITIES else value
         below = self._below[id(value)]
@@ -339,7 +347,8 @@ class _Writer:
         return {"$symbol": spelled}
 
 
-_ATOMS = frozenset({str, int, float, bool, type(None)})
+#: Types whose values have nothing below them and are plain JSON.
+ATOMS = frozenset({str, int, float, bool, type(None)})
 _SEQUENCES = frozenset({list, tuple})
 _INFINITIES = (float("inf"), float("-inf"))
 
@@ -358,7 +367,7 @@ def check_acyclic(value: object, path: str = "", above: tuple[int, ...] = (), do
     done = set() if done is None else done
     if id(value) in above:
         raise ConfigError(f"{nodes.at(path)} is part of itself: a config must not be cyclic.")
-    if type(value) in _ATOMS or id(value) in done:
+    if type(value) in ATOMS or id(value) in done:
         return
     below: dict[str, Any] = {}
     if isinstance(value, fdl.Buildable):

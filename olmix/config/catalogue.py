@@ -41,8 +41,7 @@ def entry(name: str, package: str = experiments.PACKAGE) -> Entry:
     """The entry of one experiment."""
     recorder = experiments.make_recorder(package)
     try:
-        with recorder.watching():
-            module, config = experiments.make(name, package, recorder)
+        module, config = experiments.call(name, package, recorder)
         return Entry(
             name=name,
             hypothesis=experiments.hypothesis(module),

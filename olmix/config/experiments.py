@@ -88,15 +88,15 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
         return _from_document(document, changes, package)
     name = find(experiment, package)
     recorder = make_recorder(package)
-    with recorder.watching():
-        module, config = make(name, package, recorder)
-        layers = recorder.layers(config)
-        check_claims(config, layers)
-        warnings = overrides.apply(config, changes, recorder, package)
+    module, config = make(name, package, recorder)
+    layers = recorder.layers(config)
+    check_claims(config, layers)
+    warnings = overrides.apply(config, changes, recorder, package)
     applied = recorder.layers(config)
     check_claims(config, [layer for layer in applied if layer.via])
-    blames = blame.blame(config)
-    check_types(config, blames)
+    lines = canonical.lines(config)
+    blames = blame.blame(config, lines)
+    check_types(lines, blames)
     warnings += [
         f"{layer.name} ({layer.place}) changes nothing that lasts"
         for layer in layers
@@ -109,7 +109,7 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
         layers=tuple(applied),
         blame=blames,
         warnings=tuple(warnings),
-        defaults=canonical.document(config)["defaults"],
+        defaults=canonical.defaults({nodes.target(line.value) for line in lines if line.kind == "node"}),
     )
 
 
@@ -124,11 +124,10 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
     loaded = load.from_json(_read(file), sidecar.place, str(file))
     recorder = make_recorder(package)
     first = blame.blame(loaded.config)
-    with recorder.watching():
-        notes = overrides.apply(loaded.config, changes, recorder, package)
+    notes = overrides.apply(loaded.config, changes, recorder, package)
     found = blame.blame(loaded.config)
     kept = {path: sidecar.lines.get(path, item) if first.get(path) == item else item for path, item in found.items()}
-    check_types(loaded.config, kept)
+    check_types(canonical.lines(loaded.config), kept)
     return Resolved(
         name=sidecar.experiment,
         hypothesis=sidecar.hypothesis,
@@ -244,16 +243,22 @@ def _read(file: pathlib.Path) -> str:
 
 
 def make(name: str, package: str, recorder: Recorder) -> tuple[Any, fdl.Config[Any]]:
-    """The module of an experiment and a config of its own, before any override; `recorder` must be watching.
+    """The module of an experiment and a config of its own, before any override; `recorder` watches.
 
     Raises:
       UserError: if it cannot be imported or makes no config.
     """
-    module = _import(name, package)
-    made = _call(module, name)
+    module, made = call(name, package, recorder)
     config = _own(made)
     _name(config, name, module, recorder)
     return module, config
+
+
+def call(name: str, package: str, recorder: Recorder) -> tuple[Any, fdl.Config[Any]]:
+    """The module of an experiment and what its `experiment()` returns, not to be changed."""
+    with recorder.watching():
+        module = _import(name, package)
+        return module, _call(module, name)
 
 
 def _import(name: str, package: str) -> Any:
@@ -297,7 +302,9 @@ def _own(made: fdl.Config[Any]) -> fdl.Config[Any]:
     memo: dict[int, Any] = {}
     for node in list(recording.configs_in(config)):
         for entries in node.__argument_history__.values():
-            entries[:] = [dataclasses.replace(e, new_value=copy.deepcopy(e.new_value, copies)) for e in entries]
+            for i, entry in enumerate(entries):
+                if type(entry.new_value) not in canonical.ATOMS:
+                    entries[i] = dataclasses.replace(entry, new_value=copy.deepcopy(entry.new_value, copies))
         known = nodes.field_map(nodes.target(node))
         for name, value in list(node.__arguments__.items()):
             if name not in known or value is known[str(name)].default:
@@ -317,9 +324,9 @@ def _name(config: fdl.Config[Any], name: str, module: Any, recorder: Recorder) -
             config.name = name
 
 
-def check_types(config: fdl.Config[Any], blames: dict[str, Blame]) -> None:
+def check_types(lines: list[canonical.Line], blames: dict[str, Blame]) -> None:
     """Raises a `UserError` about the first value that is not of the type that its field declares."""
-    for line in canonical.lines(config):
+    for line in lines:
         if line.kind != "node" or not isinstance(line.value, fdl.Buildable):
             continue
         for field in nodes.fields(nodes.target(line.value)):
@@ -340,6 +347,8 @@ def check_claims(config: fdl.Config[Any], layers: Sequence[Layer]) -> None:
     The order of overlays should not matter; where two of them claim a field, one is lost without a word.
     """
     names_ = {layer.name: layer for layer in layers if layer.kind == "overlay"}
+    if len(names_) < 2:
+        return
     homes = {id(line.value): line.path for line in canonical.lines(config) if line.kind == "node"}
     for node in recording.configs_in(config):
         for name, entries in node.__argument_history__.items():

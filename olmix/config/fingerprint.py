@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Callable
 
 from olmix.config import nodes
-from olmix.config.canonical import key_element, quote, scalar_text, sorted_keys
+from olmix.config.canonical import ATOMS, key_element, quote, scalar_text, sorted_keys
 from olmix.config.nodes import ConfigError
 
 Substitute = Callable[[object], str | None]
@@ -56,8 +56,11 @@ class _Hasher:
 
         Scalars stand for themselves (a string is quoted, so it cannot look like any of the others).
         """
+        kind = type(value)
+        if kind in ATOMS:
+            return scalar_text(value, path)
         is_node = nodes.is_node(value)
-        if not is_node and type(value) not in _CONTAINERS:
+        if not is_node and kind not in _CONTAINERS:
             return scalar_text(value, path)
         key = id(value)
         if key in self._tokens:
@@ -82,9 +85,8 @@ class _Hasher:
                 return f"@{quote(instead)}"
         prefix = f"{path}." if path else ""
         parts = [nodes.symbol(cls)]
-        for field in nodes.fields(cls):
+        for field, value in nodes.arguments(node, path):
             if not field.tags:
-                value = nodes.argument(node, field, path)
                 parts.append(f"{field.name} {self.token(value, prefix + field.name)}")
         return _digest(parts)
 

@@ -68,12 +68,13 @@ def target(node: object, path: str = "") -> type:
       ConfigError: if the node is a kind of Buildable other than `fdl.Config`, or its target is not a
       dataclass.
     """
-    if not isinstance(node, fdl.Buildable):
-        return type(node)
-    cls = fdl.get_callable(node)
-    if type(node) is not fdl.Config:
-        raise ConfigError(f"{at(path)} is an fdl.{type(node).__name__}; use fdl.Config of a dataclass.")
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+    kind = type(node)
+    if kind is not fdl.Config:
+        if not issubclass(kind, fdl.Buildable):
+            return kind
+        raise ConfigError(f"{at(path)} is an fdl.{kind.__name__}; use fdl.Config of a dataclass.")
+    cls: Any = node.__fn_or_cls__  # type: ignore[attr-defined]
+    if not (isinstance(cls, type) and _is_node_type(cls)):
         name = getattr(cls, "__qualname__", repr(cls))
         raise ConfigError(f"{at(path)} is a config of {name}, which is not a dataclass.")
     return cls
@@ -145,8 +146,20 @@ def argument(node: object, field: Field, path: str = "") -> Any:
 
 
 def arguments(node: object, path: str = "") -> list[tuple[Field, Any]]:
-    """All arguments of a node with their values, sorted by name."""
-    return [(field, argument(node, field, path)) for field in fields(target(node, path))]
+    """All arguments of a node with their values, sorted by name.
+
+    Raises:
+      ConfigError: if one is required and not set.
+    """
+    known = fields(target(node, path))
+    if type(node) is not fdl.Config:
+        return [(field, getattr(node, field.name)) for field in known]
+    given = node.__arguments__  # type: ignore[attr-defined]
+    found = [(field, given[field.name] if field.name in given else field.default_value()) for field in known]
+    for field, value in found:
+        if value is MISSING:
+            raise ConfigError(f"{join(path, field.name)} is required and not set.")
+    return found
 
 
 def is_off(node: object) -> bool:

@@ -98,7 +98,7 @@ def _spell(config: fdl.Config[Any], elements: tuple[Element, ...]) -> str | None
 
 def _call(item: _Overlay, config: fdl.Config[Any], recorder: Recorder) -> None:
     arguments = item.arguments
-    with recorder.called_by(item.flag):
+    with recorder.called_by(item.flag), recorder.watching():
         result = item.function(config, *arguments.args[1:], **arguments.kwargs)
     if result is not None and result is not config:
         raise UserError(f"{item.flag} returns something new; an overlay changes the config that it is given.")

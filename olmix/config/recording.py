@@ -116,14 +116,16 @@ class Recorder:
         self._flag: Place | None = None
         self._via = ""
         self._contents: dict[tuple[int, str], tuple[fdl.Buildable[Any], Any, Any]] = {}
-        self._layer_of: dict[types.CodeType, Layer | None] = {}
+        # By identity, because hashing a code object reads all of it; the code is kept so that no identity returns.
+        self._layer_of: dict[int, tuple[types.CodeType, Layer | None]] = {}
+        self._files: dict[str, tuple[bool, str]] = {}
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Records all that this thread does to configs."""
         before = sys.getprofile()
         with history.custom_location(self._location):
-            sys.setprofile(self._profile)
+            sys.setprofile(self._make_profile())
             try:
                 yield
             finally:
@@ -134,7 +136,8 @@ class Recorder:
         """Blames all that is set inside on a flag of the command line."""
         self._flag = Place(text, 0, None, layer=text, kind="flag")
         try:
-            yield
+            with history.custom_location(self._location):
+                yield
         finally:
             self._flag = None
         self._finished.append(_Call(None, Layer(kind="flag", name=text, place=""), []))
@@ -190,7 +193,7 @@ class Recorder:
         if self._flag is not None:
             return self._flag
         frame: types.FrameType | None = sys._getframe(1)
-        while frame is not None and not is_users(frame.f_code.co_filename):
+        while frame is not None and not self._file(frame.f_code.co_filename)[0]:
             frame = frame.f_back
         if frame is None:
             return Place("?", 0, None)
@@ -199,35 +202,54 @@ class Recorder:
             outer = outer.f_back
         layer = self._stack[-1].layer if self._stack else None
         return Place(
-            self.relative(frame.f_code.co_filename),
+            self._file(frame.f_code.co_filename)[1],
             frame.f_lineno,
             outer.f_code.co_name,
             layer=layer.name if layer else "",
             kind=layer.kind if layer else "code",
         )
 
-    def _profile(self, frame: types.FrameType, event: str, arg: Any) -> None:
-        if event == "call":
-            layer = self._layer(frame.f_code)
-            if layer is not None:
+    def _file(self, file: str) -> tuple[bool, str]:
+        """Whether a file is the user's, and its name in the repository."""
+        if file not in self._files:
+            self._files[file] = (is_users(file), self.relative(file))
+        return self._files[file]
+
+    def _make_profile(self) -> Callable[[types.FrameType, str, Any], None]:
+        """What Python is to call at every call and return: hundreds of thousands of times, so it looks little up."""
+        layer_of, stack = self._layer_of, self._stack
+
+        def profile(frame: types.FrameType, event: str, arg: Any) -> None:
+            if event == "call":
                 code = frame.f_code
-                given = (
-                    frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-                )
-                configs = [value for value in given if isinstance(value, fdl.Buildable)]
-                for config in configs:
-                    self.sync(config)
-                self._keep_call(frame, layer, configs)
-                self._stack.append(_Call(frame, dataclasses.replace(layer, via=self._via), configs))
-        elif event == "return" and self._stack and self._stack[-1].frame is frame:
-            call = self._stack[-1]
-            if isinstance(arg, fdl.Buildable):
-                call.configs.append(arg)
-            for config in call.configs:
-                self.sync(config)
-            self._stack.pop()
-            if call.configs or call.layer.kind == "base":
-                self._finished.append(call)
+                known = layer_of.get(id(code))
+                if known is None:
+                    known = layer_of[id(code)] = (code, self._find_layer(code))
+                if known[1] is not None:
+                    self._enter(frame, known[1])
+            elif event == "return" and stack and stack[-1].frame is frame:
+                self._leave(arg)
+
+        return profile
+
+    def _enter(self, frame: types.FrameType, layer: Layer) -> None:
+        code = frame.f_code
+        given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+        configs = [value for value in given if isinstance(value, fdl.Buildable)]
+        for config in configs:
+            self.sync(config)
+        self._keep_call(frame, layer, configs)
+        self._stack.append(_Call(frame, dataclasses.replace(layer, via=self._via), configs))
+
+    def _leave(self, result: Any) -> None:
+        call = self._stack[-1]
+        if isinstance(result, fdl.Buildable):
+            call.configs.append(result)
+        for config in call.configs:
+            self.sync(config)
+        self._stack.pop()
+        if call.configs or call.layer.kind == "base":
+            self._finished.append(call)
 
     def _keep_call(self, frame: types.FrameType, layer: Layer, configs: list[fdl.Buildable[Any]]) -> None:
         nested = any(call.layer.kind == "overlay" for call in self._stack)
@@ -239,11 +261,6 @@ class Recorder:
             arguments = {name: frame.f_locals[name] for name in rest}
             before = copy.deepcopy(configs[0])
             self.overlay_calls.append(OverlayCall(layer=layer, function=function, before=before, arguments=arguments))
-
-    def _layer(self, code: types.CodeType) -> Layer | None:
-        if code not in self._layer_of:
-            self._layer_of[code] = self._find_layer(code)
-        return self._layer_of[code]
 
     def _find_layer(self, code: types.CodeType) -> Layer | None:
         file, name = code.co_filename, code.co_qualname

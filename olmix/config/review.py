@@ -36,8 +36,7 @@ def review(name: str, package: str = experiments.PACKAGE) -> list[str]:
     """Findings about one experiment, a sentence each; a broken experiment is one."""
     recorder = experiments.make_recorder(package, keep_overlays=True)
     try:
-        with recorder.watching():
-            module, config = experiments.make(name, package, recorder)
+        module, config = experiments.make(name, package, recorder)
         resolved = experiments.resolve(name, (), package)
         return list(_findings(name, module, config, resolved, recorder))
     except UserError as error:

@@ -195,7 +195,7 @@ def test_shared_containers_that_would_explode_raise() -> None:
     for _ in range(30):
         value = (value, value)
     assert len(fingerprint(build.box(value))) == 64
-    with pytest.raises(ConfigError, match="more than 500000 lines"):
+    with pytest.raises(ConfigError, match="more than 100000 lines"):
         canonical.text(build.box(value))
 
 

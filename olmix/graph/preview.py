@@ -51,7 +51,7 @@ class PreviewContext(Context):
             inner = PreviewContext(self.plan, self.root)
             inner.label, inner._computed = node.label, self._computed
             inner.out = inner.scratch = self.root / node.artifact
-            inner.out.mkdir()
+            inner.out.mkdir(exist_ok=True)
             value = node.step.run(inner)
             # Through JSON and back, as in a real run.
             self._computed[id(node.step)] = (result.decode(node.step, result.encode(node.step, value)), inner.out)

@@ -185,10 +185,7 @@ def resolve_size(
 
 
 def interleave(pools: Sequence[Sequence[Item]], shares: Sequence[float], size: int) -> list[tuple[int, Item]]:
-    """`size` items with the number of their pool, every beginning within one item of the shares.
-
-    Pools are read in order, and again from the start when they end.
-    """
+    """`size` items with the number of their pool, every beginning within an item of the shares."""
     taken = [0] * len(pools)
     chosen = []
     for total in range(1, size + 1):

@@ -1,0 +1,115 @@
+"""Shards: what a killed one keeps, what a larger run adds, and the compact problems themselves."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from olmix.errors import UserError
+from olmix.graph.resources import Needs
+from olmix.language_models.openai_backend import OpenAI
+from olmix.language_models.requests import Length, Sampling
+from olmix.language_models.vllm_backend import Vllm
+from olmix.proofs import compact
+from olmix.proofs.checking import Checking, look_at_all
+from olmix.proofs.generation import Generate, GenerateShard
+from olmix.proofs.sources import Compact, Prompted
+from tests.language_models.endpoint import serving
+from tests.proofs.pipeline_items import context
+
+
+def shard_step(url: str) -> GenerateShard:
+    source = Prompted(
+        techniques=("sos",), length=Length(max_length=8192), batch=4, sampling=Sampling(temperature=0.8, max_new_tokens=64),
+        backend=OpenAI(model="m", base_url=url, concurrency=1),
+    )  # fmt: skip
+    return GenerateShard(source=source, number=0, count=24, seed=5)
+
+
+def test_a_killed_shard_goes_on_where_it_was(tmp_path: pathlib.Path):
+    def answer(body: dict) -> str:
+        time.sleep(0.05)
+        return f"Problem: $a^2 \\ge 0$ ({body['seed']})\nProof: a square"
+
+    script = f"""
+import pathlib, sys
+sys.path.insert(0, {os.getcwd()!r})
+from tests.proofs.test_generation import *
+shard_step(sys.argv[1]).run(context(pathlib.Path({str(tmp_path)!r}), {{}}))
+"""
+    with serving(answer) as endpoint:
+        process = subprocess.Popen([sys.executable, "-c", script, endpoint.url])
+        deadline = time.monotonic() + 60
+        while len(endpoint.bodies) < 9 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        asked = len(endpoint.bodies)
+        assert 9 <= asked < 24
+        result = shard_step(endpoint.url).run(context(tmp_path, {}))
+    assert (result.items, result.failed) == (24, {})
+    # At most the call that was under way is paid for twice.
+    assert len(endpoint.bodies) <= 24 + 1
+
+
+def test_more_problems_are_new_shards_and_the_old_ones_stay():
+    source = Compact(techniques=("sos", "cauchy"))
+    few = Generate(source=source, count=20, shard=10).pieces(None)  # type: ignore[arg-type]
+    many = Generate(source=source, count=40, shard=10).pieces(None)  # type: ignore[arg-type]
+    assert list(many)[:2] == list(few)
+    assert all(many[name] == piece for name, piece in few.items())
+    assert len(many) == 4
+
+
+def test_a_shard_is_the_same_again_and_another_is_other(tmp_path):
+    source = Compact(techniques=compact.TECHNIQUES)
+    ctx = context(tmp_path, {})
+    one = source.write(40, 1, "p", ctx, None)
+    assert one == source.write(40, 1, "p", ctx, None)
+    other = source.write(40, 2, "p", ctx, None)
+    assert {i.problem for i in one.items} != {i.problem for i in other.items}
+    assert len({i.problem for i in one.items}) == 40
+    assert {i.technique for i in one.items} == set(compact.TECHNIQUES)
+
+
+def test_a_source_that_repeats_itself_says_so(tmp_path):
+    written = Compact(techniques=("weighted_am_gm",)).write(5000, 0, "p", context(tmp_path, {}), None)
+    assert len(written.items) + written.failed["repeats itself"] == 5000
+
+
+@pytest.mark.slow
+def test_compact_proofs_are_accepted_by_the_checker():
+    pytest.importorskip("olmix.proofs.check_proof")
+    made = [row for technique in compact.TECHNIQUES for row in itertools.islice(compact.write(technique, 11), 12)]
+    looks = look_at_all(
+        [(problem, proof, formal) for problem, proof, formal, _ in made], Checking(seconds_each=30), 2, lambda *_: None
+    )
+    assert [(look.verdict, look.detail) for look in looks] == [("accepted", "")] * len(made)
+    # Read from the LaTeX of the problem alone, the statement has the same key.
+    again = look_at_all(
+        [(problem, proof, None) for problem, proof, _, _ in made[::6]], Checking(seconds_each=30), 2, lambda *_: None
+    )
+    assert [look.key for look in again] == [look.key for look in looks[::6]]
+
+
+def test_what_does_not_fit_is_said_when_the_step_is_made():
+    source = Prompted(
+        techniques=("sos",), length=Length(max_length=2048),
+        backend=Vllm(model="Qwen/Qwen2.5-Math-72B-Instruct", tensor_parallel=2),
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"does not fit on each of 2 A100: weights 67\.7"):
+        Generate(source=source, count=10, shard=5, each_needs=Needs(gpus=2, accelerator="A100"))
+
+
+def test_unknown_techniques_are_named():
+    with pytest.raises(UserError, match=r"Unknown technique 'cauhcy' \(nearest: cauchy\)"):
+        Compact(techniques=("cauhcy",))
+    with pytest.raises(UserError, match="no compact problems for 'tangent_line'"):
+        Compact(techniques=("tangent_line",))

@@ -1,0 +1,94 @@
+"""Scores, the comparison, and the page."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from olmix.errors import UserError
+from olmix.language_models.tuning import TuningResult
+from olmix.proofs.evaluation import CurveResult, Row, choose_shots, score
+from olmix.proofs.fusion import ComponentCount, TrainingSetResult
+from olmix.proofs.machine import Look
+from olmix.proofs.splitting import SplitResult
+from olmix.proofs.training import TrainResult
+from olmix.proofs.verification import Fate, Verified
+from olmix.report.proofs import Findings, compare, summary
+from olmix.report.proofs_page import render
+from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, item
+
+
+def rows(accepted: int, of: int, look: Look = REJECTED, proof: str = "p") -> list[Row]:
+    return [
+        Row(item=item(n, technique="sos" if n % 2 else "cauchy"), proof=proof, finished=True, look=ACCEPTED if n < accepted else look)
+        for n in range(of)
+    ]  # fmt: skip
+
+
+def result(before: list[Row], after: list[Row]):
+    return compare(score(before, "m", "e", 2, 0), score(after, "m", "e", 0, 0), before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "apart"),
+    [(2, 40, "helped", True), (20, 26, "helped", False), (20, 20, "not shown", False), (40, 2, "hurt", True)],
+)
+def test_the_answer_follows_from_the_paired_interval(before, after, verdict, apart):
+    found = result(rows(before, 50), rows(after, 50))
+    assert (found.verdict, found.apart) == (verdict, apart)
+    assert found.gain.mean == pytest.approx((after - before) / 50)
+
+
+def test_undecided_proofs_do_not_count_as_checked():
+    scores = score(rows(5, 20, look=OPEN), "m", "e", 0, 0)
+    assert (scores.checked.hits, scores.undecided, scores.reasons) == (5, 15, {"a step is open": 15})
+    assert sum(rate.of for rate in scores.by_technique.values()) == 20
+
+
+def test_different_problems_cannot_be_compared():
+    with pytest.raises(UserError, match="not about the same problems"):
+        result(rows(1, 10), rows(1, 11))
+
+
+def test_shots_are_short_and_take_turns():
+    items = [item(n, technique="sos" if n % 2 else "cauchy", proof="x" * (50 - n)) for n in range(10)]
+    shots = choose_shots(items, 3)
+    assert [shot.technique for shot in shots] == ["cauchy", "sos", "cauchy"]
+    assert [shot.id for shot in shots] == ["i8", "i9", "i6"]
+
+
+def test_the_page_shows_everything_and_escapes_it():
+    after = rows(6, 12, proof="<script>alert(1)</script> $a < b$")
+    before = rows(0, 12)
+    found = result(before, after)
+    tuning = TuningResult(
+        kind="sft", examples=10, steps=5, planned_steps=5, epochs=1.0, stopped_early=False, best_step=None, validation_loss=0.5,
+        training_loss=0.4, reward=None, longest=60, tokens_per_epoch=500, resumed_at=None, seconds=1.0, device="cpu", versions={},
+    )  # fmt: skip
+    curve = CurveResult(curve=((0.5, score(rows(3, 12), "m", "e", 0, 0)), (1.0, found.final)))
+    findings = Findings(
+        title="does it help?", result=found,
+        verified=Verified(items=30, kept=20, dropped=8, undecided=2, agreement=None, engine="",
+                          fates=(Fate(technique="sos", fate="dropped", reason="machine: a step is false", count=8),)),
+        split=SplitResult(train=10, validation=2, test=12, set_aside=3, strata={"sos/easy": (5, 1, 6)}, removed={"i3": "same key"}),
+        training_set=TrainingSetResult(
+            items=10, components=(ComponentCount(name="generated", share=1.0, available=10, used=10, read=1.0),)
+        ),
+        train=TrainResult(runs=((0.5, tuning), (1.0, tuning))), curve=curve, judge=None, before=tuple(before), after=tuple(after),
+    )  # fmt: skip
+    page = render(findings, 2)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    for words in (
+        "Yes, it helped",
+        "machine: a step is false",
+        "step 2",
+        "at a = 1",
+        "Learning curve",
+        "same key",
+        "generated",
+    ):
+        assert words in page
+    lines = summary(found, curve, pathlib.Path("/x"))
+    assert "do not overlap" in str(lines[1])

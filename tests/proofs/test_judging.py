@@ -99,9 +99,9 @@ def test_the_whole_bill_is_estimated_and_capped_before_the_first_call(judging):
 
 
 def test_a_judge_that_talks_nonsense_is_none(judging):
-    with serving(lambda body: "Great proof, well done!") as endpoint:
-        with pytest.raises(UserError, match=r"of \d+ answers of the judge grader have no readable verdict"):
-            judging(endpoint)
+    words = r"of \d+ answers of the judge grader have no readable verdict"
+    with serving(lambda body: "Great proof, well done!") as endpoint, pytest.raises(UserError, match=words):
+        judging(endpoint)
 
 
 def test_now_and_then_nonsense_is_counted(judging):
@@ -114,7 +114,7 @@ def test_now_and_then_nonsense_is_counted(judging):
 def test_a_judge_that_is_down_is_named_and_what_was_answered_is_kept(judging):
     with serving(grade) as endpoint:
         endpoint.trouble = lambda number: "500" if number > 5 else ""
-        with pytest.raises(UserError, match="HTTP 500.*What was answered is kept"):
+        with pytest.raises(UserError, match=r"HTTP 500.*What was answered is kept"):
             judging(endpoint, backend={"concurrency": 1})
         kept = 5
         endpoint.trouble = lambda number: ""

@@ -20,10 +20,9 @@ from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, item
 
 
 def rows(accepted: int, of: int, look: Look = REJECTED, proof: str = "p") -> list[Row]:
-    return [
-        Row(item=item(n, technique="sos" if n % 2 else "cauchy"), proof=proof, finished=True, look=ACCEPTED if n < accepted else look)
-        for n in range(of)
-    ]  # fmt: skip
+    items = [item(n, technique="sos" if n % 2 else "cauchy") for n in range(of)]
+    looks = [ACCEPTED if n < accepted else look for n in range(of)]
+    return [Row(item=i, proof=proof, finished=True, look=own) for i, own in zip(items, looks, strict=True)]
 
 
 def result(before: list[Row], after: list[Row]):
@@ -71,7 +70,9 @@ def test_the_page_shows_everything_and_escapes_it():
         title="does it help?", result=found,
         verified=Verified(items=30, kept=20, dropped=8, undecided=2, agreement=None, engine="",
                           fates=(Fate(technique="sos", fate="dropped", reason="machine: a step is false", count=8),)),
-        split=SplitResult(train=10, validation=2, test=12, set_aside=3, strata={"sos/easy": (5, 1, 6)}, removed={"i3": "same key"}),
+        split=SplitResult(
+            train=10, validation=2, test=12, set_aside=3, strata={"sos/easy": (5, 1, 6)}, removed={"i3": "same key"}
+        ),
         training_set=TrainingSetResult(
             items=10, components=(ComponentCount(name="generated", share=1.0, available=10, used=10, read=1.0),)
         ),

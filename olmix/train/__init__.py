@@ -3,11 +3,12 @@
 from olmix.train.ladder import Foreign, Shape
 from olmix.train.results import ProxyResult, ValidationResult
 from olmix.train.settings import Device, Proxy, SkipRule, Tasks
-from olmix.train.steps import Swarm, TrainProxy, Validation
+from olmix.train.steps import Probe, Swarm, TrainProxy, TrainStack, Validation
 
 __all__ = [
     "Device",
     "Foreign",
+    "Probe",
     "Proxy",
     "ProxyResult",
     "Shape",
@@ -15,6 +16,7 @@ __all__ = [
     "Swarm",
     "Tasks",
     "TrainProxy",
+    "TrainStack",
     "Validation",
     "ValidationResult",
 ]

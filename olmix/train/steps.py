@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
-from olmix.graph.step import Context, FanOut, Step
+from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.mix.runs import RunTable
-from olmix.train import results
+from olmix.train import planner, results
 from olmix.train.arithmetic import resolve_device
-from olmix.train.recipe import Plan, resolve
+from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
 
@@ -93,8 +93,9 @@ def _failure(result: ProxyResult) -> str:
 class Swarm(FanOut):
     """Trains one proxy per variant of `design`, all with the same seed: they differ by nothing but their mixture.
 
-    The pieces run with `each_needs`, `stack` variants to a piece (1: each alone; more: side by side in one model, for small
-    models on large GPUs). Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
+    The pieces run with `each_needs`, `stack` variants to a piece (1: each alone; more: side by side in one model, for
+    small models on large GPUs; None: as the planner thinks, always 1 on a CPU). `probe` is a `Probe` for the dry run's
+    estimates. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
     """
 
     design: Step
@@ -104,7 +105,8 @@ class Swarm(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
-    stack: Annotated[int, Resources] = 1
+    stack: Annotated[int | None, Resources] = None
+    probe: Annotated[Step | None, Resources] = None
 
     def training_tokens(self) -> int:
         """The tokens of one of its runs, for lists of experiments."""
@@ -113,13 +115,12 @@ class Swarm(FanOut):
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per variant, by the variant's name; or one `TrainStack` for every `stack` of them."""
         resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
-        if self.stack < 1:
-            raise UserError(f"A stack needs at least 1 variant; swarm.stack is {self.stack}.")
         proxy = _ready(self.proxy, self.each_needs)
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
-        if self.stack > 1:
+        stack = self._stack(len(mixtures))
+        if stack > 1:
             return {
                 f"{names[0]}-to-{names[-1]}": TrainStack(
                     scan=self.scan,
@@ -130,7 +131,7 @@ class Swarm(FanOut):
                     repetition_limits=self.repetition_limits,
                     needs=self.each_needs,
                 )
-                for names in _chunks(list(mixtures), self.stack)
+                for names in _chunks(list(mixtures), stack)
             }
         return {
             name: TrainProxy(
@@ -147,12 +148,17 @@ class Swarm(FanOut):
         }
 
     def forecast(self, context: Context) -> tuple[str, ...]:
-        """What it will train, in tokens and floating-point operations."""
-        plan = resolve(self.proxy)
-        lines = [_budget_line(plan)]
+        """What it will take: tokens, operations, hours, memory."""
         count = len(context.read(self.design).names)
-        lines.append(f"{count} proxies, {count * plan.tokens:,} tokens in all")
-        return tuple(lines)
+        speed = _speed(context, self.probe)
+        return planner.lines(self.proxy, count, self.each_needs, speed, self._stack(count))
+
+    def _stack(self, variants: int) -> int:
+        if self.stack is None:
+            return planner.stack_size(self.proxy, self.each_needs, variants)
+        if self.stack < 1:
+            raise UserError(f"A stack needs at least 1 variant; swarm.stack is {self.stack}.")
+        return self.stack
 
     def results(self, context: Context) -> dict[str, ProxyResult]:
         """The results by variant, however they were trained."""
@@ -192,11 +198,31 @@ def _chunks(names: list[str], size: int) -> list[list[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _budget_line(plan: Plan) -> str:
-    rounded = (
-        "" if plan.tokens == plan.declared_tokens else f" ({plan.declared_tokens:,} rounded down to whole batches)"
-    )
-    return f"each {plan.tokens:,} tokens{rounded}: {plan.steps:,} steps of {plan.batch} × {plan.length:,} tokens"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Probe(Step):
+    """Measures the speed of a proxy on the hardware that `needs` asks for, in 20 steps on random tokens."""
+
+    proxy: Proxy
+    steps: int = 20
+    needs: Annotated[Needs | None, Resources] = ONE_CPU
+
+    def run(self, context: Context) -> planner.Speed:
+        """Trains the steps and measures."""
+        from olmix.train.work import probe
+
+        speed, memory, device = probe(self.proxy, self.needs, self.steps)
+        return planner.Speed(device=device, tokens_per_second=speed, memory_gib=memory, steps=self.steps)
+
+
+def _speed(context: Context, probe: Step | None) -> planner.Speed | None:
+    """What the probe measured, if there is one and it has run."""
+    if probe is None:
+        return None
+    try:
+        speed: planner.Speed = context.read(probe)
+    except NotYet:
+        return None
+    return speed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -216,6 +242,7 @@ class Validation(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+    probe: Annotated[Step | None, Resources] = None
 
     def _arms(self, context: Context) -> dict[str, dict[str, float]]:
         proposal: Any = context.read(self.proposal)
@@ -249,12 +276,10 @@ class Validation(FanOut):
         }
 
     def forecast(self, context: Context) -> tuple[str, ...]:
-        """What it will train, in tokens."""
-        plan = resolve(self.proxy)
-        return (
-            _budget_line(plan),
-            f"3 mixtures × {self.seeds} seeds, {3 * self.seeds * plan.tokens:,} tokens in all",
-        )
+        """What it will take: tokens, operations, hours, memory."""
+        speed = _speed(context, self.probe)
+        plan = planner.lines(self.proxy, 3 * self.seeds, self.each_needs, speed)
+        return (f"proposal, prior and best observed variant with {self.seeds} seeds each", *plan)
 
     def run(self, context: Context) -> ValidationResult:
         """Means, standard errors and gains.

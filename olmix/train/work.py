@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from olmix.data.manifest import Manifest
@@ -25,7 +26,7 @@ from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
 from olmix.train.diary import Diary, Logger, Outcome
 from olmix.train.distributed import SHARD_FROM, World, launch, whole
 from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
-from olmix.train.feed import HeldOuts
+from olmix.train.feed import Batch, HeldOuts
 from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, nominal_parameters, resolve
@@ -283,3 +284,23 @@ def _logger(step: TrainProxy, place: Place) -> Iterator[Logger]:
         yield logger
     finally:
         logger.finish()
+
+
+def probe(proxy: Proxy, needs: Any, steps: int) -> tuple[float, float | None, str]:
+    """Tokens per second over `steps` steps on random tokens (after three to warm up), peak memory in GiB, device name."""
+    arithmetic, plan = arithmetic_of(proxy.device, needs), resolve(proxy)
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, proxy.vocabulary, (plan.batch, plan.length))
+    batch = Batch(tokens, np.zeros(plan.batch, np.int64))
+    cuda = arithmetic.device == "cuda"
+    with in_force(arithmetic):
+        model = build_model(proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=0)
+        trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=0)
+        for _ in range(3):
+            trainer.step(batch)
+        began = time.perf_counter()
+        for _ in range(steps):
+            trainer.step(batch)
+        seconds = time.perf_counter() - began
+    memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
+    return steps * plan.batch_tokens / seconds, memory, torch.cuda.get_device_name() if cuda else "cpu"

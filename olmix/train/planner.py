@@ -1,0 +1,158 @@
+"""What training will take, before anything starts: tokens, operations, hours, memory, and how many variants to stack.
+
+Arithmetic only. Operations are exact by convention (`ladder.flops_per_token`); hours rest on how much of a device's peak
+a model of its size reaches, which is a guess until a probe has measured it (`Probe`, 20 steps), and every line that is a
+guess says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+
+from olmix.graph.hardware import PROFILES, HardwareProfile
+from olmix.graph.resources import Needs
+from olmix.train.ladder import Foreign, Shape, count_parameters, flops_per_token, padded, shape_of
+from olmix.train.recipe import Plan, resolve
+from olmix.train.settings import Proxy
+
+#: Share of the peak that training reaches, by non-embedding parameters of all models in a stack together: guesses,
+#: interpolated in the logarithm, on the high-end side of what is published for models of 1B and more.
+_UTILISATION = ((1e6, 0.01), (14e6, 0.04), (190e6, 0.25), (1e9, 0.4), (7e9, 0.5))
+_CPU_UTILISATION = 0.5
+#: Bytes per parameter of weights, gradients and Adam's two moments, all float32.
+_STATE_BYTES = 16
+#: A stack is as wide as one model that keeps a large GPU busy.
+_BUSY_WIDTH, _MOST_STACKED = 2048, 32
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Tokens per second of one process, and the memory in GiB that it took, as a probe measured them on `device`."""
+
+    device: str
+    tokens_per_second: float
+    memory_gib: float | None
+    steps: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What one run takes on one kind of hardware; `guessed` is False where a probe stands behind `hours`."""
+
+    hardware: str
+    flops: float
+    hours: float
+    memory_gib: float
+    fits: bool
+    guessed: bool
+
+
+def utilisation(parameters: float) -> float:
+    """The share of a GPU's peak that a model is guessed to reach; see `_UTILISATION`."""
+    points = [(math.log(n), share) for n, share in _UTILISATION]
+    x = math.log(parameters)
+    if x <= points[0][0]:
+        return points[0][1]
+    for (left, low), (right, high) in itertools.pairwise(points):
+        if x <= right:
+            return low + (high - low) * (x - left) / (right - left)
+    return points[-1][1]
+
+
+def memory_gib(model: str | Shape, vocabulary: int, micro_batch_tokens: int, *, half: bool, variants: int = 1) -> float:
+    """Memory of training with `micro_batch_tokens` tokens at once (of each variant): state, activations, one slice of logits.
+
+    Activations per token and layer: about 40 widths and 6 inner widths in bytes with 16-bit products, half as much again
+    without. Good to a third or so; the micro-batch that really fits is found by trying.
+    """
+    shape = shape_of(model)
+    parameters = count_parameters(shape, vocabulary).total
+    activations = shape.layers * (40 * shape.width + 6 * shape.hidden) * micro_batch_tokens * (1.0 if half else 1.5)
+    return (variants * (_STATE_BYTES * parameters + activations) + 2**29) / 2**30
+
+
+def flops(proxy: Proxy, plan: Plan) -> float | None:
+    """Floating-point operations of one run; None for architectures that we do not know."""
+    if isinstance(proxy.model, Foreign):
+        return None
+    return plan.tokens * flops_per_token(proxy.model, padded(proxy.vocabulary), plan.length)
+
+
+def estimate(proxy: Proxy, hardware: HardwareProfile, speed: Speed | None = None) -> Estimate | None:
+    """What one run takes on a kind of hardware; None for architectures that we do not know."""
+    plan = resolve(proxy)
+    operations = flops(proxy, plan)
+    if operations is None or isinstance(proxy.model, Foreign):
+        return None
+    vocabulary = padded(proxy.vocabulary)
+    parameters = count_parameters(proxy.model, vocabulary).non_embedding
+    share = _CPU_UTILISATION if hardware.memory_gib is None else utilisation(parameters)
+    seconds = operations / (hardware.peak_flops * share) if speed is None else plan.tokens / speed.tokens_per_second
+    sequences = proxy.device.micro_batch or 1
+    memory = memory_gib(proxy.model, vocabulary, sequences * plan.length, half=hardware.dtype != "float32")
+    if speed is not None and speed.memory_gib is not None:
+        memory = speed.memory_gib
+    return Estimate(
+        hardware=hardware.name,
+        flops=operations,
+        hours=seconds / 3600 / proxy.device.processes,
+        memory_gib=memory,
+        fits=hardware.memory_gib is None or memory <= hardware.memory_gib * proxy.device.processes,
+        guessed=speed is None,
+    )
+
+
+def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
+    """How many variants to train as one model: 1 where that would not be faster, or cannot be done.
+
+    On a GPU, as many as make the stacked width about 2,048 (16 for 14m, 8 for 30m, 4 for 60m), a power of two, at most
+    what fits beside one sequence each. A rule of thumb, not yet measured; set `swarm.stack` to have it otherwise.
+    """
+    if needs is None or not needs.gpus or isinstance(proxy.model, Foreign) or proxy.device.processes > 1:
+        return 1
+    hardware = PROFILES[needs.accelerator] if needs.accelerator else None
+    if hardware is None or hardware.loss_scaling or proxy.device.dtype == "float16":
+        return 1
+    shape = shape_of(proxy.model)
+    count = min(_BUSY_WIDTH // shape.width, _MOST_STACKED, variants)
+    room = (hardware.memory_gib or 0) * needs.gpus * 0.9
+    while (
+        count > 1
+        and memory_gib(shape, padded(proxy.vocabulary), proxy.sequence_length, half=True, variants=count) > room
+    ):
+        count -= 1
+    return 1 << max(0, count.bit_length() - 1)
+
+
+def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None, stack: int = 1) -> tuple[str, ...]:
+    """The plan for `runs` runs in words, for the dry run."""
+    plan = resolve(proxy)
+    rounded = (
+        "" if plan.tokens == plan.declared_tokens else f" ({plan.declared_tokens:,} rounded down to whole batches)"
+    )
+    found = [
+        f"each {plan.tokens:,} tokens{rounded}: {plan.steps:,} steps of {plan.batch} × {plan.length:,} tokens, "
+        f"learning rate {plan.learning_rate:.3g}, warm-up {plan.warmup_tokens:,} tokens"
+    ]
+    operations = flops(proxy, plan)
+    total = f"{runs} runs, {runs * plan.tokens:,} tokens"
+    found.append(total + (f", {runs * operations:.2e} floating-point operations in all" if operations else " in all"))
+    if stack > 1:
+        found.append(f"{stack} variants side by side in one model")
+    kinds = (
+        [needs.accelerator or "cpu"] if needs is not None and (needs.accelerator or not needs.gpus) else list(PROFILES)
+    )
+    for kind in kinds:
+        one = estimate(proxy, PROFILES[kind], speed)
+        if one is None:
+            continue
+        hours = one.hours * proxy.device.processes
+        what = "device-hours" if kind != "cpu" else "core-hours"
+        how = "guessed, a probe would know" if one.guessed else f"from a probe of {speed.steps} steps"  # type: ignore[union-attr]
+        fit = "" if one.fits else "; DOES NOT FIT its memory"
+        found.append(
+            f"{kind}: {hours:.3g} {what} a run, {hours * runs:.3g} in all ({how}); {one.memory_gib:.1f} GiB a process{fit}"
+        )
+    return tuple(found)

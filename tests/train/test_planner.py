@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from olmix.graph.hardware import PROFILES
+from olmix.graph.resources import Needs
+from olmix.graph.step import NotYet
+from olmix.train import planner
+from olmix.train.ladder import Foreign
+from olmix.train.settings import Device, Proxy
+from olmix.train.steps import Probe, Swarm
+from tests.train import corpus, toys
+from tests.train.corpus import graph  # noqa: F401 (a fixture)
+from tests.train.test_steps import Given
+
+A100 = Needs(gpus=1, accelerator="A100")
+
+
+def proxy(model: str = "olmo3_14m", **changes) -> Proxy:
+    return Proxy(
+        **{"model": model, "vocabulary": 100_278, "sequence_length": 2048, "chinchilla_multiple": 0.5, **changes}
+    )
+
+
+def test_operations_are_tokens_times_the_convention() -> None:
+    """14m: 6 · 13.9M + 12 · 128 · 2,048 · 4 layers (windows of 4,096 see all of 2,048), over 139,984,896 tokens."""
+    found = planner.estimate(proxy(), PROFILES["A100"])
+    assert found is not None
+    assert found.flops == pytest.approx(139_984_896 * (6 * 13_895_808 + 12 * 128 * 2048 * 4))
+    assert found.guessed
+
+
+def test_a_probe_replaces_the_guess() -> None:
+    speed = planner.Speed(device="A100", tokens_per_second=1e6, memory_gib=3.0, steps=20)
+    found = planner.estimate(proxy(), PROFILES["A100"], speed)
+    assert found is not None
+    assert found.hours == pytest.approx(139_984_896 / 1e6 / 3600)
+    assert (found.memory_gib, found.guessed) == (3.0, False)
+    text = "\n".join(planner.lines(proxy(), 10, A100, speed))
+    assert "from a probe of 20 steps" in text
+    assert "guessed" not in text
+
+
+def test_memory_knows_what_cannot_fit() -> None:
+    """A 7b model with its gradients and moments takes 16 bytes a parameter: 117 GB, more than an A100 has, less than four."""
+    text = "\n".join(planner.lines(proxy("olmo3_7b"), 1, A100))
+    assert "DOES NOT FIT" in text
+    four = planner.estimate(proxy("olmo3_7b", device=Device(processes=4)), PROFILES["A100"])
+    assert four is not None
+    assert four.fits
+    assert planner.estimate(proxy("olmo3_190m"), PROFILES["V100"]).fits  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("model", "needs", "variants", "size"),
+    [
+        ("olmo3_14m", A100, 128, 16),
+        ("olmo3_30m", A100, 128, 8),
+        ("olmo3_60m", A100, 128, 4),
+        ("olmo3_14m", A100, 5, 4),
+        ("olmo3_1b", A100, 128, 1),
+        ("olmo3_7b", A100, 128, 1),
+        ("olmo3_14m", Needs(gpus=1, accelerator="V100"), 128, 1),
+        ("olmo3_14m", Needs(), 128, 1),
+        ("olmo3_14m", Needs(gpus=1), 128, 1),
+        (Foreign(model_type="llama"), A100, 128, 1),
+    ],
+)
+def test_stacks_are_for_small_models_on_large_gpus(model, needs, variants, size) -> None:
+    assert planner.stack_size(proxy(model), needs, variants) == size
+
+
+def test_guesses_grow_with_the_model_and_stay_shares() -> None:
+    shares = [planner.utilisation(n) for n in (1e5, 1e6, 14e6, 1e8, 1e9, 1e11)]
+    assert shares == sorted(shares)
+    assert shares[0] > 0 and shares[-1] <= 0.5
+
+
+def test_lines_say_tokens_and_rounding_and_every_kind_of_gpu_where_none_is_named() -> None:
+    text = "\n".join(planner.lines(proxy(), 128, Needs(gpus=1)))
+    assert "each 139,984,896 tokens (140,000,000 rounded down to whole batches): 1,068 steps of 64 × 2,048" in text
+    assert f"128 runs, {128 * 139_984_896:,} tokens" in text
+    assert all(kind in text for kind in ("A100", "V100", "H100", "H200"))
+    foreign = Foreign(model_type="llama")
+    few = planner.lines(
+        proxy(foreign, tokens=10**6, chinchilla_multiple=None, batch_tokens=2048, learning_rate=1e-3, warmup_tokens=0),
+        2,
+        A100,
+    )
+    assert len(few) == 2
+
+
+def test_probe_measures_and_a_dry_run_reads_it(graph, tmp_path) -> None:  # noqa: F811
+    corpus.write(tmp_path / "corpus")
+    settings = toys.proxy()
+    probe = Probe(proxy=settings, steps=3)
+    design = Given(names=("a", "b"), weights=((0.5, 0.5, 0.0), (0.2, 0.3, 0.5)))
+    swarm = Swarm(design=design, scan=corpus.scan(tmp_path / "corpus"), proxy=settings, probe=probe)
+    text = "\n".join(swarm.forecast(graph))
+    assert "from a probe of 3 steps" in text
+    assert f"2 runs, {2 * 30 * 128:,} tokens" in text
+
+    class Unknown(corpus.Graph):
+        def read(self, step):
+            if isinstance(step, Probe):
+                raise NotYet("probe")
+            return super().read(step)
+
+    assert "guessed" in "\n".join(swarm.forecast(Unknown(tmp_path / "other")))
+    assert dataclasses.replace(swarm, probe=None).pieces(graph) == swarm.pieces(graph)

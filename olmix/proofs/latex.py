@@ -1,0 +1,478 @@
+r"""Reads one expression from LaTeX: `\frac{a^{2}}{b+c} + \sqrt[3]{a b c}`.
+
+Products are written by juxtaposition, so a name is one letter (or a Greek command) with an optional index.
+Sums `\sum` without bounds, or with `cyc`, run over the cyclic shifts of the variables in force, `sym` over
+all permutations (the usual convention of olympiad books). Whatever has no certain reading raises
+`Unreadable`; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from olmix.proofs.expr import (
+    Expr,
+    Fun,
+    Num,
+    Var,
+    add,
+    div,
+    mul,
+    neg,
+    num,
+    power,
+    root,
+    sub,
+    substitute,
+    variables_of,
+)
+
+
+class Unreadable(Exception):
+    """The LaTeX has no certain reading as mathematics; the message says what stood in the way."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """What names mean: the variables in force, and functions defined so far.
+
+    Cyclic sums run over `groups` of variables, all shifted at once: one group (a, b, c), or several of the
+    same size, (a, b, c) and (x, y, z). Without groups all variables are one.
+    """
+
+    variables: tuple[str, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    functions: Mapping[str, tuple[tuple[str, ...], Expr]] = dataclasses.field(default_factory=dict)
+
+
+_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|\.\d+|[A-Za-z]|'+|.", re.DOTALL)
+_SPACING = frozenset(
+    r"\left \right \, \; \! \: \  \quad \qquad \displaystyle \textstyle \limits \nolimits \big \Big \bigg \Bigg \bigl "
+    r"\bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \mathrm \mathbf \boldsymbol \hfill \nonumber \notag \rm \hspace \thinspace".split(
+        " "
+    )
+) | {"\\ ", " ", "\n", "\t", "~", "&", "\r"}
+_OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
+_NORMAL = {
+    r"\dfrac": r"\frac",
+    r"\tfrac": r"\frac",
+    r"\cfrac": r"\frac",
+    r"\times": r"\cdot",
+    "*": r"\cdot",
+    "−": "-",
+    r"\lvert": "|",
+    r"\rvert": "|",
+    r"\vert": "|",
+    r"\mid": "|",
+    r"\lbrace": r"\{",
+    r"\rbrace": r"\}",
+    "·": r"\cdot",
+}
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon varepsilon theta lambda mu nu xi rho sigma tau phi varphi omega".split()
+)
+_TRIG = {
+    r"\sin": "sin",
+    r"\cos": "cos",
+    r"\tan": "tan",
+    r"\cot": "cot",
+    r"\tg": "tan",
+    r"\ctg": "cot",
+    r"\ln": "log",
+    r"\log": "log",
+    r"\exp": "exp",
+}
+_FUNCTION_NAMES = frozenset("fghFGPQ")
+MAX_EXPONENT = 512
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of a formula without spacing and sizing commands; text inside `\\text{...}` must be gone
+    already.
+    """
+    tokens = [_NORMAL.get(t, t) for t in _TOKEN.findall(text)]
+    return [t for t in tokens if t not in _SPACING and not t.isspace()]
+
+
+def parse_latex_expression(text: str, scope: Scope | None = None) -> Expr:
+    """The expression in a piece of LaTeX; raises Unreadable."""
+    return parse_tokens(tokenize(text), scope or Scope())
+
+
+def parse_tokens(tokens: list[str], scope: Scope) -> Expr:
+    """The expression that a list of tokens spells; raises Unreadable."""
+    reader = _Reader(tokens, scope)
+    expr = reader.sum()
+    if reader.at < len(tokens):
+        raise Unreadable(f"{tokens[reader.at]!r} is left over")
+    return expr
+
+
+class _Reader:
+    def __init__(self, tokens: list[str], scope: Scope) -> None:
+        self.tokens, self.scope, self.at = tokens, scope, 0
+        self.bars = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else ""
+
+    def take(self, wanted: str = "") -> str:
+        token = self.peek()
+        if not token or (wanted and token != wanted):
+            raise Unreadable(
+                f"{wanted or 'something'!r} is missing {f'before {token!r}' if token else 'at the end'}"
+            )
+        self.at += 1
+        return token
+
+    def sum(self) -> Expr:
+        sign = 1
+        while self.peek() in ("+", "-"):
+            sign = -sign if self.take() == "-" else sign
+        left = self.product()
+        left = neg(left) if sign < 0 else left
+        while self.peek() in ("+", "-"):
+            minus = self.take() == "-"
+            right = self.product()
+            left = sub(left, right) if minus else add(left, right)
+        return left
+
+    def product(self) -> Expr:
+        left = self.factor()
+        while True:
+            token = self.peek()
+            if token == r"\cdot":
+                self.take()
+                left = mul(left, self._signed_factor())
+            elif token in ("/", r"\div", ":"):
+                self.take()
+                left = div(left, self._quotient_part())
+            elif self._starts_factor(token):
+                left = mul(left, self.factor())
+            else:
+                return left
+
+    def _signed_factor(self) -> Expr:
+        if self.peek() == "-":
+            self.take()
+            return neg(self.factor())
+        return self.factor()
+
+    def _quotient_part(self) -> Expr:
+        """What a slash divides by: one factor; a juxtaposed continuation such as `1/2a` has two readings."""
+        part = self.factor()
+        if self._starts_factor(self.peek()) and not self.peek() == "(":
+            raise Unreadable("a slash is followed by a product without parentheses")
+        if self.peek() == "(" and isinstance(part, Num):
+            return part
+        if self.peek() == "(":
+            raise Unreadable("a slash is followed by a product without parentheses")
+        return part
+
+    def _starts_factor(self, token: str) -> bool:
+        if not token or token in (")", "]", "}", r"\}", "+", "-", ",", "^", "_", "!", "'"):
+            return False
+        if token == "|":
+            return self.bars == 0
+        return (
+            token[0].isalnum()
+            or token in _OPEN
+            or token in (r"\frac", r"\sqrt", r"\sum", r"\prod", r"\max", r"\min", r"\pi", r"\binom")
+            or token in _TRIG
+            or token[1:] in _GREEK
+        )
+
+    def factor(self) -> Expr:
+        base = self.atom()
+        while self.peek() in ("^", "!", "'"):
+            if self.peek() != "^":
+                raise Unreadable("factorials and primes are not read")
+            self.take()
+            base = self._raised(base, self.exponent())
+        return base
+
+    def _raised(self, base: Expr, exponent: Expr) -> Expr:
+        if isinstance(exponent, Num) and abs(exponent.value) > MAX_EXPONENT:
+            raise Unreadable(f"exponents above {MAX_EXPONENT} are not read")
+        return power(base, exponent)
+
+    def exponent(self) -> Expr:
+        token = self.peek()
+        if token == "{":
+            return self.group()
+        if token[:1].isdigit() and len(token) > 1:
+            # `a^12` without braces raises to 1 and is followed by 2: nobody means that, but it is what TeX
+            # prints.
+            raise Unreadable("an exponent of several digits has no braces")
+        if token in (r"\circ", r"\prime", "*"):
+            raise Unreadable(f"the exponent {token} is not read")
+        return self.atom()
+
+    def group(self) -> Expr:
+        opened = self.take()
+        inside = self.sum()
+        self.take(_OPEN[opened])
+        return inside
+
+    def atom(self) -> Expr:
+        token = self.peek()
+        if not token:
+            raise Unreadable("an expression is missing at the end")
+        if token[0].isdigit() or (token[0] == "." and len(token) > 1):
+            self.take()
+            return num(Fraction(token))
+        if token in ("(", "[", "{", r"\{"):
+            return self.group()
+        if token == "|":
+            return self._absolute()
+        if token == r"\frac":
+            self.take()
+            return div(self._argument(), self._argument())
+        if token == r"\sqrt":
+            return self._root()
+        if token in (r"\sum", r"\prod"):
+            return self._big(self.take())
+        if token in (r"\max", r"\min"):
+            return self._extremum(self.take()[1:])
+        if token in _TRIG:
+            return self._function(_TRIG[self.take()])
+        if token == r"\pi":
+            self.take()
+            return Fun("pi", ())
+        if token.isalpha() or token[1:] in _GREEK:
+            return self._name()
+        raise Unreadable(f"{token!r} is not read")
+
+    def _argument(self) -> Expr:
+        """The argument of a command: a group, or a single token (`\\frac12`)."""
+        token = self.peek()
+        if token == "{":
+            return self.group()
+        if token[:1].isdigit():
+            self.take()
+            if len(token) > 1:
+                # TeX takes one digit; put the others back.
+                self.tokens = [*self.tokens[: self.at], token[1:], *self.tokens[self.at :]]
+            return num(token[0])
+        return self.atom()
+
+    def _absolute(self) -> Expr:
+        self.take("|")
+        self.bars += 1
+        inside = self.sum()
+        self.bars -= 1
+        self.take("|")
+        return Fun("abs", (inside,))
+
+    def _root(self) -> Expr:
+        self.take(r"\sqrt")
+        degree: Expr = num(2)
+        if self.peek() == "[":
+            close = self._matching("[", "]")
+            degree = parse_tokens(self.tokens[self.at + 1 : close], self.scope)
+            self.at = close + 1
+        inside = self._argument()
+        if isinstance(degree, Num) and degree.value.denominator == 1 and degree.value >= 2:
+            return root(inside, int(degree.value))
+        return power(inside, div(num(1), degree))
+
+    def _matching(self, opened: str, closed: str) -> int:
+        depth = 0
+        for i in range(self.at, len(self.tokens)):
+            depth += (self.tokens[i] == opened) - (self.tokens[i] == closed)
+            if depth == 0:
+                return i
+        raise Unreadable(f"{closed!r} is missing")
+
+    def _name(self) -> Expr:
+        token = self.take()
+        name = token[1:] if token.startswith("\\") else token
+        if self.peek() == "_":
+            self.take()
+            name = f"{name}_{self._index()}"
+        if self.peek() == "'":
+            raise Unreadable("primes are not read")
+        called = name in self.scope.functions or (
+            name in _FUNCTION_NAMES and name not in self.scope.variables
+        )
+        if self.peek() == "(" and called:
+            return self._call(name)
+        return Var(name)
+
+    def _index(self) -> str:
+        token = self.take()
+        if token == "{":
+            inside = []
+            while self.peek() != "}":
+                inside.append(self.take())
+            self.take("}")
+            token = "".join(inside)
+        token = token.removeprefix("\\")
+        if not re.fullmatch(r"\d+|[A-Za-z]+", token):
+            raise Unreadable(f"the index {token!r} is not read")
+        if token in ("n", "i", "j", "k", "m"):
+            raise Unreadable(f"the index {token!r} runs over a family")
+        return token
+
+    def _call(self, name: str) -> Expr:
+        self.take("(")
+        args = [self.sum()]
+        while self.peek() == ",":
+            self.take()
+            args.append(self.sum())
+        self.take(")")
+        if name not in self.scope.functions:
+            raise Unreadable(f"the function {name} is not defined")
+        params, body = self.scope.functions[name]
+        if len(params) != len(args):
+            raise Unreadable(f"{name} takes {len(params)} arguments")
+        return substitute(body, dict(zip(params, args, strict=True)))
+
+    def _extremum(self, name: str) -> Expr:
+        opened = self.take()
+        if opened not in ("(", r"\{", "{", "["):
+            raise Unreadable(f"{name} needs its list")
+        closed = _OPEN[opened]
+        if opened == "{" and self.peek() == r"\{":
+            self.take()
+            closed = r"\}"
+        args = [self.sum()]
+        while self.peek() == ",":
+            self.take()
+            args.append(self.sum())
+        self.take(closed)
+        if opened == "{" and closed == r"\}":
+            self.take("}")
+        return Fun(name, tuple(args))
+
+    def _function(self, name: str) -> Expr:
+        exponent: Expr | None = None
+        if self.peek() == "^":
+            self.take()
+            exponent = self.exponent()
+            if exponent == num(-1):
+                raise Unreadable("inverse functions are not read")
+        if self.peek() in ("(", "{", "["):
+            inside = self.group()
+        else:
+            parts = []
+            while (
+                self.peek()[:1].isdigit()
+                or self.peek() in (r"\frac", r"\pi")
+                or (self.peek().isalpha() or self.peek()[1:] in _GREEK)
+            ):
+                parts.append(self.factor())
+            if not parts:
+                raise Unreadable(f"the argument of {name} is missing")
+            inside = mul(*parts)
+        value: Expr = Fun(name, (inside,))
+        return value if exponent is None else power(value, exponent)
+
+    def _big(self, command: str) -> Expr:
+        """A sum or product: over numbers, or over the cyclic shifts or permutations of the variables in
+        force.
+        """
+        lower = upper = None
+        for _ in range(2):
+            if self.peek() in ("_", "^"):
+                mark = self.take()
+                bound = self._raw_bound()
+                lower, upper = (bound, upper) if mark == "_" else (lower, bound)
+        body_start = self.at
+        word = "".join(lower or []).replace("\\", "").replace("text", "").lower()
+        combine = add if command == r"\sum" else mul
+        if upper is None and (lower is None or word in ("cyc", "cyclic", "cycl", "{cyc}")):
+            body = self._body()
+            return combine(*_cyclic(body, self.scope))
+        if upper is None and word in ("sym", "symm", "symmetric", "{sym}"):
+            body = self._body()
+            return combine(*_symmetric(body, self.scope))
+        match = re.fullmatch(r"([a-z])=(\d+)", "".join(lower or []))
+        last = "".join(upper or [])
+        if not match or not last.isdigit() or int(last) - int(match[2]) > 30:
+            raise Unreadable("the bounds of a sum are not read")
+        terms = []
+        for k in range(int(match[2]), int(last) + 1):
+            self.at = body_start
+            saved = self.tokens
+            self.tokens = _with_index(self.tokens, body_start, match[1], k)
+            terms.append(self._body())
+            end = self.at
+            self.tokens = saved
+            self.at = end
+        return combine(*terms)
+
+    def _raw_bound(self) -> list[str]:
+        if self.peek() != "{":
+            return [self.take()]
+        close = self._matching("{", "}")
+        inside = self.tokens[self.at + 1 : close]
+        self.at = close + 1
+        return inside
+
+    def _body(self) -> Expr:
+        """The term that a sum sign governs: the product that follows."""
+        return self.product()
+
+
+def _with_index(tokens: list[str], start: int, letter: str, value: int) -> list[str]:
+    """The tokens with a running index replaced by its value, from `start` on (token counts stay the same)."""
+    return [*tokens[:start], *(str(value) if t == letter else t for t in tokens[start:])]
+
+
+def _groups(body: Expr, scope: Scope) -> list[tuple[str, ...]]:
+    """The groups of variables that a sum over `body` runs over."""
+    own = set(variables_of(body))
+    groups = [g for g in (scope.groups or (scope.variables,)) if own & set(g) and len(g) > 1]
+    if not groups or len({len(g) for g in groups}) > 1:
+        raise Unreadable("a sum has no variables to run over")
+    return groups
+
+
+def _cyclic(body: Expr, scope: Scope) -> list[Expr]:
+    groups = _groups(body, scope)
+    out = []
+    for shift in range(len(groups[0])):
+        by = {v: Var(g[(i + shift) % len(g)]) for g in groups for i, v in enumerate(g)}
+        out.append(substitute(body, dict(by)))
+    return out
+
+
+def _symmetric(body: Expr, scope: Scope) -> list[Expr]:
+    groups = _groups(body, scope)
+    if len(groups[0]) > 5:
+        raise Unreadable("a symmetric sum over more than five variables")
+    out = []
+    for order in itertools.permutations(range(len(groups[0]))):
+        by = {v: Var(g[order[i]]) for g in groups for i, v in enumerate(g)}
+        out.append(substitute(body, dict(by)))
+    return out
+
+
+def variable_groups(variables: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """How a sum sign sees the variables: runs of neighbouring letters of the same length, else all as one
+    group.
+
+    `a, b, c, x, y, z` are two groups of three; `t, x, y, z` are one, in the order x, y, z, t.
+    """
+    runs: list[list[str]] = []
+    for name in sorted(variables, key=lambda v: (v.partition("_")[0], len(v), v)):
+        last = runs[-1][-1] if runs else ""
+        near = bool(last) and (
+            (len(name) == len(last) == 1 and ord(name) == ord(last) + 1)
+            or ("_" in name and name.partition("_")[0] == last.partition("_")[0])
+        )
+        if near:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    if len(runs) > 1 and len({len(r) for r in runs}) == 1 and len(runs[0]) > 1:
+        return tuple(tuple(r) for r in runs)
+    flat = [v for r in runs for v in r]
+    if "x" in flat:
+        flat = [v for v in flat if v >= "x"] + [v for v in flat if v < "x"]
+    return (tuple(flat),)

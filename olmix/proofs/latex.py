@@ -50,12 +50,8 @@ class Scope:
 
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|\.\d+|[A-Za-z]|'+|.", re.DOTALL)
-_SPACING = frozenset(
-    r"\left \right \, \; \! \: \  \quad \qquad \displaystyle \textstyle \limits \nolimits \big \Big \bigg \Bigg \bigl "
-    r"\bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \mathrm \mathbf \boldsymbol \hfill \nonumber \notag \rm \hspace \thinspace".split(
-        " "
-    )
-) | {"\\ ", " ", "\n", "\t", "~", "&", "\r"}
+_SIZES = re.compile(r"\\(left|right|displaystyle|textstyle|limits|nolimits|[bB]igg?[lrm]?|mathrm|mathbf|boldsymbol|hfill|nonumber"
+                    r"|notag|rm|hspace|thinspace|quad|qquad|[,;!: ])$")  # fmt: skip
 _OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
 _NORMAL = {
     r"\dfrac": r"\frac",
@@ -72,9 +68,8 @@ _NORMAL = {
     r"\rbrace": r"\}",
     "·": r"\cdot",
 }
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon theta lambda mu nu xi rho sigma tau phi varphi omega".split()
-)
+_GREEK = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "theta", "lambda", "mu", "nu", "xi",
+                    "rho", "sigma", "tau", "phi", "varphi", "omega"])  # fmt: skip
 _TRIG = {
     r"\sin": "sin",
     r"\cos": "cos",
@@ -95,7 +90,7 @@ def tokenize(text: str) -> list[str]:
     already.
     """
     tokens = [_NORMAL.get(t, t) for t in _TOKEN.findall(text)]
-    return [t for t in tokens if t not in _SPACING and not t.isspace()]
+    return [t for t in tokens if t not in ("~", "&") and not t.isspace() and not _SIZES.fullmatch(t)]
 
 
 def parse_latex_expression(text: str, scope: Scope | None = None) -> Expr:
@@ -123,9 +118,7 @@ class _Reader:
     def take(self, wanted: str = "") -> str:
         token = self.peek()
         if not token or (wanted and token != wanted):
-            raise Unreadable(
-                f"{wanted or 'something'!r} is missing {f'before {token!r}' if token else 'at the end'}"
-            )
+            raise Unreadable(f"{wanted or 'something'!r} is missing {f'before {token!r}' if token else 'at the end'}")
         self.at += 1
         return token
 
@@ -296,9 +289,7 @@ class _Reader:
             name = f"{name}_{self._index()}"
         if self.peek() == "'":
             raise Unreadable("primes are not read")
-        called = name in self.scope.functions or (
-            name in _FUNCTION_NAMES and name not in self.scope.variables
-        )
+        called = name in self.scope.functions or (name in _FUNCTION_NAMES and name not in self.scope.variables)
         if self.peek() == "(" and called:
             return self._call(name)
         return Var(name)

@@ -1,0 +1,1 @@
+"""Whether checked links reach the claim. (Filled below.)"""

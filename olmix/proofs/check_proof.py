@@ -1,8 +1,8 @@
 r"""Checks a proof in LaTeX, link by link.
 
-The proof is read as a list of relations with roles (`proof_text.py`); every asserted or announced relation is checked in
-its context (`links.py`); and what was checked must connect the hypothesis with the claim (`connect.py`). The verdict is
-`accepted` only when every relation was read and none failed, and the claim was reached; `rejected` when a relation
+The proof is read as a list of relations with roles (`proof_text.py`); every asserted or announced relation is checked
+in its context (`links.py`); and what was checked must connect the hypothesis with the claim (`connect.py`). The verdict
+is `accepted` only when every relation was read and none failed, and the claim was reached; `rejected` when a relation
 certainly fails, with the numbers; `unknown` otherwise, with what was missing.
 """
 
@@ -12,11 +12,14 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from olmix.errors import UserError
-from olmix.proofs.expr import Expr, Relation, Var, variables_of
+from olmix.proofs.expr import Expr, Relation, Var, substitute, variables_of
 from olmix.proofs.formulas import Chain, Member, read_formula
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.links import Assumption, Context, LinkResult, check_relation
+from olmix.proofs.numeric import compile_floats
 from olmix.proofs.printing import relation_text
 from olmix.proofs.problem_text import find_answer, parse_latex
 from olmix.proofs.proof_text import Formula, read_proof, words_role
@@ -105,11 +108,17 @@ def check_text(statement: Statement, text: str, connect: bool = True) -> ProofVe
         return ProofVerdict("rejected", failing.describe(), statement, links, remarks)
     missing = [link for link in links if link.status in ("unread", "doubtful")]
     if missing:
-        return ProofVerdict("unknown", f"not everything could be checked: {missing[0].describe()}", statement, links, remarks)
+        return ProofVerdict(
+            "unknown", f"not everything could be checked: {missing[0].describe()}", statement, links, remarks
+        )
     if not links:
-        return ProofVerdict("unknown", "the proof contains no relation that could be checked", statement, links, remarks)
+        return ProofVerdict(
+            "unknown", "the proof contains no relation that could be checked", statement, links, remarks
+        )
     if not connect:
-        return ProofVerdict("unknown", "every link holds; whether they reach the claim was not asked", statement, links, remarks)
+        return ProofVerdict(
+            "unknown", "every link holds; whether they reach the claim was not asked", statement, links, remarks
+        )
     from olmix.proofs.connect import reaches_claim
 
     how = reaches_claim(statement, links, checker.context)
@@ -119,12 +128,40 @@ def check_text(statement: Statement, text: str, connect: bool = True) -> ProofVe
     return ProofVerdict("accepted", how, statement, links, remarks)
 
 
+def sum_groups(statement: Statement) -> tuple[tuple[str, ...], ...]:
+    """The groups of variables that a bare sum sign runs over: the statement must not change under their shift."""
+    groups = variable_groups(statement.variables)
+    if _invariant(statement, groups):
+        return groups
+    names = groups[0] if len(groups) == 1 else statement.variables
+    for left_out in names:
+        rest = variable_groups(tuple(v for v in names if v != left_out))
+        if len(names) > 2 and _invariant(statement, rest):
+            return rest
+    return groups
+
+
+def _invariant(statement: Statement, groups: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether the claim is the same (numerically, at a few points) when every group is shifted by one."""
+    by = {v: Var(g[(i + 1) % len(g)]) for g in groups for i, v in enumerate(g)}
+    gap = statement.claim.gap()
+    function = compile_floats([gap, substitute(gap, dict(by))], statement.variables)
+    points = np.random.default_rng(0).uniform(1.1, 1.9, size=(6, len(statement.variables)))
+    values = function(points)
+    return bool(np.allclose(values[:, 0], values[:, 1], rtol=1e-9, equal_nan=True))
+
+
+def _names_a_theorem(chain: Chain) -> bool:
+    """`A M \\geq G M` and its kin name an inequality between means."""
+    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", side.text) and "M" in side.text for side in chain.sides)
+
+
 class _Checker:
     """Walks through a proof, keeping the context."""
 
     def __init__(self, statement: Statement) -> None:
         self.context = Context(statement)
-        self.scope = Scope(statement.variables, variable_groups(statement.variables))
+        self.scope = Scope(statement.variables, sum_groups(statement))
         self.links: list[Link] = []
         self.remarks: list[str] = []
         self.chains = 0
@@ -168,6 +205,13 @@ class _Checker:
                 self.context.domains[only.name] = kind
 
     def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
+        if _names_a_theorem(chain):
+            self.remarks.append(" ".join(side.text for side in chain.sides))
+            return
+        if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
+            # `which is $\geq 1$`: what it is about stands in the words.
+            self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
+            return
         if chain.continues and self.last is not None:
             first = dataclasses.replace(chain.sides[0], expr=self.last, text="(the line before)")
             chain = dataclasses.replace(chain, sides=(first, *chain.sides[1:]))
@@ -188,7 +232,7 @@ class _Checker:
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self._defines(relation, role):
+        if self._defines(relation, role) or self._answers(relation):
             return
         if role in ("assume", "define"):
             if self._sign(relation):
@@ -198,11 +242,11 @@ class _Checker:
                 # What is "assumed" but holds anyway (`since`, `with`) is a fact.
                 self._add(relation, "fact", latex, result)
                 return
-            known = all(self.context.knows(v) for v in relation.variables())
-            if not known and relation.op != "=":
-                self._introduce(relation)
+            self._introduce(relation)
             self.context.assumptions.append(
-                Assumption(relation, formula.lasts if role == "assume" else "proof", formula.paragraph, formula.sentence)
+                Assumption(
+                    relation, formula.lasts if role == "assume" else "proof", formula.paragraph, formula.sentence
+                )
             )
             return
         self._add(relation, role, latex, check_relation(relation, self.context, self._given(formula)))
@@ -221,6 +265,13 @@ class _Checker:
                 Link(len(self.links) + 1, relation_text(relation), relation, role, status, reason, self.chains)
             )
 
+    def _answers(self, relation: Relation) -> bool:
+        """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
+        left, right = relation.left, relation.right
+        if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
+            return False
+        return not variables_of(right) or all(v in self.context.statement.variables for v in variables_of(right))
+
     def _sign(self, relation: Relation) -> bool:
         """`x > 0` for a symbol that is new or defined: its domain, or a fact about it that needs no check."""
         if relation.op in ("<", "<="):
@@ -228,15 +279,22 @@ class _Checker:
         if not isinstance(relation.left, Var) or getattr(relation.right, "value", None) != 0:
             return False
         name = relation.left.name
-        if relation.op not in (">", ">=") or name in self.context.statement.variables or name in self.context.definitions:
+        if (
+            relation.op not in (">", ">=")
+            or name in self.context.statement.variables
+            or name in self.context.definitions
+        ):
             return False
         self.context.domains[name] = "pos" if relation.op == ">" else "nonneg"
         return True
 
-    def _introduce(self, relation: Relation) -> None:
-        for name in relation.variables():
-            if not self.context.knows(name):
-                self.context.domains[name] = "real"
+    def _introduce(self, relation: Relation) -> bool:
+        """New symbols without a word about where they live: they live where the problem's variables do."""
+        kinds = set(self.context.statement.domains)
+        new = [name for name in relation.variables() if not self.context.knows(name)]
+        for name in new:
+            self.context.domains[name] = next(iter(kinds)) if len(kinds) == 1 else "real"
+        return bool(new)
 
     def _defines(self, relation: Relation, role: str) -> bool:
         """`S = a + b`: a new symbol; `a = x/y`: an old variable in terms of new ones."""
@@ -268,7 +326,7 @@ class _Checker:
         new = tuple(sorted({*self.context.definitions, *(
             v for e in self.context.substitutions.values() for v in variables_of(e))}))  # fmt: skip
         old = self.context.statement.variables
-        groups = variable_groups(old)
+        groups = sum_groups(self.context.statement)
         if len(new) == len(groups[0]) and len(new) > 1:
             groups = (*groups, *variable_groups(new))
         self.scope = dataclasses.replace(self.scope, variables=(*old, *new), groups=groups)

@@ -1,1 +1,286 @@
-"""Whether checked links reach the claim. (Filled below.)"""
+"""Whether the checked links of a proof reach its claim.
+
+Every link may be true and the proof still prove something else, or the claim may simply be repeated. So the claim has
+to be *derived*: its gap (left minus right) must be a non-negative combination of the gaps of other checked relations,
+or a product of them, confirmed exactly; or it must be equivalent to a relation that is evident (a square, a sum of
+non-negative terms, one application of AM-GM). A relation that was only announced ("it suffices to show") counts after
+it has been reached in the same way. The claim restated never supports itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from scipy.optimize import nnls
+
+from olmix.errors import UserError
+from olmix.proofs.algebra import Unsupported, build_system, known_sign
+from olmix.proofs.certificate import check_certificate
+from olmix.proofs.cones import ConeBudget
+from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, add, mul, num, power, sub, walk
+from olmix.proofs.falsify import Budget, feasible_points
+from olmix.proofs.keys import canonical_key
+from olmix.proofs.links import Context, build_link
+from olmix.proofs.numeric import compile_floats
+from olmix.proofs.printing import relation_text
+from olmix.proofs.statement import Statement
+from olmix.proofs.strategy import Work, find_certificate
+
+_GOOD = ("proved", "unrefuted")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """A checked relation in the form `gap >= 0` (or `= 0`), in the variables of the claim."""
+
+    relation: Relation
+    statement: Statement
+    key: str
+    announced: bool
+    number: int
+
+
+def reaches_claim(statement: Statement, links: Sequence[object], context: Context) -> str | None:
+    """How the links reach the claim, in words, or None."""
+    target, fault = build_link(statement.claim, context, ())
+    if target is None:
+        return fault and None
+    facts = _facts(links, context, target)
+    target_fact = Fact(target.claim, target, canonical_key(target), True, 0)
+    return _reach(target_fact, facts, depth=0)
+
+
+def _facts(links: Sequence[object], context: Context, target: Statement) -> list[Fact]:
+    out: dict[str, Fact] = {}
+    chains: dict[int, list[object]] = {}
+    for link in links:
+        if link.status in _GOOD and link.relation is not None:  # type: ignore[attr-defined]
+            chains.setdefault(link.chain, []).append(link)  # type: ignore[attr-defined]
+    for chain in chains.values():
+        for link in chain:
+            _put(out, link.relation, link.role == "goal", link.number, context)  # type: ignore[attr-defined]
+        for i in range(len(chain)):
+            for j in range(i + 1, len(chain)):
+                whole = _compose([link.relation for link in chain[i : j + 1]])  # type: ignore[attr-defined]
+                if whole is not None:
+                    announced = any(link.role == "goal" for link in chain[i : j + 1])  # type: ignore[attr-defined]
+                    _put(out, whole, announced, chain[j].number, context)  # type: ignore[attr-defined]
+    return list(out.values())
+
+
+def _put(out: dict[str, Fact], relation: Relation, announced: bool, number: int, context: Context) -> None:
+    built, _ = build_link(relation, context, ())
+    if built is None or built.claim.op == "!=":
+        return
+    spelled = relation_text(built.claim)
+    if spelled not in out or (out[spelled].announced and not announced):
+        out[spelled] = Fact(built.claim, built, canonical_key(built), announced, number)
+
+
+def _compose(relations: list[Relation]) -> Relation | None:
+    """The relation between the ends of a chain that runs in one direction."""
+    ops = {r.op for r in relations} - {"="}
+    if ops <= {"<", "<="}:
+        op = "<" if "<" in ops else "<=" if ops else "="
+    elif ops <= {">", ">="}:
+        op = ">" if ">" in ops else ">="
+    else:
+        return None
+    if any(a.right != b.left for a, b in itertools.pairwise(relations)):
+        return None
+    return Relation(relations[0].left, op, relations[-1].right)
+
+
+def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
+    for fact in facts:
+        if fact.key == target.key and evident(fact):
+            return f"step {fact.number} is equivalent to the claim and evident"
+    if evident(target):
+        return "the claim is evident"
+    usable = [f for f in facts if f.key != target.key or (f.relation.op == "=" and target.relation.op != "=")]
+    used = _combination(target, usable) or _product(target, usable)
+    if used is None:
+        return None
+    for fact in used:
+        if fact.announced and not evident(fact):
+            others = [f for f in facts if f is not fact and f.key != target.key]
+            if depth > 4 or _reach(fact, others, depth + 1) is None:
+                return None
+    steps = ", ".join(str(n) for n in sorted({f.number for f in used}))
+    return f"the claim follows from steps {steps}"
+
+
+def evident(fact: Fact) -> bool:
+    """Whether a relation needs no further argument: squares, non-negative terms, or AM-GM applied once."""
+    gap = fact.relation.gap()
+    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
+    if _visibly_nonneg(gap, domains) or _is_amgm(fact):
+        return True
+    try:
+        system = build_system(fact.statement)
+    except Unsupported:
+        return False
+    if system.goal.is_zero():
+        return True
+    return known_sign(system.goal, system.signs) != "" and system.goal_op in (">=", ">")
+
+
+def _visibly_nonneg(expr: Expr, domains: dict[str, str]) -> bool:
+    """Whether an expression is a sum of products of squares and non-negative variables, as it is written."""
+    if isinstance(expr, Num):
+        return expr.value >= 0
+    if isinstance(expr, Add):
+        return all(_visibly_nonneg(term, domains) for term in expr.terms)
+    if isinstance(expr, Mul):
+        signs = [f for f in expr.factors if not _visibly_nonneg(f, domains)]
+        return not signs
+    if isinstance(expr, Pow):
+        if isinstance(expr.exponent, Num) and expr.exponent.value.numerator % 2 == 0:
+            return True
+        return _visibly_nonneg(expr.base, domains)
+    name = getattr(expr, "name", "")
+    return name == "abs" or domains.get(name) in ("pos", "nonneg", "natural")
+
+
+def _is_amgm(fact: Fact) -> bool:
+    """`T1 + ... + Tk >= k (T1 ... Tk)**(1/k)` for non-negative terms, with whole coefficients counted as copies."""
+    relation = fact.relation if fact.relation.op in (">=", ">") else fact.relation.flipped()
+    if relation.op != ">=" or not isinstance(relation.left, Add):
+        return False
+    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
+    terms = relation.left.terms
+    if not all(_visibly_nonneg(t, domains) for t in terms):
+        return False
+    for copies in (False, True):
+        parts: list[Expr] = []
+        for term in terms:
+            count, rest = 1, term
+            if copies and isinstance(term, Mul) and isinstance(term.factors[0], Num):
+                value = term.factors[0].value
+                if value.denominator == 1 and value <= 12:
+                    count, rest = int(value), mul(*term.factors[1:])
+            elif copies and isinstance(term, Num) and term.value.denominator == 1 and term.value <= 12:
+                count, rest = int(term.value), num(1)
+            parts += [rest] * count
+        k = len(parts)
+        wanted = mul(num(k), power(mul(*parts), Fraction(1, k)))
+        if _equal(wanted, relation.right, fact.statement):
+            return True
+    return False
+
+
+def _equal(left: Expr, right: Expr, statement: Statement) -> bool:
+    """Whether two expressions agree on the statement's points: floats first, then exactly."""
+    points = _points(statement)
+    values = compile_floats([left, right], statement.variables)(points)
+    if not len(points) or not np.allclose(values[:, 0], values[:, 1], rtol=1e-9):
+        return False
+    return _zero(sub(left, right), statement)
+
+
+def _zero(expr: Expr, statement: Statement) -> bool:
+    """Whether an expression vanishes wherever the hypotheses hold, by a certificate."""
+    claim = statement.with_claim(Relation(expr, "=", num(0)))
+    try:
+        certificate = find_certificate(build_system(claim), Work(nodes=10, cones=ConeBudget(4000)))
+    except (Unsupported, UserError):
+        return False
+    return certificate is not None and check_certificate(claim, certificate) is None
+
+
+def _points(statement: Statement, count: int = 160) -> np.ndarray:
+    points = feasible_points(statement, Budget(starts=count, seed=7))
+    with np.errstate(all="ignore"):
+        tame = (np.abs(np.log(np.abs(points) + 1e-300)) < 3).all(axis=1)
+    return points[tame]
+
+
+def _combination(target: Fact, facts: list[Fact]) -> list[Fact] | None:
+    """Facts whose gaps, with non-negative weights (any weights for equations), add up to the target's gap."""
+    return _fit(
+        target,
+        facts,
+        lambda r: r.gap(),
+        lambda weights, gaps: add(*(mul(num(w), g) for w, g in zip(weights, gaps, strict=True))),
+    )
+
+
+def _product(target: Fact, facts: list[Fact]) -> list[Fact] | None:
+    """Facts that multiply to the target: the quotient of its sides is a product of powers of their quotients."""
+
+    def ratio(relation: Relation) -> Expr:
+        big, small = (
+            (relation.left, relation.right) if relation.op in (">=", ">", "=") else (relation.right, relation.left)
+        )
+        return mul(big, power(small, -1))
+
+    positive = [f for f in facts if f.relation.op != "=" and _positive_sides(f)]
+    if not _positive_sides(target):
+        return None
+    return _fit(
+        target,
+        positive,
+        ratio,
+        lambda weights, ratios: mul(*(power(r, w) for w, r in zip(weights, ratios, strict=True))),
+        logs=True,
+    )
+
+
+def _positive_sides(fact: Fact) -> bool:
+    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
+    return all(
+        _visibly_nonneg(side, domains) and side != num(0) and not any(d == "nonneg" for d in domains.values())
+        for side in (fact.relation.left, fact.relation.right)
+    )
+
+
+def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, logs: bool = False) -> list[Fact] | None:
+    """Non-negative weights by least squares on points, made rational, and confirmed exactly."""
+    names = target.statement.variables
+    same = [f for f in facts if set(f.statement.variables) <= set(names)]
+    if not same or len(same) > 200:
+        return None
+    points = _points(target.statement)
+    if len(points) < 12:
+        return None
+    wanted = value_of(target.relation)  # type: ignore[operator]
+    parts = [value_of(f.relation) for f in same]  # type: ignore[operator]
+    values = compile_floats([wanted, *parts], names)(points)
+    if logs:
+        with np.errstate(all="ignore"):
+            values = np.log(values)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values) < 12:
+        return None
+    scale = np.abs(values).max(axis=1, keepdims=True) + 1e-300
+    rows = values / scale
+    columns, signs, owner = [], [], []
+    for i, fact in enumerate(same):
+        for sign in (1, -1) if fact.relation.op == "=" else (1,):
+            columns.append(sign * rows[:, 1 + i])
+            signs.append(sign)
+            owner.append(i)
+    try:
+        weights, residual = nnls(np.array(columns).T, rows[:, 0])
+    except RuntimeError:
+        return None
+    if residual > 1e-8 * np.sqrt(len(rows)):
+        return None
+    exact: dict[int, Fraction] = {}
+    for weight, sign, i in zip(weights, signs, owner, strict=True):
+        if weight > 1e-9:
+            exact[i] = exact.get(i, Fraction(0)) + sign * Fraction(weight).limit_denominator(720)
+    exact = {i: w for i, w in exact.items() if w}
+    if not exact:
+        return None
+    built = combine(list(exact.values()), [parts[i] for i in exact])  # type: ignore[operator]
+    if sum(1 for _ in walk(built)) > 4000 or not _zero(sub(wanted, built), target.statement):
+        return None
+    return [same[i] for i in exact]
+
+
+__all__ = ["Fact", "evident", "reaches_claim"]

@@ -12,13 +12,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from olmix.proofs.counterexample import Counterexample, confirm, describe_sides, rationalise
-from olmix.proofs.expr import Expr, num, substitute
+from olmix.proofs.expr import STRICT, Expr, num, substitute
 from olmix.proofs.numeric import compile_floats, magnitude
 from olmix.proofs.statement import Statement
 
@@ -53,9 +53,11 @@ class Search:
     at: tuple[tuple[str, float], ...] = ()
 
 
-#: A relative gap below this in floats is worth an exact look; above it rounding cannot have hidden a
-#: violation.
-_WORTH_A_LOOK = 1e-13
+#: Floats round at about 1e-16 of the size of the terms: a relative gap above this is no violation, and one above
+#: `_FAINT` is so small that two candidates are enough to see whether it is real.
+_NOISE, _FAINT = -3e-14, -1e-10
+#: A strict claim already fails where both sides are equal.
+_EQUAL = 1e-13
 
 
 class _Problem:
@@ -200,19 +202,19 @@ def search(statement: Statement, budget: Budget | None = None) -> Search:
     pool: list[tuple[float, np.ndarray]] = [
         (float(small_cost[i]), small[i]) for i in np.argsort(small_cost, kind="stable")[: budget.candidates]
     ]
-    found = _try(statement, [p for c, p in pool if c < 1])
+    found = _try(problem, [p for c, p in pool if c < 1])
     if found:
         return Search(found, feasible, pool[0][0])
     keep = np.argsort(cost, kind="stable")[: budget.survivors]
     keep = np.concatenate([keep, np.flatnonzero(cost <= 1)[: budget.survivors]])
     coordinates, signs, cost = coordinates[keep], signs[keep], cost[keep]
-    found = _try(statement, list(_to_points(problem, coordinates, signs)[: budget.candidates]))
+    found = _try(problem, list(_to_points(problem, coordinates, signs)[: budget.candidates]))
     if found:
         return Search(found, feasible, float(cost.min()))
     coordinates, cost = _evolve(problem, coordinates, signs, cost, budget, rng)
     order = np.argsort(cost, kind="stable")
     points = _to_points(problem, coordinates, signs)[order]
-    found = _try(statement, list(points[: budget.candidates]))
+    found = _try(problem, list(points[: budget.candidates]))
     feasible += int((cost <= 1).sum())
     best = dict(zip(problem.names, map(float, points[0]), strict=True))
     tightest = float(cost[order[0]])
@@ -293,9 +295,7 @@ def _small_points(statement: Statement) -> np.ndarray:
     """
     size = len(statement.variables)
     values = {1: 40, 2: 12, 3: 7, 4: 5, 5: 4, 6: 3}.get(size, 2)
-    simple = [1.0, 2.0, 0.5, 0.0, 3.0, 1 / 3, 4.0, 0.25, 1.5, 2 / 3, 6.0, 8.0] + [
-        float(i) for i in range(5, 33)
-    ]
+    simple = [1.0, 2.0, 0.5, 0.0, 3.0, 1 / 3, 4.0, 0.25, 1.5, 2 / 3, 6.0, 8.0] + [float(i) for i in range(5, 33)]
     axes = []
     for domain in statement.domains:
         own = simple[:values]
@@ -311,13 +311,19 @@ def _small_points(statement: Statement) -> np.ndarray:
     return np.array(list(itertools.islice(itertools.product(*axes), 20000)))
 
 
-def _try(statement: Statement, points: list[np.ndarray]) -> Counterexample | None:
-    """The first candidate near any of the points that is confirmed exactly."""
-    problem = _Problem(statement)
+def _try(problem: _Problem, points: Sequence[np.ndarray]) -> Counterexample | None:
+    """The first candidate near any of the points that is confirmed exactly; points come with the worst first."""
+    statement = problem.statement
+    limit = _EQUAL if statement.claim.op in STRICT else _NOISE
+    faint = 2
     for point in points:
         cost = problem.cost(point[None])[0]
-        if not cost < (_WORTH_A_LOOK if statement.claim.op != "=" else -1e-12):
+        if not cost < limit:
             continue
+        if cost > _FAINT:
+            faint -= 1
+            if faint < 0:
+                continue
         for candidate in rationalise(statement, [float(x) for x in point]):
             if confirm(statement, candidate):
                 return describe_sides(statement, candidate)

@@ -85,9 +85,13 @@ class LinkResult:
 
 def check_relation(relation: Relation, context: Context, given: Iterable[Relation] = ()) -> LinkResult:
     """Checks a relation under the context's hypotheses and `given` (the assumptions in force)."""
+    given = list(given)
     statement, fault = build_link(relation, context, given)
     if statement is None:
-        return LinkResult("unread", fault)
+        return _as_lemma(relation, context, given) or LinkResult("unread", fault)
+    exact = _exact(statement)
+    if exact:
+        return exact
     seen = search(statement, LINK_BUDGET)
     if not seen.feasible:
         # Assumptions of different cases may exclude each other: the problem's own hypotheses are enough to refute.
@@ -102,16 +106,35 @@ def check_relation(relation: Relation, context: Context, given: Iterable[Relatio
         if context.unread:
             return LinkResult("doubtful", f"{reason}; but an assumption was not read: {context.unread[-1]!r}")
         return LinkResult("refuted", reason)
-    return _exact(statement) or LinkResult("unrefuted", "no counterexample found")
+    return LinkResult("unrefuted", "no counterexample found")
+
+
+def _as_lemma(relation: Relation, context: Context, given: list[Relation]) -> LinkResult | None:
+    """A relation in symbols that nobody introduced may be a well-known inequality: true for all reals, or for all
+    numbers like the problem's. Where it is not, nothing is said.
+    """
+    unknown = [v for v in relation.variables() if not context.knows(v)]
+    kinds = set(context.statement.domains)
+    for kind in ("real", *sorted(kinds - {"real"})):
+        trial = dataclasses.replace(context, domains={**context.domains, **dict.fromkeys(unknown, kind)})
+        statement, _ = build_link(relation, trial, given)
+        if statement is None:
+            return None
+        seen = search(statement, LINK_BUDGET)
+        if seen.feasible and not seen.counterexample:
+            return _exact(statement) or LinkResult(
+                "unrefuted", f"no counterexample found, for {kind} {', '.join(unknown)}"
+            )
+    return None
 
 
 def _exact(statement: Statement) -> LinkResult | None:
     """A quick try for a certificate."""
     try:
         system = build_system(statement)
-        if len(system.goal) > 400 or system.goal_op == "!=":
+        if len(system.goal) > 250 or system.goal_op == "!=":
             return None
-        certificate = find_certificate(system, Work(nodes=14, cones=ConeBudget(15_000)))
+        certificate = find_certificate(system, Work(nodes=10, cones=ConeBudget(8_000)))
     except Unsupported:
         return None
     if certificate is None or check_certificate(statement, certificate) is not None:

@@ -26,18 +26,12 @@ _DOMAINS = (
     (re.compile(r"positive"), "pos"),
     (re.compile(r"\breals?\b"), "real"),
 )
-_TRIANGLE = re.compile(
-    r"(sides?|side lengths|lengths of the sides)\b.*\btriangle|triangle with sides?|sides? of a"
-)
+_TRIANGLE = re.compile(r"(sides?|side lengths|lengths of the sides)\b.*\btriangle|triangle with sides?|sides? of a")
 _CLAIM = re.compile(
     r"\b(prove|show|determine|find|consider|establish|verify|demonstrate|then|we have|it holds|inequality holds)\b"
 )
-_CONDITION = re.compile(
-    r"\b(such that|satisfy\w*|where|with|given|if|assume|suppose|under|subject to|and that)\b"
-)
-_BLANK = re.compile(
-    r"\(\s*\)|\\_\\_+|\\square|\\boxed\{\s*\}|\\underline\{\s*(?:\\h?space\{[^}]*\}|\\quad|\s)*\}"
-)
+_CONDITION = re.compile(r"\b(such that|satisfy\w*|where|with|given|if|assume|suppose|under|subject to|and that)\b")
+_BLANK = re.compile(r"\(\s*\)|\\_\\_+|\\square|\\boxed\{\s*\}|\\underline\{\s*(?:\\h?space\{[^}]*\}|\\quad|\s)*\}")
 _RELATION_WORDS = {r"\leq": "<=", r"\le": "<=", r"\geq": ">=", r"\ge": ">=", "<": "<", ">": ">", "=": "="}
 
 
@@ -50,17 +44,35 @@ class Span:
 
 
 def spans(document: str) -> list[Span]:
-    """Text and formulas in order."""
+    """Text and formulas in order; a formula that was broken in two (`$x+y+$ $z=1$`) is one again."""
     out: list[Span] = []
     place = 0
+
+    def put(text: str, math: bool) -> None:
+        if not math and not text.strip() and out and out[-1].math and "\n\n" not in text:
+            out.append(Span(text, False))
+        elif math and len(out) > 1 and not out[-1].text.strip() and out[-2].math and _broken(out[-2].text, text):
+            out[-2:] = [Span(f"{out[-2].text} {text}", True)]
+        elif text:
+            out.append(Span(text, math))
+
     for match in _MATH.finditer(document):
         if match.start() > place:
-            out.append(Span(document[place : match.start()], False))
-        out.append(Span(next(g for g in match.groups() if g is not None), True))
+            put(document[place : match.start()], False)
+        put(next(g for g in match.groups() if g is not None), True)
         place = match.end()
-    if place < len(document):
-        out.append(Span(document[place:], False))
+    put(document[place:], False)
     return out
+
+
+_JOINT = r"(?:[-+=<>]|\\(?:leq?|geq?|cdot|times|leqslant|geqslant))"
+
+
+def _broken(first: str, second: str) -> bool:
+    return (
+        bool(re.search(_JOINT + r"\s*$", first) or re.match(r"\s*" + _JOINT, second))
+        and "\\begin" not in first + second
+    )
 
 
 def find_answer(text: str) -> str | None:
@@ -273,13 +285,9 @@ class _Problem:
             asked = [v for v in claim.variables() if v not in self.domains]
         unknown = asked + [v for v in all_variables(constraints) if v not in self.domains]
         if unknown:
-            raise UserError(
-                f"The problem is not read: {', '.join(dict.fromkeys(unknown))} is not introduced."
-            )
+            raise UserError(f"The problem is not read: {', '.join(dict.fromkeys(unknown))} is not introduced.")
         if claim.op == "=" and self.constant:
-            raise UserError(
-                "The problem is not read: a constant that makes an equation hold is no inequality."
-            )
+            raise UserError("The problem is not read: a constant that makes an equation hold is no inequality.")
         used = all_variables((claim, *constraints))
         domains = {name: self.domains[name] for name in used}
         return make_statement(claim, domains, _without_duplicates(constraints), self.notes)

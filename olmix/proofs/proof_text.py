@@ -28,7 +28,8 @@ class Formula:
     sentence: int
     #: How long an assumption lasts: `sentence`, `paragraph` or `proof`.
     lasts: str = "proof"
-    display: bool = False
+    #: The words between the formula before and this one.
+    between: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Remark:
 
 _CUES: tuple[tuple[str, str, str], ...] = (
     # (pattern, role, how long an assumption lasts)
-    (r"\bequality\b|\bequals? (holds|occurs)|\battained\b|\bwith equality\b", "equality", ""),
-    (r"\b(contrary|contradiction|is false|does not hold|were false|not true)\b", "hypothetical", ""),
+    (r"\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
+    (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b", "hypothetical", ""),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
-    (r"\b(assume|suppose)\b", "assume", "proof"),
+    (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
     (r"\b(case|in the case)\b", "assume", "paragraph"),
     (r"\b(if|when|whenever|provided|given that|under the (condition|assumption))\b", "assume", "sentence"),
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
@@ -61,44 +62,81 @@ _CUES: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), role, lasts) for pattern, role, lasts in _CUES)
 #: Sentences end with a period that is followed by a new sentence, or with a blank line.
-_SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)(?<!w\.l\.o\.g)[.?!](?=\s+[A-Z0-9]|\s*$)|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)(?<!w\.l\.o\.g)[.?!](?=\s+[A-Z0-9]|\s*$)|\n\s*\n(?=\s*[A-Z])")
 
 
 def read_proof(text: str) -> list[Formula | Remark]:
-    """The formulas and remarks of a proof, in order."""
-    out: list[Formula | Remark] = []
-    words, paragraph, sentence = "", 0, 0
-    role_of_sentence = ""
-    had_formula = False
+    """The formulas and remarks of a proof; within a sentence, the conditions ("when", "where") come first."""
+    reader = _Reader()
     for span in spans(_clean(text)):
         if span.math:
-            role, lasts = _role(words, role_of_sentence)
-            if role in ("equality", "hypothetical"):
-                role_of_sentence = role
-            display = "\\begin" in span.text or "\n" in span.text
-            out.append(Formula(span.text, role, words.strip(), paragraph, sentence, lasts or "proof", display))
-            had_formula = True
-            if _ends_sentence(span.text):
-                # `... \geq 0.` inside the dollars closes the sentence.
-                words, sentence, role_of_sentence = "", sentence + 1, ""
-                had_formula = False
-            continue
+            reader.math(span.text)
+        else:
+            reader.text(span.text)
+    reader.end_sentence("")
+    return reader.out
+
+
+class _Reader:
+    """Cuts the document into sentences and paragraphs and gives every formula its role."""
+
+    def __init__(self) -> None:
+        self.out: list[Formula | Remark] = []
+        self.words = ""
+        self.between = ""
+        self.paragraph = self.sentence = 0
+        #: `equality` colours a paragraph, `hypothetical` the rest of the proof.
+        self.colour = ""
+        self.waiting: list[Formula] = []
+
+    def text(self, text: str) -> None:
         place = 0
-        for match in _SENTENCE_END.finditer(span.text):
-            words += span.text[place : match.start()]
-            if words.strip() and not had_formula:
-                out.append(Remark(" ".join(words.split())))
-            blank = "\n" in match.group()
-            if blank and span.text[: match.start()].strip() == "" and had_formula and not match.group().startswith("."):
-                # A display set off by blank lines does not end its sentence by itself.
-                pass
-            words, had_formula, role_of_sentence, sentence = "", False, "", sentence + 1
-            paragraph += blank
+        for match in _SENTENCE_END.finditer(text):
+            self.words += text[place : match.start()]
+            self.end_sentence(match.group())
             place = match.end()
-        words += span.text[place:]
-    if words.strip() and not had_formula:
-        out.append(Remark(" ".join(words.split())))
-    return out
+            if text[place : place + 2].startswith("\n\n") or re.match(r"\s*\n\s*\n", text[place:]):
+                self._new_paragraph()
+        self.words += text[place:]
+        self.between += text
+        if re.search(r"\n\s*\n", text[:place]):
+            self._new_paragraph()
+
+    def _new_paragraph(self) -> None:
+        self.paragraph += 1
+        if self.colour == "equality":
+            self.colour = ""
+
+    def math(self, latex: str) -> None:
+        role, lasts = _role(self.words)
+        if self.colour == "hypothetical" or role == "hypothetical":
+            self.colour = role = "hypothetical"
+        elif self.colour == "equality" or role == "equality":
+            self.colour = role = "equality"
+        place = (self.paragraph, self.sentence)
+        between = " ".join(self.between.split())
+        self.waiting.append(Formula(latex, role, self.words.strip(), *place, lasts or "proof", between))
+        self.between = ""
+        if re.search(r"\.\s*(\\end\{[a-z*]+\}\s*)*$", latex.strip()):
+            self.end_sentence("")
+
+    def end_sentence(self, mark: str) -> None:
+        """Closes the sentence; a blank line (in `mark`) closes the paragraph."""
+        if re.search(r"\b(contradiction|impossible|absurd)\b", self.words):
+            self.waiting = [dataclasses.replace(f, role="hypothetical") for f in self.waiting]
+        if self.waiting:
+            first = [f for f in self.waiting if f.role == "assume" and f.lasts != "proof"]
+            self.out.extend(first)
+            self.out.extend(f for f in self.waiting if f not in first)
+        elif self.words.strip():
+            role, _ = _role(self.words)
+            if role in ("hypothetical", "equality"):
+                self.colour = role
+            self.out.append(Remark(" ".join(self.words.split())))
+        self.waiting, self.words = [], ""
+        self.sentence += 1
+        if "\n" in mark:
+            self._new_paragraph()
 
 
 def _clean(text: str) -> str:
@@ -114,15 +152,9 @@ def _inside_math(text: str, place: int) -> bool:
     return len(re.findall(r"\$\$", text[:place])) % 2 == 1 or text[:place].count("\\[") > text[:place].count("\\]")
 
 
-def _ends_sentence(latex: str) -> bool:
-    return bool(re.search(r"\.\s*(\\end\{[a-z*]+\}\s*)*$", latex.strip()))
-
-
-def _role(words: str, sentence_role: str) -> tuple[str, str]:
-    """The role that the last cue before a formula gives it; equality and contradiction colour the whole sentence."""
+def _role(words: str) -> tuple[str, str]:
+    """The role that the last cue before a formula gives it, and how long an assumption would last."""
     low = " ".join(words.lower().split())
-    if sentence_role:
-        return sentence_role, ""
     last: tuple[int, str, str] = (-1, "fact", "")
     for pattern, role, lasts in _COMPILED:
         found = [m.start() for m in pattern.finditer(low)]

@@ -19,7 +19,9 @@ _MATCH = flags.DEFINE_string("match", "", "Only experiments with this in their n
 def _lines(entry: Entry, width: int) -> list[str]:
     if entry.error:
         return [f"{entry.name:<{width}}  BROKEN: {entry.error}"]
-    layers = " → ".join(layer.name for layer in entry.layers if layer.kind in ("base", "preset", "overlay"))
+    family = entry.name.rpartition(".")[0]
+    named = (layer.name for layer in entry.layers if layer.kind in ("base", "preset", "overlay"))
+    layers = " → ".join(name.removeprefix(f"{family}.") for name in named)
     facts = [layers or "no layers", entry.hardware, catalogue.count(entry.tokens)]
     return [f"{entry.name:<{width}}  {entry.hypothesis or '(no hypothesis)'}", f"{'':<{width}}  {' | '.join(facts)}"]
 

@@ -109,26 +109,22 @@ class _Writer:
 
     def _value(self, place: str, left: Any, right: Any, paths: tuple[str, str], held: Any) -> None:
         """`held` is what the code has there: a plain instance cannot be changed, only replaced."""
-        homes = [refs.get(path, path) for refs, path in zip(self._refs, paths, strict=True)]
-        if nodes.is_node(right) and homes[0] == homes[1] != paths[1]:
-            return  # Shared on both sides alike: changed where it is at home.
-        at_home = homes[0] == paths[0] and homes[1] == paths[1]
-        if at_home and _alike(left, right) and isinstance(held, fdl.Buildable):
+        how = self._how(left, right, paths, held)
+        if how == "shared":
+            return
+        if how == "change":
             self.node(place, left, right, paths)
             return
-        if (
-            isinstance(left, list | tuple)
-            and isinstance(right, list | tuple)
-            and len(left) == len(right)
-            and all(map(_alike, left, right))
-            and all(isinstance(item, fdl.Buildable) for item in held or ())
-            and not any(
-                f"{path}[{i}]" in refs for i in range(len(left)) for path, refs in zip(paths, self._refs, strict=True)
-            )
-        ):
-            for i, (old, new) in enumerate(zip(left, right, strict=True)):
-                self.node(f"{place}[{i}]", old, new, (f"{paths[0]}[{i}]", f"{paths[1]}[{i}]"))
-            return
+        if isinstance(left, list | tuple) and isinstance(right, list | tuple) and len(left) == len(right):
+            of_code = held if isinstance(held, list | tuple) and len(held) == len(left) else left
+            below = [(f"{paths[0]}[{i}]", f"{paths[1]}[{i}]") for i in range(len(left))]
+            ways = [self._how(*item) for item in zip(left, right, below, of_code, strict=True)]
+            if left and "replace" not in ways:
+                for i, way in enumerate(ways):
+                    if way == "change":
+                        self.node(f"{place}[{i}]", left[i], right[i], below[i])
+                return
+        at_home = not any(path in refs for path, refs in zip(paths, self._refs, strict=True))
         if not at_home or canonical.text(left) != canonical.text(right):
             self._refers = False
             new_here = at_home and nodes.is_node(right)
@@ -136,6 +132,17 @@ class _Writer:
             (self._late if self._refers else self._now).append(f"{place} = {code}")
             if nodes.is_node(right):
                 self._written.setdefault(id(right), place)
+
+    def _how(self, left: Any, right: Any, paths: tuple[str, str], held: Any) -> str:
+        """What to do about a value: "change" its fields, "replace" it, or nothing, because it is "shared" alike.
+
+        What is shared on both sides alike is changed where it is at home.
+        """
+        homes = [refs.get(path, path) for refs, path in zip(self._refs, paths, strict=True)]
+        if nodes.is_node(right) and homes[0] == homes[1] != paths[1]:
+            return "shared"
+        at_home = homes[0] == paths[0] and homes[1] == paths[1]
+        return "change" if at_home and _alike(left, right) and isinstance(held, fdl.Buildable) else "replace"
 
     def _code(self, value: Any) -> str:
         if value is None or type(value) in (bool, int, str):

@@ -1,7 +1,7 @@
 """Experiments: finding them, and resolving one into the config that would run.
 
 An experiment is a module below the package `experiments` that defines `def experiment()` and says its hypothesis in the
-first sentence of its docstring. What stands in the folders (or modules) base, presets and overlays is building material.
+first sentence of its docstring. What stands in folders or modules called base, presets and overlays is building material.
 `resolve` takes an experiment's name, a `resolved.json`, or the folder of a run, and gives the config after all overrides,
 with who set what.
 """
@@ -27,7 +27,6 @@ from olmix.config.recording import Layer, Recorder
 from olmix.errors import UserError, nearest
 
 PACKAGE = "experiments"
-MATERIAL = ("base", "presets", "overlays")
 
 _DEFINES = re.compile(r"^def experiment\(", re.MULTILINE)
 _BUILT_AT = re.compile(r" at <root>(\S*) with positional")
@@ -91,7 +90,7 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
     module, config = make(name, package, recorder)
     layers = recorder.layers(config)
     check_claims(config, layers)
-    warnings = overrides.apply(config, changes, recorder, package)
+    warnings = overrides.apply(config, changes, recorder, package, _family(name))
     applied = recorder.layers(config)
     check_claims(config, [layer for layer in applied if layer.via])
     lines = canonical.lines(config)
@@ -124,7 +123,7 @@ def _from_document(file: pathlib.Path, changes: Sequence[Override], package: str
     loaded = load.from_json(_read(file), sidecar.place, str(file))
     recorder = make_recorder(package)
     first = blame.blame(loaded.config)
-    notes = overrides.apply(loaded.config, changes, recorder, package)
+    notes = overrides.apply(loaded.config, changes, recorder, package, _family(sidecar.experiment))
     found = blame.blame(loaded.config)
     kept = {path: sidecar.lines.get(path, item) if first.get(path) == item else item for path, item in found.items()}
     check_types(canonical.lines(loaded.config), kept)
@@ -186,7 +185,9 @@ def names(package: str = PACKAGE) -> list[str]:
     found = []
     for file in sorted(folder.rglob("*.py")):
         parts = file.relative_to(folder).with_suffix("").parts
-        if parts[0] not in MATERIAL and _DEFINES.search(file.read_text(encoding="utf-8", errors="replace")):
+        if not recording.MATERIAL.keys() & set(parts) and _DEFINES.search(
+            file.read_text(encoding="utf-8", errors="replace")
+        ):
             found.append(".".join(part for part in parts if part != "__init__"))
     return sorted(found)
 
@@ -240,6 +241,11 @@ def _read(file: pathlib.Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read: {error}.") from None
+
+
+def _family(name: str) -> str:
+    """The folder of an experiment, whose own overlays are looked up first."""
+    return name.rpartition(".")[0]
 
 
 def make(name: str, package: str, recorder: Recorder) -> tuple[Any, fdl.Config[Any]]:

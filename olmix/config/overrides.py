@@ -3,10 +3,10 @@
 Both flags make one list, applied in the order in which they were typed. All of it is parsed, and every overlay found and
 its arguments bound, before the first is applied, so that a typo in the last one costs nothing.
 
-An overlay's module path may be shortened: the name is looked up as it stands below `experiments.overlays`, then below
-`experiments`, then as a full module path, and at last as the end of the name of any overlay, if it fits only one:
-`laptop`, `overlays.laptop`, `experiments.overlays.laptop` and, for a module of that name with a function of that name in
-it, `laptop.laptop` are the same.
+An overlay's module path may be shortened: the name is looked up as it stands below the `overlays` of the experiment's
+own folder, below `experiments.overlays`, below `experiments`, as a full module path, and at last as the end of the name of
+any overlay, if it fits only one. A module may stand for the function in it that has its name: `reduced`,
+`reduced.reduced`, `overlays.reduced` and `experiments.overlays.reduced` are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import dataclasses
 import importlib
 import importlib.util
 import inspect
-import pkgutil
+import pathlib
 import re
 import traceback
 import types
@@ -56,13 +56,15 @@ class _Overlay:
     arguments: inspect.BoundArguments
 
 
-def apply(config: fdl.Config[Any], overrides: Sequence[Override], recorder: Recorder, package: str) -> list[str]:
-    """Applies overrides to a config in place, in order, and returns warnings.
+def apply(
+    config: fdl.Config[Any], overrides: Sequence[Override], recorder: Recorder, package: str, family: str = ""
+) -> list[str]:
+    """Applies overrides to a config in place, in order, and returns warnings; for `family` see `find_overlay`.
 
     Raises:
       UserError: on the first override that cannot be read or applied.
     """
-    parsed = [_parse_set(o) if o.kind == "set" else _parse_overlay(o, package) for o in overrides]
+    parsed = [_parse_set(o) if o.kind == "set" else _parse_overlay(o, package, family) for o in overrides]
     warnings: list[str] = []
     last: dict[str, str] = {}
     for item in parsed:
@@ -99,7 +101,12 @@ def _spell(config: fdl.Config[Any], elements: tuple[Element, ...]) -> str | None
 def _call(item: _Overlay, config: fdl.Config[Any], recorder: Recorder) -> None:
     arguments = item.arguments
     with recorder.called_by(item.flag), recorder.watching():
-        result = item.function(config, *arguments.args[1:], **arguments.kwargs)
+        try:
+            result = item.function(config, *arguments.args[1:], **arguments.kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{item.flag} fails with {describe(error)}.") from error
     if result is not None and result is not config:
         raise UserError(f"{item.flag} returns something new; an overlay changes the config that it is given.")
 
@@ -130,11 +137,11 @@ def _parse_set(override: Override) -> _Set:
 _CALL = re.compile(r"(?P<name>[\w.]+)\s*(?:\((?P<arguments>.*)\))?", re.DOTALL)
 
 
-def _parse_overlay(override: Override, package: str) -> _Overlay:
+def _parse_overlay(override: Override, package: str, family: str) -> _Overlay:
     match = _CALL.fullmatch(override.text.strip())
     if match is None:
         raise UserError(f"{override} cannot be read; write --overlay=module.function or --overlay='function(x=1)'.")
-    function = find_overlay(match["name"], package)
+    function = find_overlay(match["name"], package, family)
     args, kwargs = _parse_arguments(match["arguments"] or "", override)
     signature = inspect.signature(function)
     takes = list(signature.parameters)[1:]
@@ -173,13 +180,14 @@ def _literal(node: ast.expr, override: Override) -> Any:
 # ----------------------------------------------------------------- finding overlays
 
 
-def find_overlay(name: str, package: str) -> Callable[..., Any]:
-    """The overlay that a (shortened) name means.
+def find_overlay(name: str, package: str, family: str = "") -> Callable[..., Any]:
+    """The overlay that a (shortened) name means, for an experiment in the folder `family` of the package.
 
     Raises:
       UserError: if there is none, with the nearest; if there are several, with their names.
     """
-    tried = (f"{package}.overlays.{name}", f"{package}.{name}", name)
+    tried = [f"{package}.{family}.overlays.{name}"] if family else []
+    tried += [f"{package}.overlays.{name}", f"{package}.{name}", name]
     for full in tried:
         found = _import(full)
         if found is not None:
@@ -200,25 +208,26 @@ def _near(name: str, known: dict[str, Any]) -> str:
 
 
 def overlays(package: str) -> dict[str, Callable[..., Any]]:
-    """All overlays below `experiments.overlays`, by module and function, without that prefix.
+    """All overlays of a package by module and function, those of `overlays` at its top without that prefix.
 
     A module that cannot be imported is left out: whoever asks for one of its overlays by its full name hears why.
     """
-    base = f"{package}.overlays"
-    if importlib.util.find_spec(base) is None:
-        return {}
-    top = importlib.import_module(base)
-    modules = [(base, top)]
-    for info in pkgutil.walk_packages(getattr(top, "__path__", []), f"{base}.", onerror=lambda _: None):
-        try:
-            modules.append((info.name, importlib.import_module(info.name)))
-        except Exception:
-            continue
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
     found: dict[str, Callable[..., Any]] = {}
-    for name, module in modules:
-        for item, value in vars(module).items():
-            if not item.startswith("_") and isinstance(value, types.FunctionType) and value.__module__ == name:
-                found[f"{name}.{item}".removeprefix(f"{base}.")] = value
+    for folder in map(pathlib.Path, folders or ()):
+        for file in sorted(folder.rglob("*.py")):
+            parts = [part for part in file.relative_to(folder).with_suffix("").parts if part != "__init__"]
+            if "overlays" not in parts:
+                continue
+            try:
+                module = importlib.import_module(".".join((package, *parts)))
+            except Exception:
+                continue
+            for item, value in vars(module).items():
+                own = isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+                if own and not item.startswith("_"):
+                    found[".".join((*parts, item)).removeprefix("overlays.")] = value
     return found
 
 

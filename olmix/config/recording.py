@@ -42,8 +42,8 @@ def is_users(file: str) -> bool:
 
 _NAMELESS = ("<lambda>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 
-#: The folders of an experiments package whose functions are layers of their own kind.
-_KINDS = {"base": "base", "presets": "preset", "overlays": "overlay"}
+#: The folders and modules of an experiments package, at any depth, whose functions are layers of their own kind.
+MATERIAL = {"base": "base", "presets": "preset", "overlays": "overlay"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,7 +267,8 @@ class Recorder:
         if not file.startswith(self._folder) or not name.isidentifier() or name.startswith("_"):
             return None
         parts = file[len(self._folder) :].removesuffix(".py").split(os.sep)
-        kind = _KINDS.get(parts[0], "experiment" if name == "experiment" else "part")
+        kinds = [MATERIAL[part] for part in parts if part in MATERIAL]
+        kind = kinds[-1] if kinds else "experiment" if name == "experiment" else "part"
         parts = [part for part in parts if part != "__init__"]
         if kind != "experiment" and parts[-1:] != [name]:
             parts.append(name)

@@ -105,7 +105,7 @@ class Swarm(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
-    stack: Annotated[int | None, Resources] = None
+    stack: Annotated[int | None, Resources] = 1
     probe: Annotated[Step | None, Resources] = None
 
     def training_tokens(self) -> int:

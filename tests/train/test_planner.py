@@ -75,7 +75,8 @@ def test_stacks_are_for_small_models_on_large_gpus(model, needs, variants, size)
 def test_guesses_grow_with_the_model_and_stay_shares() -> None:
     shares = [planner.utilisation(n) for n in (1e5, 1e6, 14e6, 1e8, 1e9, 1e11)]
     assert shares == sorted(shares)
-    assert shares[0] > 0 and shares[-1] <= 0.5
+    assert shares[0] > 0
+    assert shares[-1] <= 0.5
 
 
 def test_lines_say_tokens_and_rounding_and_every_kind_of_gpu_where_none_is_named() -> None:

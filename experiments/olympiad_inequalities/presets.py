@@ -131,7 +131,7 @@ def tiny() -> fdl.Config[ProofTuning]:
     model = fdl.Config(ModelOf, step=cfg.base)
     cfg.train.model = model
     cfg.train.tuning = fdl.Config(
-        Sft, learning_rate=3e-3, epochs=10.0, batch=16, micro_batch=16, beta2=0.99, evaluate_steps=200, patience=4
+        Sft, learning_rate=3e-3, epochs=6.0, batch=8, micro_batch=8, beta2=0.99, evaluate_steps=250, patience=4
     )
     cfg.train.shares = [0.25, 0.5, 1.0]
     asking = cfg.baseline.asking

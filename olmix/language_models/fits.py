@@ -91,11 +91,13 @@ def generation_sum(
 def training_sum(
     name: str, shape: ModelShape, hardware: HardwareProfile, *, batch: int, length: int, dtype: str, recompute: bool,
     extra_models: tuple[tuple[str, ModelShape, int], ...] = (),
+    reserved: tuple[tuple[str, float], ...] = (),
 ) -> MemorySum:  # fmt: skip
     """Full fine-tuning with AdamW on one device: weights, gradients and two moments in float32, arithmetic in `dtype`.
 
     `recompute` keeps only each layer's input and computes one layer again at a time (gradient checkpointing).
     `extra_models` are held frozen beside it, with so many bytes per parameter: a teacher, a reference.
+    `reserved` is a share of the memory that something else fills: vLLM beside the trainer.
     """
     each = BYTES[dtype]
     rows = batch * length
@@ -111,6 +113,7 @@ def training_sum(
             ("activations", kept / GIB),
             ("logits", 2 * 4 * rows * shape.vocabulary / GIB),
             *frozen,
+            *((label, share * (hardware.memory_gib or 0.0)) for label, share in reserved),
             ("runtime", RUNTIME_GIB),
         ),
         device=hardware.name,

@@ -79,6 +79,7 @@ KNOWN = {
     "qwen2.5-math-1.5b": _QWEN_1_5B,
     "qwen2.5-math-1.5b-instruct": _QWEN_1_5B,
     "phi-1_5": phi(hidden=2048, layers=24, heads=32, inner=8192, vocabulary=51200),
+    "phi-2": phi(hidden=2560, layers=32, heads=32, inner=10240, vocabulary=51200),
 }
 
 

@@ -160,11 +160,13 @@ class Train(FanOut):
         if shape is None:
             return (f"whether {short_name(self.model)} fits is not known before it is loaded",)
         teacher = shape_of(self.tuning.teacher) if isinstance(self.tuning, Gkd) else None
+        rollouts = self.tuning.rollouts if isinstance(self.tuning, Grpo) else None
         return fits.require(
             fits.training_sum(
                 short_name(self.model), shape, hardware, batch=self.tuning.micro, length=self.length.max_length,
                 dtype=dtype, recompute=self.tuning.recompute,
                 extra_models=(("teacher", teacher, 4),) if teacher is not None else (),
+                reserved=(("vLLM", rollouts.memory_share),) if rollouts and rollouts.engine == "vllm_colocated" else (),
             )
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ LENGTH = Length(max_length=4096)
         ("qwen2.5-math-7b", 7_615_616_512),
         ("qwen2.5-math-1.5b", 1_543_714_304),
         ("phi-1_5", 1_418_270_720),
+        ("phi-2", 2_779_683_840),
     ],
 )
 def test_published_sizes(name, parameters):

@@ -139,7 +139,12 @@ def key_of(problem: str, formal: Mapping[str, Any] | None = None) -> str | None:
 def generate(
     *, count: int, seed: int, techniques: Sequence[str], progress: Callable[[float, float, str], None]
 ) -> list[Item]:
-    """Problems with proofs by the symbolic generator, as items without ids."""
-    from olmix.proofs.generate import generate as write
+    """Problems with proofs by the symbolic generator over all techniques, as items without ids.
 
-    raise NotImplementedError(write)
+    Raises:
+      UserError: always, as of now: that generator is not part of this version.
+    """
+    raise UserError(
+        f"The symbolic generator over {', '.join(techniques)} is not part of this version, so it cannot make {count} "
+        "problems; take them from the source Compact (as experiments.olympiad_inequalities.debug does) or a language model."
+    )

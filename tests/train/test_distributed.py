@@ -147,7 +147,8 @@ def test_killed_with_two_processes_terminated_with_two_ended_with_one(tmp_path) 
     second = Killable(tmp_path / "text", tmp_path / "run", **settings)
     wait_for(lambda: steps_since_resumed(tmp_path / "run") >= 5)
     second.process.terminate()
-    assert "SIGTERM: saved after step" in second.finish(1)
+    # Saved after a step, or, where the machine was quicker than the signal, after the last one.
+    assert "Interrupted: SIGTERM" in second.finish(1)
 
     Killable(tmp_path / "text", tmp_path / "run", **length).finish()
     whole.finish()

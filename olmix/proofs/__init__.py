@@ -14,6 +14,8 @@ _HOMES = {
     "Statement": "statement",
     "parse_text": "statement",
     "check_certificate": "certificate",
+    "parse_latex": "problem_text",
+    "check_proof": "check_proof",
     "falsify": "falsify",
     "prove": "prove",
 }

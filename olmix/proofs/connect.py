@@ -21,7 +21,7 @@ from olmix.errors import UserError
 from olmix.proofs.algebra import Unsupported, build_system, known_sign
 from olmix.proofs.certificate import check_certificate
 from olmix.proofs.cones import ConeBudget
-from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, add, mul, num, power, sub, walk
+from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, Var, add, mul, num, power, sub, walk
 from olmix.proofs.falsify import Budget, feasible_points
 from olmix.proofs.keys import canonical_key
 from olmix.proofs.links import Context, build_link
@@ -29,6 +29,7 @@ from olmix.proofs.numeric import compile_floats
 from olmix.proofs.printing import relation_text
 from olmix.proofs.statement import Statement
 from olmix.proofs.strategy import Work, find_certificate
+from olmix.proofs.walker import Link
 
 _GOOD = ("proved", "unrefuted")
 
@@ -44,31 +45,80 @@ class Fact:
     number: int
 
 
-def reaches_claim(statement: Statement, links: Sequence[object], context: Context) -> str | None:
+def reaches_claim(statement: Statement, links: Sequence[Link], context: Context) -> str | None:
     """How the links reach the claim, in words, or None."""
     target, fault = build_link(statement.claim, context, ())
     if target is None:
         return fault and None
     facts = _facts(links, context, target)
+    for assumption in context.assumptions:
+        if assumption.lasts == "proof" and not legitimate(statement, assumption.relation, context):
+            return None
+    if not facts:
+        return None
     target_fact = Fact(target.claim, target, canonical_key(target), True, 0)
     return _reach(target_fact, facts, depth=0)
 
 
-def _facts(links: Sequence[object], context: Context, target: Statement) -> list[Fact]:
+def legitimate(statement: Statement, relation: Relation, context: Context) -> bool:
+    """Whether an assumption loses nothing: an order in a symmetric problem, a scale in a homogeneous one, a new name.
+
+    An assumption that mentions a symbol of the proof's own defines it. Seen in floats at a few points: this decides
+    whether a proof is called complete, not whether a relation is true.
+    """
+    names = relation.variables()
+    if any(n not in statement.variables for n in names):
+        return True
+    gap = statement.claim.gap()
+    rng = np.random.default_rng(3)
+    points = rng.uniform(0.3, 2.0, size=(8, len(statement.variables)))
+    if relation.op != "=" and all(isinstance(s, Var) for s in (relation.left, relation.right)):
+        i, j = (statement.variables.index(n) for n in names)
+        swapped = points.copy()
+        swapped[:, [i, j]] = points[:, [j, i]]
+        gaps = [gap, *(c.gap() for c in statement.constraints)]
+        values = compile_floats(gaps, statement.variables)
+        return bool(np.allclose(np.sort(values(points)), np.sort(values(swapped)), equal_nan=True))
+    if relation.op == "=" and not statement.constraints:
+        return _is_scaling(statement, relation, points)
+    return False
+
+
+def _is_scaling(statement: Statement, relation: Relation, points: np.ndarray) -> bool:
+    """Whether a homogeneous claim may be looked at where some positive homogeneous expression is a positive
+    constant.
+    """
+    size, fixed = (
+        (relation.left, relation.right) if isinstance(relation.right, Num) else (relation.right, relation.left)
+    )
+    if not isinstance(fixed, Num) or fixed.value <= 0 or any(d == "real" for d in statement.domains):
+        return False
+    values = compile_floats([size, statement.claim.gap()], statement.variables)
+    base, once, twice = (values(points * t) for t in (1.0, 2.0, 4.0))
+    with np.errstate(all="ignore"):
+        first, second = once / base, twice / once
+    power = float(first[0, 0])
+    steady = np.allclose(first, second, equal_nan=True) and np.allclose(first[:, 0], power)
+    return bool(steady and (base[:, 0] > 0).all() and abs(power - 1) > 1e-9)
+
+
+def _facts(links: Sequence[Link], context: Context, target: Statement) -> list[Fact]:
     out: dict[str, Fact] = {}
-    chains: dict[int, list[object]] = {}
+    chains: dict[int, list[Link]] = {}
     for link in links:
-        if link.status in _GOOD and link.relation is not None:  # type: ignore[attr-defined]
-            chains.setdefault(link.chain, []).append(link)  # type: ignore[attr-defined]
+        usable = link.status in _GOOD and link.role != "equality" and not link.conditional
+        if usable and link.relation is not None:
+            chains.setdefault(link.chain, []).append(link)
     for chain in chains.values():
         for link in chain:
-            _put(out, link.relation, link.role == "goal", link.number, context)  # type: ignore[attr-defined]
+            assert link.relation is not None
+            _put(out, link.relation, link.role == "goal", link.number, context)
         for i in range(len(chain)):
             for j in range(i + 1, len(chain)):
-                whole = _compose([link.relation for link in chain[i : j + 1]])  # type: ignore[attr-defined]
+                whole = _compose([link.relation for link in chain[i : j + 1] if link.relation is not None])
                 if whole is not None:
-                    announced = any(link.role == "goal" for link in chain[i : j + 1])  # type: ignore[attr-defined]
-                    _put(out, whole, announced, chain[j].number, context)  # type: ignore[attr-defined]
+                    announced = any(link.role == "goal" for link in chain[i : j + 1])
+                    _put(out, whole, announced, chain[j].number, context)
     return list(out.values())
 
 
@@ -249,15 +299,15 @@ def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, log
         return None
     wanted = value_of(target.relation)  # type: ignore[operator]
     parts = [value_of(f.relation) for f in same]  # type: ignore[operator]
-    values = compile_floats([wanted, *parts], names)(points)
-    if logs:
-        with np.errstate(all="ignore"):
-            values = np.log(values)
-    values = values[np.isfinite(values).all(axis=1)]
-    if len(values) < 12:
+    sides = [target.relation.left, target.relation.right]
+    values = compile_floats([wanted, *parts, *sides], names)(points)
+    with np.errstate(all="ignore"):
+        # Where gaps vanish only rounding is left: rows are scaled by the sides, not by the gaps.
+        size = np.ones((len(values), 1)) if logs else np.abs(values[:, -2:]).max(axis=1, keepdims=True)
+        rows = (np.log(values[:, :-2]) if logs else values[:, :-2]) / size
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if len(rows) < 12:
         return None
-    scale = np.abs(values).max(axis=1, keepdims=True) + 1e-300
-    rows = values / scale
     columns, signs, owner = [], [], []
     for i, fact in enumerate(same):
         for sign in (1, -1) if fact.relation.op == "=" else (1,):

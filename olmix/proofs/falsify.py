@@ -205,16 +205,19 @@ def search(statement: Statement, budget: Budget | None = None) -> Search:
     found = _try(problem, [p for c, p in pool if c < 1])
     if found:
         return Search(found, feasible, pool[0][0])
+    robust = _robust(problem, _to_points(problem, coordinates, signs), cost, budget.candidates)
     keep = np.argsort(cost, kind="stable")[: budget.survivors]
     keep = np.concatenate([keep, np.flatnonzero(cost <= 1)[: budget.survivors]])
     coordinates, signs, cost = coordinates[keep], signs[keep], cost[keep]
-    found = _try(problem, list(_to_points(problem, coordinates, signs)[: budget.candidates]))
+    points = _to_points(problem, coordinates, signs)
+    found = _try(problem, [*robust, *points[: budget.candidates]])
     if found:
         return Search(found, feasible, float(cost.min()))
     coordinates, cost = _evolve(problem, coordinates, signs, cost, budget, rng)
     order = np.argsort(cost, kind="stable")
     points = _to_points(problem, coordinates, signs)[order]
-    found = _try(problem, list(points[: budget.candidates]))
+    robust = _robust(problem, points, cost[order], budget.candidates)
+    found = _try(problem, [*robust, *points[: budget.candidates]])
     feasible += int((cost <= 1).sum())
     best = dict(zip(problem.names, map(float, points[0]), strict=True))
     tightest = float(cost[order[0]])
@@ -309,6 +312,16 @@ def _small_points(statement: Statement) -> np.ndarray:
     if size > 8:
         return np.ones((1, size))
     return np.array(list(itertools.islice(itertools.product(*axes), 20000)))
+
+
+def _robust(problem: _Problem, points: np.ndarray, cost: np.ndarray, count: int) -> list[np.ndarray]:
+    """The violating points that stay violating when they are rounded: far from every boundary, not extreme."""
+    if not problem.conditions:
+        return []
+    bad = np.flatnonzero(cost < _FAINT)
+    _, _, conditions = problem.evaluate(points[bad])
+    room = np.minimum(np.abs(conditions).min(axis=1), np.abs(cost[bad]))
+    return [points[i] for i in bad[np.argsort(-room, kind="stable")[:count]]]
 
 
 def _try(problem: _Problem, points: Sequence[np.ndarray]) -> Counterexample | None:

@@ -103,6 +103,8 @@ def _primitive(poly: Poly) -> Poly:
     from math import gcd, lcm
 
     coefficients = [to_fraction(c) for c in poly.coeffs()]
+    if not coefficients:
+        return poly
     scale = lcm(*(c.denominator for c in coefficients))
     content = gcd(*(abs(int(c * scale)) for c in coefficients))
     return poly * scale / content
@@ -110,7 +112,7 @@ def _primitive(poly: Poly) -> Poly:
 
 def _signless(poly: Poly) -> Poly:
     poly = _primitive(poly)
-    return poly if poly.leading_coefficient() > 0 else -poly
+    return poly if poly.is_zero() or poly.leading_coefficient() > 0 else -poly
 
 
 def _spell(poly: Poly, order: tuple[int, ...], task: Task) -> str:

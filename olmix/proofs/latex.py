@@ -8,10 +8,7 @@ all permutations (the usual convention of olympiad books). Whatever has no certa
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 
 from olmix.proofs.expr import (
@@ -28,26 +25,8 @@ from olmix.proofs.expr import (
     root,
     sub,
     substitute,
-    variables_of,
 )
-
-
-class Unreadable(Exception):
-    """The LaTeX has no certain reading as mathematics; the message says what stood in the way."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Scope:
-    """What names mean: the variables in force, and functions defined so far.
-
-    Cyclic sums run over `groups` of variables, all shifted at once: one group (a, b, c), or several of the
-    same size, (a, b, c) and (x, y, z). Without groups all variables are one.
-    """
-
-    variables: tuple[str, ...] = ()
-    groups: tuple[tuple[str, ...], ...] = ()
-    functions: Mapping[str, tuple[tuple[str, ...], Expr]] = dataclasses.field(default_factory=dict)
-
+from olmix.proofs.sums import Scope, Unreadable, cyclic, symmetric, variable_groups
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|\.\d+|[A-Za-z]|'+|.", re.DOTALL)
 _SIZES = re.compile(r"\\(left|right|displaystyle|textstyle|limits|nolimits|[bB]igg?[lrm]?|mathrm|mathbf|boldsymbol|hfill|nonumber"
@@ -378,10 +357,10 @@ class _Reader:
         combine = add if command == r"\sum" else mul
         if upper is None and (lower is None or word in ("cyc", "cyclic", "cycl", "{cyc}")):
             body = self._body()
-            return combine(*_cyclic(body, self.scope))
+            return combine(*cyclic(body, self.scope))
         if upper is None and word in ("sym", "symm", "symmetric", "{sym}"):
             body = self._body()
-            return combine(*_symmetric(body, self.scope))
+            return combine(*symmetric(body, self.scope))
         match = re.fullmatch(r"([a-z])=(\d+)", "".join(lower or []))
         last = "".join(upper or [])
         if not match or not last.isdigit() or int(last) - int(match[2]) > 30:
@@ -415,55 +394,4 @@ def _with_index(tokens: list[str], start: int, letter: str, value: int) -> list[
     return [*tokens[:start], *(str(value) if t == letter else t for t in tokens[start:])]
 
 
-def _groups(body: Expr, scope: Scope) -> list[tuple[str, ...]]:
-    """The groups of variables that a sum over `body` runs over."""
-    own = set(variables_of(body))
-    groups = [g for g in (scope.groups or (scope.variables,)) if own & set(g) and len(g) > 1]
-    if not groups or len({len(g) for g in groups}) > 1:
-        raise Unreadable("a sum has no variables to run over")
-    return groups
-
-
-def _cyclic(body: Expr, scope: Scope) -> list[Expr]:
-    groups = _groups(body, scope)
-    out = []
-    for shift in range(len(groups[0])):
-        by = {v: Var(g[(i + shift) % len(g)]) for g in groups for i, v in enumerate(g)}
-        out.append(substitute(body, dict(by)))
-    return out
-
-
-def _symmetric(body: Expr, scope: Scope) -> list[Expr]:
-    groups = _groups(body, scope)
-    if len(groups[0]) > 5:
-        raise Unreadable("a symmetric sum over more than five variables")
-    out = []
-    for order in itertools.permutations(range(len(groups[0]))):
-        by = {v: Var(g[order[i]]) for g in groups for i, v in enumerate(g)}
-        out.append(substitute(body, dict(by)))
-    return out
-
-
-def variable_groups(variables: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """How a sum sign sees the variables: runs of neighbouring letters of the same length, else all as one
-    group.
-
-    `a, b, c, x, y, z` are two groups of three; `t, x, y, z` are one, in the order x, y, z, t.
-    """
-    runs: list[list[str]] = []
-    for name in sorted(variables, key=lambda v: (v.partition("_")[0], len(v), v)):
-        last = runs[-1][-1] if runs else ""
-        near = bool(last) and (
-            (len(name) == len(last) == 1 and ord(name) == ord(last) + 1)
-            or ("_" in name and name.partition("_")[0] == last.partition("_")[0])
-        )
-        if near:
-            runs[-1].append(name)
-        else:
-            runs.append([name])
-    if len(runs) > 1 and len({len(r) for r in runs}) == 1 and len(runs[0]) > 1:
-        return tuple(tuple(r) for r in runs)
-    flat = [v for r in runs for v in r]
-    if "x" in flat:
-        flat = [v for v in flat if v >= "x"] + [v for v in flat if v < "x"]
-    return (tuple(flat),)
+__all__ = ["Scope", "Unreadable", "parse_latex_expression", "parse_tokens", "tokenize", "variable_groups"]

@@ -15,7 +15,7 @@ import re
 
 from olmix.errors import UserError
 from olmix.proofs.expr import Expr, Relation, Var, add, all_variables, num, substitute, variables_of
-from olmix.proofs.formulas import Chain, Member, Piece, read_formula
+from olmix.proofs.formulas import Chain, Member, Piece, Side, read_formula
 from olmix.proofs.latex import Scope, variable_groups
 from olmix.proofs.statement import Statement, make_statement
 
@@ -150,7 +150,9 @@ class _Problem:
         if claims:
             self.in_claim = True
         last = max(conditions, default=-1)
-        if re.search(r"\b(for|over) (all|any|every|each)( \w+)*$", low) and self.in_claim:
+        if low.strip(" ,") == "and" and self.claims:
+            self.condition = False
+        elif re.search(r"\b(for|over) (all|any|every|each)( \w+)*$", low) and self.in_claim:
             self.condition = self.for_all = True
         elif (low.endswith(":") or (self.for_all and not conditions)) and self.in_claim:
             self.condition = self.for_all = False
@@ -188,14 +190,24 @@ class _Problem:
         elif (only is None and r"\ldots" in piece.sides[0].text) or r"\cdots" in piece.sides[0].text:
             self.trouble = "it is about a family of variables x_1, ..., x_n"
         elif only is None and not self.in_claim and re.search(r"[a-z]", piece.sides[0].text):
-            self.trouble = f"{piece.sides[0].text!r} is not understood ({piece.sides[0].trouble})"
+            self._not_understood(piece.sides[0])
+
+    def _not_understood(self, side: Side) -> None:
+        """Notes the first thing that was not understood."""
+        if self.trouble is None:
+            family = re.search(r"\\[cl]dots|_ (\{ )?[nk]\b", side.text)
+            self.trouble = (
+                "it is about a family of variables x_1, ..., x_n"
+                if family
+                else f"{side.text!r} is not understood ({side.trouble})"
+            )
 
     def _relations(self, piece: Chain) -> None:
         unread = [s for s in piece.sides if s.expr is None]
         if piece.continues and len(unread) == len(piece.sides):
             return  # A relation symbol by itself.
         if unread:
-            self.trouble = f"{unread[0].text!r} is not understood ({unread[0].trouble})"
+            self._not_understood(unread[0])
             return
         relations = piece.relations()
         simple = [self._sign(r) for r in relations]

@@ -190,13 +190,13 @@ def launch(
         for process in processes:
             process.start()
         while any(process.is_alive() for process in processes):
-            if receiver.poll(0.1):
-                progress(*receiver.recv())
-                continue
-            if stop.is_set() and not told:
+            if stop.is_set() and not told:  # First: steps may be told faster than they are shown.
                 told = True
                 for process in processes:
                     process.terminate()
+            if receiver.poll(0.1):
+                progress(*receiver.recv())
+                continue
             if any(process.exitcode not in (None, 0) for process in processes):
                 # Those that wait for the failed one would wait for ever; those that fail too get a moment to say so.
                 for process in processes:

@@ -16,53 +16,18 @@ and their own position alone, because random numbers and arithmetic go by blocks
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from olmix.errors import UserError
-from olmix.mix import powers
+from olmix.mix import moves, powers
 from olmix.mix.feasible import Array, FeasibleSet
 from olmix.mix.tree import Tree
 
 #: Chains that are computed together, and so the unit of reproducibility.
-BLOCK = 256
+BLOCK = 512
+_PORTION = 4096
 _TINY = 1e-300
-
-
-@dataclasses.dataclass(frozen=True)
-class _Round:
-    """Pairs of leaves `i`[P], `j`[P] that no limit and no power couples, moved at once."""
-
-    i: np.ndarray
-    j: np.ndarray
-    row_change: Array | None  # [P, m]: what t does to each row, None if nothing
-    node_change: Array | None  # [P, nodes - n]: what t does to each inner node
-
-
-@dataclasses.dataclass(frozen=True)
-class _Exchange:
-    """Pairs of sibling nodes whose weight is exchanged with their inner shares kept; one pair only under group limits.
-
-    `leaves` lists the leaves of the first giver, the first taker, the second giver, ..., and `halves` where each begins.
-    """
-
-    givers: tuple[int, ...]
-    takers: tuple[int, ...]
-    leaves: np.ndarray
-    halves: np.ndarray
-
-    @staticmethod
-    def of(tree: Tree, pairs: Sequence[tuple[int, int]]) -> _Exchange:
-        """The exchange of these pairs of nodes."""
-        parts = [tree.members[node] for pair in pairs for node in pair]
-        return _Exchange(
-            tuple(giver for giver, _ in pairs),
-            tuple(taker for _, taker in pairs),
-            np.concatenate([np.array(part) for part in parts]),
-            np.cumsum([0, *(len(part) for part in parts[:-1])]),
-        )
 
 
 def sample(
@@ -85,7 +50,7 @@ def sample(
     leaf limits of each chain, which then needs a feasible `start`.
     """
     blocks = []
-    schedule = _schedule(feasible, tree, sweeps, np.random.default_rng([seed, 0]))
+    schedule = moves.schedule(feasible, tree, sweeps, np.random.default_rng([seed, 0]))
     for block, first in enumerate(range(0, count, BLOCK)):
         parameters = concentrations(np.random.default_rng([seed, 1, block]), BLOCK)
         generator = np.random.default_rng([seed, 2 + stream, block])
@@ -180,39 +145,46 @@ class _Chain:
         w[np.arange(len(w)), widest] += off
         return w
 
-    def apply(self, move: _Round | _Exchange) -> None:
-        if isinstance(move, _Round):
-            self._exchange_leaves(move)
-        else:
-            self._exchange_nodes(move)
+    def apply(self, move: moves.Round | moves.Exchange) -> None:
+        """One move for all chains, in portions that stay in the cache; their size depends on the move alone."""
+        wide = len(move.i) if isinstance(move, moves.Round) else len(move.leaves)
+        step = max(1, _PORTION // wide)
+        for first in range(0, len(self.w), step):
+            part = slice(first, first + step)
+            if isinstance(move, moves.Round):
+                self._exchange_leaves(move, part)
+            else:
+                self._exchange_nodes(move, part)
 
-    def _exchange_leaves(self, pairs: _Round) -> None:
-        i, j = pairs.i, pairs.j
-        x, z = self.w[:, i], self.w[:, j]
-        low = np.maximum(self.lower[:, i] - x, z - self.upper[:, j])
-        high = np.minimum(self.upper[:, i] - x, z - self.lower[:, j])
+    def _exchange_leaves(self, pairs: moves.Round, part: slice) -> None:
+        i, j, w = pairs.i, pairs.j, self.w[part]
+        lower, upper = self.lower[part], self.upper[part]
+        # np.take keeps rows contiguous, which indexing with [:, i] does not.
+        x, z = np.take(w, i, axis=1), np.take(w, j, axis=1)
+        low = np.maximum(np.take(lower, i, axis=1) - x, z - np.take(upper, j, axis=1))
+        high = np.minimum(np.take(upper, i, axis=1) - x, z - np.take(lower, j, axis=1))
         if pairs.row_change is not None:
-            sums = self.w @ self.rows.T
+            sums = w @ self.rows.T
             for p, r in zip(*np.nonzero(pairs.row_change), strict=True):
                 change = pairs.row_change[p, r]
                 ends = (self.row_lower[r] - sums[:, r]) / change, (self.row_upper[r] - sums[:, r]) / change
                 low[:, p] = np.maximum(low[:, p], np.minimum(*ends))
                 high[:, p] = np.minimum(high[:, p], np.maximum(*ends))
-        if pairs.node_change is not None:
-            weight = self.w @ self.indicator.T
-            for p, v in zip(*np.nonzero(pairs.node_change), strict=True):
-                below, above = self._slice(weight[:, v], self.powers[:, self.n + v])
-                if pairs.node_change[p, v] < 0:
-                    below, above = -above, -below
-                low[:, p] = np.maximum(low[:, p], below)
-                high[:, p] = np.minimum(high[:, p], above)
+        for which, nodes, signs in pairs.node_changes:
+            weight = w @ self.indicator[nodes].T
+            below, above = self._slice(weight, self.powers[part][:, self.n + nodes])
+            turned = signs < 0
+            below[:, turned], above[:, turned] = -above[:, turned], -below[:, turned]
+            low[:, which] = np.maximum(low[:, which], below)
+            high[:, which] = np.minimum(high[:, which], above)
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
-        drawn = powers.truncated_beta(x, z, self.a[:, i], self.a[:, j], low, high, self.generator)
-        self.w[:, i] = x + drawn
-        self.w[:, j] = np.maximum(z - drawn, 0.0)
+        a, b = np.take(self.a[part], i, axis=1), np.take(self.a[part], j, axis=1)
+        drawn = powers.truncated_beta(x, z, a, b, low, high, self.generator)
+        w[:, i] = x + drawn
+        w[:, j] = np.maximum(z - drawn, 0.0)
 
     def _slice(self, value: Array, power: Array) -> tuple[Array, Array]:
-        """A slice variable for value^power: the interval [B] of changes of `value` that stays above it."""
+        """Slice variables for value^power: the intervals [B, T] of changes of `value` that stays above it."""
         reach = self.generator.standard_exponential(value.shape) / np.where(power == 0, 1.0, power)
         with np.errstate(over="ignore"):
             end = value * np.exp(-np.clip(reach, -700.0, None)) - value
@@ -221,163 +193,32 @@ class _Chain:
             np.where(power < 0, end, np.inf),
         )
 
-    def _exchange_nodes(self, move: _Exchange) -> None:
+    def _exchange_nodes(self, move: moves.Exchange, part: slice) -> None:
         index, halves = move.leaves, move.halves
-        w = self.w[:, index]
+        w = np.take(self.w[part], index, axis=1)
         weight = np.add.reduceat(w, halves, axis=1)
         x, z = weight[:, 0::2], weight[:, 1::2]
         sizes = np.diff(np.append(halves, len(index)))
         sign = np.repeat(np.tile([1.0, -1.0], len(move.givers)), sizes)
         direction = sign * w / np.repeat(np.maximum(weight, _TINY), sizes, axis=1)
-        up, down = self.upper[:, index] - w, w - self.lower[:, index]
+        up, down = np.take(self.upper[part], index, axis=1) - w, w - np.take(self.lower[part], index, axis=1)
         high = np.minimum.reduceat(np.minimum(_room(up, direction), _room(down, -direction)), halves[0::2], axis=1)
         low = -np.minimum.reduceat(np.minimum(_room(up, -direction), _room(down, direction)), halves[0::2], axis=1)
         if len(self.rows):
-            along, sums = direction @ self.rows[:, index].T, self.w @ self.rows.T
+            along, sums = direction @ self.rows[:, index].T, self.w[part] @ self.rows.T
             along[np.abs(along) < 1e-13] = 0.0
             over, under = self.row_upper - sums, sums - self.row_lower
             high = np.minimum(high, np.minimum(_room(over, along), _room(under, -along)).min(1)[:, None])
             low = np.maximum(low, -np.minimum(_room(over, -along), _room(under, along)).min(1)[:, None])
         low, high = np.minimum(np.maximum(low, -x), 0.0), np.maximum(np.minimum(high, z), 0.0)
-        a, b = self.a[:, list(move.givers)], self.a[:, list(move.takers)]
+        a, b = self.a[part][:, list(move.givers)], self.a[part][:, list(move.takers)]
         drawn = powers.truncated_beta(x, z, a, b, low, high, self.generator)
         drawn = np.where(np.minimum(x, z) > 1e-200, drawn, 0.0)  # an empty subtree has no shares to keep
         shift = np.repeat(np.repeat(drawn, 2, axis=1), sizes, axis=1)
-        self.w[:, index] = np.maximum(w + shift * direction, 0.0)
+        self.w[part, index] = np.maximum(w + shift * direction, 0.0)
 
 
 def _room(slack: Array, speed: Array) -> Array:
     """How far one may go until `slack` is used up at `speed`; infinite where it is not used."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(speed > 0, np.maximum(slack, 0.0) / speed, np.inf)
-
-
-def _schedule(
-    feasible: FeasibleSet, tree: Tree, sweeps: int, generator: np.random.Generator
-) -> list[_Round | _Exchange]:
-    """The moves in order, the same for all chains: exchanges between siblings, across the tree, and of subtrees."""
-    _, _, rows, row_lower, row_upper = feasible.arrays
-    n = len(feasible.leaves)
-    movable = feasible.standard_form.moving
-    equal = row_upper - row_lower <= 0
-    inner = tree.indicator[n:]
-    parent = np.zeros(n, dtype=int)
-    for number, split in enumerate(tree.splits):
-        for child in split.children:
-            if child < n:
-                parent[child] = number
-    kinds: dict[tuple[int, bytes], list[int]] = {}
-    for leaf in movable:
-        kinds.setdefault((int(parent[leaf]), rows[:, leaf].tobytes()), []).append(int(leaf))
-    siblings = [[int(leaf) for leaf in movable if parent[leaf] == number] for number in range(len(tree.splits))]
-    many = len(kinds) > 1
-    moves: list[_Round | _Exchange] = []
-    for _ in range(sweeps):
-        for _ in range(2):
-            pairs = [pair for kind in kinds.values() for pair in _matching(kind, generator)]
-            if pairs:
-                moves.append(_leaf_round(pairs, rows, inner, coupled=False))
-        if not many:
-            continue
-        mixed = [own for own in siblings if len({rows[:, leaf].tobytes() for leaf in own}) > 1]
-        crossing = [_matching(own, generator) for own in [*mixed, *mixed, movable.tolist()]]
-        rounds = _rounds([pair for some in crossing for pair in some], rows, equal, inner)
-        # Without group limits the rounds with most pairs do; groups may need every pair.
-        for pairs in rounds if len(rows) else rounds[:3]:
-            moves.append(_leaf_round(pairs, rows, inner, coupled=True))
-        for split in tree.splits:
-            if any(child >= n for child in split.children):
-                pairs = [
-                    pair
-                    for pair in _matching(split.children, generator)
-                    if _may_exchange(tree, rows, equal, feasible, *pair)
-                ]
-                together = [[pair] for pair in pairs] if len(rows) else [pairs]
-                moves += [_Exchange.of(tree, some) for some in together if some]
-    if equal.any():
-        _check_reach(feasible, tree, moves)
-    return moves
-
-
-def _matching(items: Sequence[int], generator: np.random.Generator) -> list[tuple[int, int]]:
-    """A random pairing; one item stays over when their number is odd."""
-    order = [int(items[k]) for k in generator.permutation(len(items))]
-    return list(zip(order[0::2], order[1::2], strict=False))
-
-
-def _rounds(
-    pairs: list[tuple[int, int]], rows: Array, equal: np.ndarray, inner: Array
-) -> list[list[tuple[int, int]]]:
-    """Sorts pairs of leaves into rounds within which no leaf, no row and no inner node is touched twice."""
-    rounds: list[tuple[list[tuple[int, int]], np.ndarray]] = []
-    for i, j in pairs:
-        if (equal & (rows[:, i] != rows[:, j])).any():
-            continue
-        leaves = np.zeros(rows.shape[1], dtype=bool)
-        leaves[[i, j]] = True
-        touched = np.concatenate([leaves, rows[:, i] != rows[:, j], inner[:, i] != inner[:, j]])
-        for together, taken in rounds:
-            if not (taken & touched).any():
-                together.append((i, j))
-                taken |= touched
-                break
-        else:
-            rounds.append(([(i, j)], touched))
-    return [together for together, _ in rounds]
-
-
-def _leaf_round(pairs: list[tuple[int, int]], rows: Array, inner: Array, *, coupled: bool) -> _Round:
-    i, j = np.array(pairs).T
-    if not coupled:
-        return _Round(i, j, None, None)
-    row_change, node_change = (rows[:, i] - rows[:, j]).T, (inner[:, i] - inner[:, j]).T
-    return _Round(i, j, row_change if row_change.any() else None, node_change if node_change.any() else None)
-
-
-def _may_exchange(tree: Tree, rows: Array, equal: np.ndarray, feasible: FeasibleSet, giver: int, taker: int) -> bool:
-    """Whether every equality stays true when two subtrees exchange weight: constant on them, or homogeneous in one."""
-    for row, limit, is_equal in zip(rows, feasible.limits, equal, strict=True):
-        if not is_equal:
-            continue
-        inside = row[list(tree.members[giver] + tree.members[taker])]
-        if np.ptp(inside) == 0:
-            continue
-        support = set(np.flatnonzero(row).tolist())
-        homogeneous = limit.lower == 0 and (
-            support <= set(tree.members[giver]) or support <= set(tree.members[taker])
-        )
-        if not homogeneous:
-            return False
-    return True
-
-
-def _check_reach(feasible: FeasibleSet, tree: Tree, moves: list[_Round | _Exchange]) -> None:
-    """Refuses limits whose equalities no exchange of two leaves or subtrees can move along."""
-    form = feasible.standard_form
-    n = len(feasible.leaves)
-    directions = []
-    for move in moves:
-        if isinstance(move, _Round):
-            for i, j in zip(move.i, move.j, strict=True):
-                step = np.zeros(n)
-                step[i], step[j] = 1.0, -1.0
-                directions.append(step)
-        else:
-            for giver, taker in zip(move.givers, move.takers, strict=True):
-                step = np.zeros(n)
-                for node, sign in ((giver, 1.0), (taker, -1.0)):
-                    below = list(tree.members[node])
-                    share = feasible.center[below]
-                    step[below] = sign * share / max(share.sum(), _TINY)
-                directions.append(step)
-    dimension = max(form.rows.shape[1] - len(form.rows), 0)
-    if dimension == 0 or not moves:
-        reached = 0
-    else:
-        reached = int(np.linalg.matrix_rank(np.array(directions), tol=1e-9))
-    if reached < dimension:
-        names = "; ".join(limit.name for limit in feasible.limits if limit.lower >= limit.upper)
-        raise UserError(
-            f"The design cannot vary the mixture in {dimension - reached} of {dimension} directions while it keeps these"
-            f" fixed shares exact: {names}. Fix shares of leaves or nodes of the data tree instead of groups across it."
-        )

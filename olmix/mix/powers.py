@@ -18,30 +18,35 @@ def truncated_beta(
 ) -> Array:
     """A change t in [low, high] that leaves the density (x + t)^(a - 1) (z - t)^(b - 1) invariant."""
     shape = x.shape
-    uniform, pick = generator.random((2, *shape))
-    noise_x, noise_z = generator.standard_exponential((2, *shape))
+    x, z, a, b, low, high = (part.ravel() for part in (x, z, a, b, low.copy(), high.copy()))
+    uniform, pick = generator.random((2, x.size))
+    noise, other = generator.standard_exponential((2, x.size))
     flat_x, flat_z = a >= 1, b >= 1
-    low, high = low.copy(), high.copy()
+    inputs = (x, z, a, b, low, high, uniform, pick, noise)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
         # Slices: a power above 0 bounds its variable from below.
-        if flat_x.any():
-            low[flat_x] = np.maximum(low[flat_x], x[flat_x] * (np.exp(-noise_x[flat_x] / (a[flat_x] - 1)) - 1))
-        if flat_z.any():
-            high[flat_z] = np.minimum(high[flat_z], -z[flat_z] * (np.exp(-noise_z[flat_z] / (b[flat_z] - 1)) - 1))
-        one, two, both = ~flat_x & flat_z, flat_x & ~flat_z, ~(flat_x | flat_z)
-        inputs = (x, z, a, b, low, high, uniform, pick, noise_x)
-        if 2 * np.count_nonzero(both) > both.size:
+        for where, value, power, exponential, bound, sign in (
+            (flat_x, x, a, noise, low, 1.0),
+            (flat_z, z, b, other, high, -1.0),
+        ):
+            at = np.flatnonzero(where)
+            reach = sign * value[at] * (np.exp(-exponential[at] / (power[at] - 1)) - 1)
+            bound[at] = sign * np.maximum(sign * bound[at], sign * reach)
+        at = np.flatnonzero(~(flat_x | flat_z))
+        if 2 * len(at) > x.size:
             # Where it does not apply it is overwritten: cheaper than picking the entries out.
-            t = np.where(both, _two_sided(*inputs), low + uniform * (high - low))
+            t = _two_sided(*inputs)
+            some = np.flatnonzero(flat_x & flat_z)
+            t[some] = low[some] + uniform[some] * (high[some] - low[some])
         else:
             t = low + uniform * (high - low)
-            if both.any():
-                t[both] = _two_sided(*(part[both] for part in inputs))
-        if one.any():
-            t[one] = _power_law(a[one], x[one] + low[one], x[one] + high[one], uniform[one]) - x[one]
-        if two.any():
-            t[two] = z[two] - _power_law(b[two], z[two] - high[two], z[two] - low[two], uniform[two])
-        return np.where((a > 0) & (b > 0) & (high > low), np.minimum(np.maximum(t, low), high), 0.0)
+            t[at] = _two_sided(*(part[at] for part in inputs))
+        at = np.flatnonzero(~flat_x & flat_z)
+        t[at] = _power_law(a[at], x[at] + low[at], x[at] + high[at], uniform[at]) - x[at]
+        at = np.flatnonzero(flat_x & ~flat_z)
+        t[at] = z[at] - _power_law(b[at], z[at] - high[at], z[at] - low[at], uniform[at])
+        moves = (a > 0) & (b > 0) & (high > low)
+        return np.where(moves, np.minimum(np.maximum(t, low), high), 0.0).reshape(shape)
 
 
 def _power_law(a: Array, low: Array, high: Array, uniform: Array) -> Array:

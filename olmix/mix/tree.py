@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from olmix.errors import UserError
 from olmix.mix.feasible import Array
 
 
@@ -69,6 +70,9 @@ class Tree:
 
 def tree(leaves: Sequence[str]) -> Tree:
     """The tree that the names of `leaves` spell."""
+    if len(set(leaves)) < len(leaves):
+        twice = sorted({leaf for leaf in leaves if list(leaves).count(leaf) > 1})
+        raise UserError(f"Two leaves have the same name: {', '.join(twice[:6])}.")
     members: list[tuple[int, ...]] = [(i,) for i in range(len(leaves))]
     splits: list[Split] = []
     parts = [leaf.split(":") for leaf in leaves]

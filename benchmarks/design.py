@@ -40,7 +40,9 @@ def unconditioned(structure: Tree, parameters: np.ndarray, generator: np.random.
     return w
 
 
-def rejection(feasible: FeasibleSet, settings: DirichletSettings, seconds: float, seed: int = 0) -> tuple[int, int, float]:
+def rejection(
+    feasible: FeasibleSet, settings: DirichletSettings, seconds: float, seed: int = 0
+) -> tuple[int, int, float]:
     """Draws and keeps what is feasible for some seconds: (kept, tried, seconds used)."""
     structure = tree(feasible.leaves)
     generator = np.random.default_rng(seed)

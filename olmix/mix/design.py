@@ -189,7 +189,9 @@ def _apart(
 def _farthest(candidates: Array, before: Array, count: int) -> Array:
     """`count` of `candidates`, each the farthest in sqrt(w) from `before` and all chosen so far."""
     if count > len(candidates):
-        raise UserError(f"A space-filling design picks from {len(candidates)} draws and cannot give {count}; raise `pool`.")
+        raise UserError(
+            f"A space-filling design picks from {len(candidates)} draws and cannot give {count}; raise `pool`."
+        )
     roots = np.sqrt(candidates)
     distance: Array = np.full(len(candidates), np.inf)
     for root in np.sqrt(before):

@@ -282,9 +282,7 @@ class FeasibleSet:
         return interior.standard_form(self)
 
 
-def expand(
-    frozen: Sequence[Frozen], leaves: Sequence[str], weights: npt.ArrayLike
-) -> tuple[tuple[str, ...], Array]:
+def expand(frozen: Sequence[Frozen], leaves: Sequence[str], weights: npt.ArrayLike) -> tuple[tuple[str, ...], Array]:
     """Real leaves and mixtures [..., m] for mixtures [..., n] over `leaves`, some of which may be virtual."""
     w = np.asarray(weights, dtype=float)
     inside = {virtual.leaf: virtual for virtual in frozen}

@@ -89,9 +89,7 @@ def _dirichlet(tree: Tree, parameters: Array, generator: np.random.Generator) ->
 class _Chain:
     """A block of mixtures `w` [B, n] within limits that may differ by row of the block."""
 
-    def __init__(
-        self, feasible: FeasibleSet, tree: Tree, parameters: Array, generator: np.random.Generator
-    ) -> None:
+    def __init__(self, feasible: FeasibleSet, tree: Tree, parameters: Array, generator: np.random.Generator) -> None:
         self.feasible, self.tree, self.generator = feasible, tree, generator
         lower, upper, self.rows, self.row_lower, self.row_upper = feasible.arrays
         self.lower = np.repeat(lower[None], len(parameters), axis=0)

@@ -183,6 +183,8 @@ def minimise(
             break
         state.step()
         steps += 1
+    # Rounding may leave a weight of -1e-18, which is no mixture to whoever trains it.
+    best_w = np.clip(best_w, feasible.lower, feasible.upper)
     return Solution(w=best_w, value=best_value, gap=best_gap, iterations=steps)
 
 

@@ -51,9 +51,7 @@ class Exchange:
         )
 
 
-def schedule(
-    feasible: FeasibleSet, tree: Tree, sweeps: int, generator: np.random.Generator
-) -> list[Round | Exchange]:
+def schedule(feasible: FeasibleSet, tree: Tree, sweeps: int, generator: np.random.Generator) -> list[Round | Exchange]:
     """The moves in order, the same for all chains: exchanges between siblings, across the tree, and of subtrees."""
     _, _, rows, row_lower, row_upper = feasible.arrays
     n = len(feasible.leaves)
@@ -104,9 +102,7 @@ def _matching(items: Sequence[int], generator: np.random.Generator) -> list[tupl
     return list(zip(order[0::2], order[1::2], strict=False))
 
 
-def _rounds(
-    pairs: list[tuple[int, int]], rows: Array, equal: np.ndarray, inner: Array
-) -> list[list[tuple[int, int]]]:
+def _rounds(pairs: list[tuple[int, int]], rows: Array, equal: np.ndarray, inner: Array) -> list[list[tuple[int, int]]]:
     """Sorts pairs of leaves into rounds within which no leaf, no row and no inner node is touched twice."""
     rounds: list[tuple[list[tuple[int, int]], np.ndarray]] = []
     for i, j in pairs:
@@ -153,9 +149,7 @@ def _may_exchange(tree: Tree, rows: Array, equal: np.ndarray, feasible: Feasible
         if np.ptp(inside) == 0:
             continue
         support = set(np.flatnonzero(row).tolist())
-        homogeneous = limit.lower == 0 and (
-            support <= set(tree.members[giver]) or support <= set(tree.members[taker])
-        )
+        homogeneous = limit.lower == 0 and (support <= set(tree.members[giver]) or support <= set(tree.members[taker]))
         if not homogeneous:
             return False
     return True

@@ -55,7 +55,8 @@ def changes(old: Mapping[str, Hashable], new: Mapping[str, Hashable]) -> Changes
     partitioned = {
         leaf: below
         for leaf in old
-        if leaf not in new and (below := tuple(other for other in new if other.startswith(leaf + ":") and other not in old))
+        if leaf not in new
+        and (below := tuple(other for other in new if other.startswith(leaf + ":") and other not in old))
     }
     parts = {leaf for below in partitioned.values() for leaf in below}
     return Changes(
@@ -219,7 +220,9 @@ def pool(tables: Sequence[tuple[RunTable, Mapping[str, Hashable]]], *, same: Seq
         prints = {
             prints_[leaf]
             for table, prints_ in tables
-            if leaf in table.leaves and any(row[table.leaves.index(leaf)] > 0 for row in table.weights) and leaf in prints_
+            if leaf in table.leaves
+            and any(row[table.leaves.index(leaf)] > 0 for row in table.weights)
+            and leaf in prints_
         }
         if len(prints) > 1 and leaf not in same:
             raise UserError(

@@ -56,7 +56,9 @@ class Coverage:
         lines.append(f"effective dimension {self.dimension:.1f} of {len(self.leaves) - 1}")
         if self.closest:
             first, second, distance = self.closest
-            lines.append(f"closest pair {first}, {second}: Hellinger distance {distance:.4f} (median {self.spacing:.4f})")
+            lines.append(
+                f"closest pair {first}, {second}: Hellinger distance {distance:.4f} (median {self.spacing:.4f})"
+            )
         return "\n".join(lines)
 
 

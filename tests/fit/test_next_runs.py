@@ -33,9 +33,7 @@ def regret(w, y):
 
 def suggest(seed, count=6, noise=0.05):
     _, w, y = swarm(noise, count=24, seed=seed)
-    return w, y, next_runs(
-        *state(w, y, seed), COEFFICIENTS, feasible_set(), noise=noise / 2, count=count, seed=seed
-    )
+    return w, y, next_runs(*state(w, y, seed), COEFFICIENTS, feasible_set(), noise=noise / 2, count=count, seed=seed)
 
 
 def test_each_run_leaves_less_doubt():

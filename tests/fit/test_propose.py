@@ -78,12 +78,12 @@ def test_noise_is_called_noise_first():
 def test_claims_above_the_truth_are_rare():
     """Over many swarms whose metrics do not depend on the mixture, the 90 % interval rarely excludes 0 from below."""
     false = 0
-    for seed in range(12):
+    for seed in range(20):
         names, w, y = swarm(0.05, count=40, seed=seed, slopes=False)
         law = LogLinear().fit(w, y)
         result, _, _ = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=100, seed=seed)
         false += result.over_prior.low > 0
-    assert false <= 2
+    assert false <= 4
 
 
 def test_intervals_narrow_with_less_noise():

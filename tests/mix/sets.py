@@ -20,6 +20,4 @@ def box(upper, lower=None, prior=None, names=None, limits=()) -> FeasibleSet:
 
 
 def group(name, leaves, lower=0.0, upper=1.0) -> LinearLimit:
-    return LinearLimit(
-        name=name, leaves=tuple(leaves), coefficients=(1.0,) * len(leaves), lower=lower, upper=upper
-    )
+    return LinearLimit(name=name, leaves=tuple(leaves), coefficients=(1.0,) * len(leaves), lower=lower, upper=upper)

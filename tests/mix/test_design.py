@@ -87,9 +87,20 @@ def test_strengths_hold_draws_near_the_prior():
 def test_fixed_shares_hold_in_every_draw():
     from olmix.mix.limits import feasible_set
 
-    tokens = {"web:code:high": 300, "web:code:low": 500, "web:sci:high": 200, "web:sci:low": 100, "arxiv": 300, "wiki": 100}
+    tokens = {
+        "web:code:high": 300,
+        "web:code:low": 500,
+        "web:sci:high": 200,
+        "web:sci:low": 100,
+        "arxiv": 300,
+        "wiki": 100,
+    }
     feasible = feasible_set(
-        tokens, target_tokens=800, repetition_limit=2, fixed_within={"web": {"code": 0.6, "sci": 0.4}}, at_most={"web": 0.8}
+        tokens,
+        target_tokens=800,
+        repetition_limit=2,
+        fixed_within={"web": {"code": 0.6, "sci": 0.4}},
+        at_most={"web": 0.8},
     )
     w = np.array(design(feasible, 60, seed=5, include_prior=False).weights)
     web = w[:, :4].sum(1)

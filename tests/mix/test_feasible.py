@@ -32,13 +32,17 @@ def random_set(seed: int, rows: bool) -> FeasibleSet:
                 total = inside[members].sum()
                 tight = generator.random() < 0.3
                 limits.append(
-                    group(f"g{k}", members.tolist(), total * (1 if tight else 0.9), min(1, total * (1 if tight else 1.1)))
+                    group(
+                        f"g{k}", members.tolist(), total * (1 if tight else 0.9), min(1, total * (1 if tight else 1.1))
+                    )
                 )
     return box(upper, lower, inside, limits=limits)
 
 
 def test_caps_are_repetition_times_tokens_over_target():
-    feasible = feasible_set(TOKENS, target_tokens=1000, repetition_limit=2, repetition_limits={"web": 1.5, "web:sci": 1})
+    feasible = feasible_set(
+        TOKENS, target_tokens=1000, repetition_limit=2, repetition_limits={"web": 1.5, "web:sci": 1}
+    )
     assert feasible.upper == pytest.approx((0.75, 0.3, 0.2, 0.1))
     assert feasible.prior == pytest.approx((500 / 950, 300 / 950, 100 / 950, 50 / 950))
     assert feasible.largest_tokens == 750 + 300 + 200 + 100
@@ -141,7 +145,9 @@ def test_maximum_agrees_with_a_linear_program(seed, rows):
     value, w = feasible.maximum(c)
     lower, upper, matrix, low, high = feasible.arrays
     more = {"A_ub": np.concatenate([matrix, -matrix]), "b_ub": np.concatenate([high, -low])} if len(matrix) else {}
-    reference = linprog(-c, A_eq=np.ones((1, len(c))), b_eq=[1], bounds=np.stack([lower, upper], 1), method="highs-ipm", **more)
+    reference = linprog(
+        -c, A_eq=np.ones((1, len(c))), b_eq=[1], bounds=np.stack([lower, upper], 1), method="highs-ipm", **more
+    )
     assert feasible.contains(w)
     assert value == pytest.approx(-reference.fun, abs=1e-8)
 

@@ -12,4 +12,6 @@ def test_declaring_a_mixture_search_imports_nothing_heavy():
         "heavy = {'torch', 'ray', 'transformers', 'scipy.optimize', 'scipy.stats', 'cvxpy', 'pandas', 'matplotlib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -8,9 +8,21 @@ from olmix.data.steps import Scan
 from olmix.fit.propose_step import Proposal
 from olmix.fit.steps import Laws
 from olmix.mix.steps import Design, Limits
+from olmix.mixture_run import MixtureRun
 from olmix.mixture_search import MixtureSearch
+from olmix.report.mixture_run import MixtureReport
 from olmix.report.steps import Report
+from olmix.train.mixture import MixturePlan, TrainMixture
 from olmix.train.steps import Swarm, Validation
+
+
+def single_run() -> fdl.Config[MixtureRun]:
+    """One run on the mixture of the scanned tree: scan, plan, train, report. Set `train.proxy`, which `plan` shares, by node."""
+    scan = fdl.Config(Scan)
+    plan = fdl.Config(MixturePlan, scan=scan)
+    train = fdl.Config(TrainMixture, scan=scan, plan=plan)
+    report = fdl.Config(MixtureReport, plan=plan, train=train)
+    return fdl.Config(MixtureRun, scan=scan, plan=plan, train=train, report=report)
 
 
 def mixture_search() -> fdl.Config[MixtureSearch]:

@@ -106,10 +106,12 @@ def plan(
     repetition_limits: Mapping[str, float],
     training: Budget,
     target: Budget | None = None,
+    drawn: Mapping[str, int] | None = None,
 ) -> RunPlan:
     """The numbers of a run that trains on `mixture` (by leaf, summing to 1) out of leaves with `tokens` training tokens.
 
-    A leaf must hold weight × target ÷ limit tokens at least: 2.8 trillion at a limit of 5 need 560 billion.
+    `drawn` are the tokens of each leaf exactly, where the order of the sequences is known; else weight × training tokens,
+    rounded. A leaf must hold weight × target ÷ limit tokens at least: 2.8 trillion at a limit of 5 need 560 billion.
 
     Raises:
       UserError: for a leaf of the mixture that was not scanned, or weights that do not sum to 1.
@@ -123,7 +125,7 @@ def plan(
     rows = []
     for leaf, count in tokens.items():
         weight, limit = float(mixture.get(leaf, 0.0)), float(repetition_limits.get(leaf, 1.0))
-        drawn = round(weight * training.tokens)
+        reads = round(weight * training.tokens) if drawn is None else drawn.get(leaf, 0)
         needs = None if target is None else math.ceil(weight * target.tokens / limit - 1e-6)
         rows.append(
             LeafPlan(
@@ -131,8 +133,8 @@ def plan(
                 tokens=count,
                 prior=count / total,
                 weight=weight,
-                drawn=drawn,
-                repetition=drawn / count,
+                drawn=reads,
+                repetition=reads / count,
                 limit=limit,
                 target_needs=needs,
             )
@@ -168,12 +170,36 @@ def lines(run: RunPlan) -> tuple[str, ...]:
     if run.target is not None:
         said.append(f"final run: {run.target.tokens:,} tokens = {run.target.computed}")
         if run.short:
-            parts = ", ".join(f"{row.leaf} ({row.missing:,} tokens short)" for row in run.short)
-            said.append(f"the final run cannot be supplied: {parts}")
+            said.append(shortage(run))
     if run.largest_target is not None:
-        multiple = "" if run.largest_multiple is None else f" (Chinchilla multiple {_floored(run.largest_multiple)})"
-        said.append(f"largest final run of this mixture: {run.largest_target:,} tokens{multiple}")
+        model = None if run.target is None else run.target.model
+        said.append(
+            f"largest final run of this mixture: {run.largest_target:,} tokens{as_multiple(run.largest_target, model)}"
+        )
     return tuple(said)
+
+
+def shortage(run: RunPlan, most: int = 6) -> str:
+    """Why the final run of a plan cannot be, and the largest that can, in a sentence or two; for plans with `short` leaves."""
+    if run.target is None or run.largest_target is None:
+        raise ValueError("a plan without a final run, or without limits, is not short of anything")
+    named = [
+        f"{row.leaf} must hold {row.target_needs:,} tokens and has {row.tokens:,} ({row.missing:,} short)"
+        for row in run.short
+    ]
+    more = f"; and {len(named) - most} more leaves" if len(named) > most else ""
+    return (
+        f"The final run of {run.target.tokens:,} tokens ({run.target.computed}) cannot be supplied within the repetition "
+        f"limits: {'; '.join(named[:most])}{more}. The largest safe final run in this mixture is {run.largest_target:,} "
+        f"tokens{as_multiple(run.largest_target, run.target.model)}."
+    )
+
+
+def as_multiple(tokens: int, model: str | None) -> str:
+    """` (Chinchilla multiple 12.5)`, rounded down; empty without a model."""
+    if model is None:
+        return ""
+    return f" (Chinchilla multiple {_floored(models.chinchilla_multiple(tokens, model))})"
 
 
 def _floored(multiple: float) -> str:

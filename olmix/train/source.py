@@ -46,17 +46,27 @@ def open_feed(
     Raises:
       UserError: for a mixture that the leaves cannot supply, or that is none.
     """
-    order = MixtureOrder(
+    return MixtureFeed(manifest, order_of(mixture, manifest.scan, plan, seed, repetition_limits))
+
+
+def order_of(
+    mixture: Mapping[str, float],
+    scan: ScanResult,
+    plan: Plan,
+    seed: int = 0,
+    repetition_limits: Mapping[str, float] | None = None,
+) -> MixtureOrder:
+    """The order of the sequences of a run. Raises UserError as `open_feed` does."""
+    return MixtureOrder(
         # By name: two spellings of one mixture, which have one fingerprint, must draw the same sequences.
         mixture=dict(sorted(mixture.items())),
-        available=manifest.scan.tokens,
+        available=scan.tokens,
         sequence_length=plan.length,
         global_batch=plan.batch,
         tokens=plan.tokens,
         seed=seed,
-        repetition_limits={**manifest.scan.repetition_limits, **repetition_limits},
+        repetition_limits={**scan.repetition_limits, **(repetition_limits or {})},
     )
-    return MixtureFeed(manifest, order)
 
 
 def check_vocabulary(vocabulary: int, scan: ScanResult) -> None:

@@ -79,7 +79,7 @@ class TrainStack(Step):
         return StackResult(runs=tuple(train_stack(self, context)))
 
 
-def _ready(proxy: Proxy, needs: Needs) -> Proxy:
+def ready(proxy: Proxy, needs: Needs) -> Proxy:
     """The proxy with what "auto" means on this hardware, so that it is part of the fingerprint."""
     return dataclasses.replace(proxy, device=resolve_device(proxy.device, needs))
 
@@ -115,7 +115,7 @@ class Swarm(FanOut):
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per variant, by the variant's name; or one `TrainStack` for every `stack` of them."""
         resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
-        proxy = _ready(self.proxy, self.each_needs)
+        proxy = ready(self.proxy, self.each_needs)
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
@@ -259,7 +259,7 @@ class Validation(FanOut):
         if self.seeds < 1:
             raise UserError(f"A validation needs at least 1 seed; it has {self.seeds}.")
         resolve(self.proxy)
-        proxy = _ready(self.proxy, self.each_needs)
+        proxy = ready(self.proxy, self.each_needs)
         return {
             f"{arm.replace(' ', '-')}-seed-{seed}": TrainProxy(
                 scan=self.scan,

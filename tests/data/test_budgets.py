@@ -48,7 +48,7 @@ def test_what_each_leaf_must_hold_for_the_final_run():
     assert found.largest_target == 2.5 * T
     assert found.largest_multiple == pytest.approx(2.5 * T / (20 * 7e9))
     text = "\n".join(budgets.lines(found))
-    assert "cannot be supplied: a (60,000,000,000 tokens short)" in text
+    assert "a must hold 560,000,000,000 tokens and has 500,000,000,000 (60,000,000,000 short)" in text
     assert "largest final run of this mixture: 2,500,000,000,000 tokens (Chinchilla multiple 17.85)" in text
 
 

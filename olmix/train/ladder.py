@@ -205,14 +205,7 @@ def config_of(
         "use_cache": False,
     }
     if isinstance(model, Foreign):
-        try:
-            return transformers.AutoConfig.for_model(model.model_type, **{**common, **model.settings})
-        except (ValueError, TypeError, KeyError) as error:
-            known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
-            hint = nearest(model.model_type, known) if model.model_type not in known else ""
-            raise UserError(
-                f"transformers refuses model_type={model.model_type!r}{hint} with these settings: {error}"
-            ) from error
+        return _foreign_config(model, common)
     shape = shape_of(model)
     common |= {
         "hidden_size": shape.width,
@@ -232,3 +225,26 @@ def config_of(
         kind: dict(common["rope_parameters"]) for kind in ("sliding_attention", "full_attention")
     }
     return transformers.Olmo3Config(**common, sliding_window=shape.window, layer_types=list(kinds))
+
+
+def _foreign_config(model: Foreign, common: dict[str, Any]) -> transformers.PreTrainedConfig:
+    import transformers
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    if model.model_type not in CONFIG_MAPPING_NAMES:
+        hint = nearest(model.model_type, CONFIG_MAPPING_NAMES)
+        raise UserError(f"transformers knows no model_type={model.model_type!r}{hint}.")
+    length = common["max_position_embeddings"]
+    other_name = transformers.AutoConfig.for_model(model.model_type).attribute_map.get("max_position_embeddings")
+    if other_name in model.settings:
+        del common["max_position_embeddings"]
+    try:
+        config = transformers.AutoConfig.for_model(model.model_type, **{**common, **model.settings})
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"transformers refuses these settings of a {model.model_type}: {error}") from error
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is not None and longest < length:
+        raise UserError(
+            f"Sequences of {length:,} tokens are longer than a {model.model_type} with these settings allows ({longest:,})."
+        )
+    return config

@@ -136,8 +136,8 @@ def run(
                     diary.step(record, batches[number].leaves, skipped, seconds / count, waited / count, done)
             if world.first:
                 losses = [diary.losses[-1] for diary in diaries if not diary.reason]
-                note = f"loss {sum(losses) / len(losses):.3f}" if losses else "diverged"
-                progress(trainer.tokens, plan.tokens, note)
+                loss = f"loss {sum(losses) / len(losses):.3f}" if losses else "diverged"
+                progress(trainer.tokens, plan.tokens, f"{loss}, {count * plan.batch_tokens / seconds:,.0f} tokens/s")
             last = trainer.done == plan.steps
             if not last and (due(before, trainer.tokens, proxy.evaluate_tokens) or trainer.tokens in period_ends):
                 measure()

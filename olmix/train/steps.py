@@ -84,6 +84,22 @@ def ready(proxy: Proxy, needs: Needs) -> Proxy:
     return dataclasses.replace(proxy, device=resolve_device(proxy.device, needs))
 
 
+def _ready_for_all(proxy: Proxy, pool: tuple[Needs, ...]) -> Proxy:
+    """As `ready`, for hardware of several kinds: what is "auto" must mean the same on all of it.
+
+    Raises:
+      UserError: if it does not: two proxies may differ by nothing but their mixture.
+    """
+    found = [ready(proxy, needs) for needs in pool]
+    if any(other.device != found[0].device for other in found):
+        kinds = ", ".join(f"{p.device.dtype} on {n.accelerator or 'a CPU'}" for p, n in zip(found, pool, strict=True))
+        raise UserError(
+            f"The pool's accelerators would compute in different formats ({kinds}); "
+            f"set proxy.device.dtype to one that all have."
+        )
+    return found[0]
+
+
 def _failure(result: ProxyResult) -> str:
     mixture = ", ".join(f"{leaf} {weight:.4f}" for leaf, weight in sorted(result.mixture.items()))
     return f"{result.reason}; its mixture: {mixture}"
@@ -93,9 +109,10 @@ def _failure(result: ProxyResult) -> str:
 class Swarm(FanOut):
     """Trains one proxy per variant of `design`, all with the same seed: they differ by nothing but their mixture.
 
-    The pieces run with `each_needs`, `stack` variants to a piece (1: each alone; more: side by side in one model, for
-    small models on large GPUs; None: as the planner thinks, always 1 on a CPU). `probe` is a `Probe` for the dry run's
-    estimates. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
+    The pieces run with `each_needs`, or in turns with each of `pool` (a mixed pool of accelerators, which must be able to
+    do the same arithmetic: name `proxy.device.dtype`), `stack` variants to a piece (1: each alone; more: side by side in
+    one model, for small models on large GPUs; None: as the planner thinks, always 1 on a CPU). `probe` is a `Probe` for
+    the dry run's estimates. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
     """
 
     design: Step
@@ -105,6 +122,7 @@ class Swarm(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+    pool: Annotated[tuple[Needs, ...], Resources] = ()
     stack: Annotated[int | None, Resources] = 1
     probe: Annotated[Step | None, Resources] = None
 
@@ -115,7 +133,8 @@ class Swarm(FanOut):
     def pieces(self, context: Context) -> dict[str, Step]:
         """One `TrainProxy` per variant, by the variant's name; or one `TrainStack` for every `stack` of them."""
         resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
-        proxy = ready(self.proxy, self.each_needs)
+        pool = tuple(self.pool) or (self.each_needs,)
+        proxy = _ready_for_all(self.proxy, pool)
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
@@ -129,9 +148,9 @@ class Swarm(FanOut):
                     seed=self.seed,
                     groups=self.groups,
                     repetition_limits=self.repetition_limits,
-                    needs=self.each_needs,
+                    needs=pool[number % len(pool)],
                 )
-                for names in _chunks(list(mixtures), stack)
+                for number, names in enumerate(_chunks(list(mixtures), stack))
             }
         return {
             name: TrainProxy(
@@ -141,10 +160,10 @@ class Swarm(FanOut):
                 seed=self.seed,
                 groups=self.groups,
                 repetition_limits=self.repetition_limits,
-                needs=self.each_needs,
+                needs=pool[number % len(pool)],
                 name=name,
             )
-            for name, mixture in mixtures.items()
+            for number, (name, mixture) in enumerate(mixtures.items())
         }
 
     def forecast(self, context: Context) -> tuple[str, ...]:
@@ -155,7 +174,7 @@ class Swarm(FanOut):
 
     def _stack(self, variants: int) -> int:
         if self.stack is None:
-            return planner.stack_size(self.proxy, self.each_needs, variants)
+            return min(planner.stack_size(self.proxy, needs, variants) for needs in self.pool or (self.each_needs,))
         if self.stack < 1:
             raise UserError(f"A stack needs at least 1 variant; swarm.stack is {self.stack}.")
         return self.stack

@@ -102,6 +102,8 @@ def test_foreign_models_are_welcome() -> None:
     assert config.vocab_size == 64
     with pytest.raises(UserError, match="llama"):
         config_of(Foreign(model_type="lama"), vocabulary=64, sequence_length=32)
+    with pytest.raises(UserError, match=r"longer than a gpt2 .* allows \(16\)"):
+        config_of(Foreign(model_type="gpt2", settings={"n_positions": 16}), vocabulary=64, sequence_length=32)
 
 
 def test_unknown_names_bring_the_nearest() -> None:

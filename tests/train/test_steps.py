@@ -234,6 +234,18 @@ def test_pieces_do_not_hold_the_design_and_know_their_hardware(graph, scan) -> N
         ).pieces(graph)
 
 
+def test_a_mixed_pool_must_do_the_same_arithmetic(graph, scan) -> None:  # noqa: F811
+    pool = (Needs(gpus=1, accelerator="A100"), Needs(gpus=1, accelerator="V100"))
+    with pytest.raises(UserError, match="float16 on V100"):
+        swarm(scan, proxy=toys.proxy(device=Device()), pool=pool).pieces(graph)
+    for dtype in ("float16", "float32"):
+        pieces = swarm(scan, 4, proxy=toys.proxy(device=Device(dtype=dtype)), pool=pool).pieces(graph)
+        assert [p.needs.accelerator for p in pieces.values()] == ["A100", "V100", "A100", "V100"]
+        assert {p.proxy.device.dtype for p in pieces.values()} == {dtype}
+    with pytest.raises(UserError, match="V100"):
+        swarm(scan, proxy=toys.proxy(device=Device(dtype="bfloat16")), pool=pool).pieces(graph)
+
+
 def test_failed_runs_are_named_with_their_mixture(graph, scan, monkeypatch) -> None:  # noqa: F811
     from olmix.train import steps
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from olmix.config.tags import Resources
+from olmix.config.tags import Hardware, Resources
 from olmix.graph.hardware import profile
 from olmix.graph.resources import Needs
 from olmix.language_models import fits
@@ -27,7 +27,7 @@ class Transformers(Backend):
 
     package: ClassVar[str] = "transformers"
 
-    dtype: str = "auto"
+    dtype: Annotated[str, Hardware] = "auto"
     batch: Annotated[int, Resources] = 32
 
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, ClassVar, Literal
 
-from olmix.config.tags import Resources, Telemetry
+from olmix.config.tags import Hardware, Resources, Telemetry
 from olmix.errors import UserError
 from olmix.language_models.source import Model
 
@@ -37,7 +37,7 @@ class Tuning:
     beta2: float = 0.999
     clip: float = 1.0
     seed: int = 0
-    dtype: str = "auto"
+    dtype: Annotated[str, Hardware] = "auto"
     micro_batch: Annotated[int, Resources] = 8
     recompute: Annotated[bool, Resources] = False
     log_steps: Annotated[int, Telemetry] = 10

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO, Annotated, Any, ClassVar
 
-from olmix.config.tags import Resources
+from olmix.config.tags import Hardware, Resources
 from olmix.errors import UserError
 from olmix.graph.hardware import profile
 from olmix.graph.resources import Needs
@@ -44,7 +44,7 @@ class Vllm(Backend):
 
     package: ClassVar[str] = "vllm"
 
-    dtype: str = "auto"
+    dtype: Annotated[str, Hardware] = "auto"
     tensor_parallel: Annotated[int, Resources] = 1
     memory_share: Annotated[float, Resources] = 0.92
     sequences: Annotated[int, Resources] = 64

@@ -11,6 +11,7 @@ from typing import Any
 
 from olmix.graph.step import Context, FanOut, Step
 from olmix.report.findings import Cost, Curve, Failure
+from olmix.train.steps import TrainStack
 
 #: Points over all loss curves of a page, and the fewest per curve: enough to see the shape, small enough to send.
 POINTS, FEWEST = 12_000, 40
@@ -21,7 +22,7 @@ ARMS = {"prior": "prior", "best observed": "best", "proposal": "proposal"}
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """One finished or failed training run of a fan-out."""
+    """One finished or failed training run of a fan-out; runs of one stack share their piece."""
 
     name: str
     piece: Step
@@ -29,9 +30,13 @@ class Trained:
 
 
 def trained(context: Context, step: FanOut) -> Iterator[Trained]:
-    """The runs of a swarm or a validation, by name."""
+    """The runs of a swarm or a validation, by name; those that were trained side by side one by one."""
     for name, piece in step.pieces(context).items():
-        yield Trained(name, piece, context.read(piece))
+        result = context.read(piece)
+        if isinstance(piece, TrainStack):
+            yield from (Trained(one, piece, run) for one, run in zip(piece.names, result.runs, strict=True))
+        else:
+            yield Trained(name, piece, result)
 
 
 def arm_of(name: str) -> str | None:
@@ -87,9 +92,8 @@ def failures(failed: Mapping[str, str], swarm: list[Trained], validation: list[T
 def training_cost(context: Context, part: str, runs: list[Trained]) -> Cost:
     """What the runs of a fan-out took: seconds as recorded beside their artifacts, times what they held."""
     wall = cpu = gpu = 0.0
-    for run in runs:
-        seconds = seconds_of(context, run.piece)
-        needs = run.piece.needs
+    for piece in {id(run.piece): run.piece for run in runs}.values():
+        seconds, needs = seconds_of(context, piece), piece.needs
         wall += seconds
         cpu += seconds * (needs.cpus if needs is not None else 1)
         gpu += seconds * (needs.gpus if needs is not None else 0)

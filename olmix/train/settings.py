@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
-from olmix.config.tags import Resources, Schedule, Telemetry
+from olmix.config.tags import Hardware, Resources, Schedule, Telemetry
 from olmix.errors import UserError, nearest
 from olmix.train.ladder import Foreign, Shape
 
@@ -32,8 +32,8 @@ class Device:
     only split the same arithmetic.
     """
 
-    dtype: str = "auto"
-    attention: str = "auto"
+    dtype: Annotated[str, Hardware] = "auto"
+    attention: Annotated[str, Hardware] = "auto"
     micro_batch: Annotated[int | None, Resources] = None
     processes: Annotated[int, Resources] = 1
     compile: Annotated[bool, Resources] = False

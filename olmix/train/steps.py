@@ -61,7 +61,7 @@ class StackResult:
 class TrainStack(Step):
     """Trains several mixtures as one stacked model: results as of as many `TrainProxy` steps, to rounding.
 
-    The rest as there; the files of variant 3 are in the folder `003`.
+    The rest as there; `names` are those of the variants, and the files of variant 3 are in the folder `003`.
     """
 
     scan: Step
@@ -71,6 +71,7 @@ class TrainStack(Step):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     needs: Annotated[Needs | None, Resources] = ONE_CPU
+    names: Annotated[tuple[str, ...], RunIdentity] = ()
 
     def run(self, context: Context) -> StackResult:
         """Trains, or goes on from a checkpoint; a variant that diverges leaves the others as they are."""
@@ -123,7 +124,7 @@ class Swarm(FanOut):
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
     pool: Annotated[tuple[Needs, ...], Resources] = ()
-    stack: Annotated[int | None, Resources] = 1
+    stack: Annotated[int | None, Resources] = None
     probe: Annotated[Step | None, Resources] = None
 
     def training_tokens(self) -> int:
@@ -149,6 +150,7 @@ class Swarm(FanOut):
                     groups=self.groups,
                     repetition_limits=self.repetition_limits,
                     needs=pool[number % len(pool)],
+                    names=tuple(names),
                 )
                 for number, names in enumerate(_chunks(list(mixtures), stack))
             }

@@ -1,0 +1,1 @@
+"""How much web, papers and encyclopedia? Four mixtures of five leaves."""

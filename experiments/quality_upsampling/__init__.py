@@ -1,0 +1,1 @@
+"""What if the best data makes up most of a mixture? Four topic distributions, two slopes."""

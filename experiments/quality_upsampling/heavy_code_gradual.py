@@ -1,0 +1,17 @@
+"""Code wants quality but not only the best: 50/30/20 beats both a threshold and 70/30."""
+
+from __future__ import annotations
+
+import fiddle as fdl
+
+from experiments.overlays import quality, topics
+from experiments.presets.proxy_run_14m import proxy_run_14m
+from olmix.mixture_run import MixtureRun
+
+
+def experiment() -> fdl.Config[MixtureRun]:
+    """50 % from vigintile 20, 30 % from 18, 20 % from 16 and 17."""
+    cfg = proxy_run_14m()
+    topics.heavy_code(cfg, arxiv=1e-6, wikipedia=1e-6)
+    quality.gradual(cfg)
+    return cfg

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -134,10 +136,10 @@ def median(work: Callable[[], object], times: int) -> float:
     return statistics.median(seconds)
 
 
-def start(folder: pathlib.Path, *arguments: str) -> Callable[[], object]:
+def start(folder: pathlib.Path, *arguments: str, cache: pathlib.Path) -> Callable[[], object]:
     """A launcher in a process of its own."""
     command = [sys.executable, "-m", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "OLMIX_CACHE": str(cache)}
 
     def run() -> None:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -167,27 +169,39 @@ def say(what: str, seconds: float, limit: float, peer: str = "", peer_seconds: f
     print(f"{what}: {1e3 * seconds:.1f} ms (limit {1e3 * limit:.0f} ms, {verdict}){beside}", flush=True)
 
 
+def starts(folder: pathlib.Path, names: list[str], what: str) -> None:
+    """The launchers on a package of experiments; the first list finds nothing remembered."""
+    cache = folder / "cache"
+    first = start(folder, "launchers.list", cache=cache)
+
+    def forgetful() -> None:
+        shutil.rmtree(cache, ignore_errors=True)
+        first()
+
+    say(f"list, {what}, from process start", median(first, 9), 1.0)
+    print(f"  nothing remembered, after a change: {1e3 * median(forgetful, 3):.0f} ms")
+    say("  inspect", median(start(folder, "launchers.inspect", f"--experiment={names[0]}", cache=cache), 9), 1.0)
+    both = (f"--left={names[0]}", f"--right={names[-1]}")
+    say("  diff", median(start(folder, "launchers.diff", *both, cache=cache), 9), 1.0)
+
+
 def main() -> None:
     """Measures and prints."""
+    own = experiments.names()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        generate(folder, 50)
-        say("list, 50 experiments, from process start", median(start(folder, "launchers.list"), 9), 1.0)
-        say("inspect", median(start(folder, "launchers.inspect", "--experiment=e07"), 9), 1.0)
-        say("diff", median(start(folder, "launchers.diff", "--left=e07", "--right=e08"), 9), 1.0)
-    own = experiments.names()
-    if own:
-        say(f"list, the repository's {len(own)} experiments", median(start(REPO, "launchers.list"), 9), 1.0)
-        say("inspect", median(start(REPO, "launchers.inspect", f"--experiment={own[0]}"), 9), 1.0)
-        say("diff", median(start(REPO, "launchers.diff", f"--left={own[0]}", f"--right={own[-1]}"), 9), 1.0)
+        (folder / "repository").mkdir()
+        for part in ("experiments", "olmix", "launchers"):
+            (folder / "repository" / part).symlink_to(REPO / part)
+        starts(folder / "repository", own, f"the repository's {len(own)} experiments")
+        (folder / "generated").mkdir()
+        generate(folder / "generated", 50)
+        starts(folder / "generated", ["e07", "e08"], "50 generated experiments of 480 leaves each")
 
     largest = fdl.Config(Search, tree=large_tree(), proxy=None)
-    configs = {"a tree of 480 leaves": largest}
-    if own:
-        made = {experiment: experiments.resolve(experiment).config for experiment in own}
-        biggest = max(made, key=lambda experiment: len(canonical.lines(made[experiment])))
-        configs[f"the largest experiment ({biggest})"] = made[biggest]
-    for what, config in configs.items():
+    made = {experiment: experiments.resolve(experiment).config for experiment in own}
+    biggest = max(made, key=lambda experiment: len(canonical.lines(made[experiment])))
+    for what, config in {"a tree of 480 leaves": largest, f"the largest experiment ({biggest})": made[biggest]}.items():
         count = len(canonical.lines(config))
         ours = median(lambda config=config: (canonical.text(config), fingerprint(config)), 21)  # type: ignore[misc]
         theirs = median(lambda config=config: serialization.dump_json(config), 5)  # type: ignore[misc]
@@ -216,4 +230,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # By the module's own name: configs name their classes by it.
+    importlib.import_module("benchmarks.config").main()

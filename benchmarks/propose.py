@@ -81,9 +81,7 @@ def speed() -> None:
             goal = part.coefficients[0] @ cvxpy.exp(part.slopes[0] @ w)
             if kl:
                 goal += kl * cvxpy.sum(cvxpy.rel_entr(w, feasible.prior_array))
-            problem = cvxpy.Problem(
-                cvxpy.Minimize(goal), [w >= 0, w <= np.array(feasible.upper), cvxpy.sum(w) == 1]
-            )
+            problem = cvxpy.Problem(cvxpy.Minimize(goal), [w >= 0, w <= np.array(feasible.upper), cvxpy.sum(w) == 1])
             problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
             return float(problem.value)
 
@@ -125,7 +123,9 @@ def bootstrap(refits: int) -> None:
             began = time.perf_counter()
             result, _, _ = propose(fitted, goal, feasible, w, y, variants.names, bootstrap=refits)
             took = time.perf_counter() - began
-            print(f"{leaves} leaves x {metrics} metrics x {runs} runs, {name}: {result.refits} refits and proposals {took:.1f} s")
+            print(
+                f"{leaves} leaves x {metrics} metrics x {runs} runs, {name}: {result.refits} refits and proposals {took:.1f} s"
+            )
 
 
 def regret(seeds: int) -> None:
@@ -238,7 +238,9 @@ def calibration(swarms: int) -> None:
             w = np.array(variants.weights)
             y = 2 + 0.05 * np.random.default_rng([seed, 3]).normal(size=(runs, 4))
             goal = objective([f"m{k}" for k in range(4)], y)
-            result, _, _ = propose(LogLinear().fit(w, y), goal, feasible, w, y, variants.names, bootstrap=100, seed=seed)
+            result, _, _ = propose(
+                LogLinear().fit(w, y), goal, feasible, w, y, variants.names, bootstrap=100, seed=seed
+            )
             above += result.over_prior.low > 0
             clear += result.over_prior.fitted > 0.01
         print(

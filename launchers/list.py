@@ -9,7 +9,7 @@ from __future__ import annotations
 from absl import flags
 
 from launchers import _app
-from olmix.config import catalogue
+from olmix.config import catalogue, remembered
 from olmix.config.catalogue import Entry
 from olmix.errors import UserError
 
@@ -28,7 +28,7 @@ def _lines(entry: Entry, width: int) -> list[str]:
 
 def main() -> int:
     """Prints the list."""
-    entries = catalogue.entries(_MATCH.value)
+    entries = catalogue.matching(remembered.entries(), _MATCH.value)
     if not entries:
         raise UserError(
             f"No experiment has {_MATCH.value!r} in its name or hypothesis."

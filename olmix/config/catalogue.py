@@ -9,6 +9,7 @@ says what a task needs; a class with a method `training_tokens()` says how many 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import fiddle as fdl
@@ -30,11 +31,15 @@ class Entry:
     error: str = ""
 
 
-def entries(match: str = "", package: str = experiments.PACKAGE) -> list[Entry]:
-    """All experiments whose name or hypothesis contains `match` (in any case), by name."""
+def entries(package: str = experiments.PACKAGE) -> list[Entry]:
+    """All experiments, by name."""
+    return [entry(name, package) for name in experiments.names(package)]
+
+
+def matching(found: Iterable[Entry], match: str) -> list[Entry]:
+    """Those whose name or hypothesis contains `match`, in any case."""
     wanted = match.lower()
-    found = (entry(name, package) for name in experiments.names(package))
-    return [e for e in found if wanted in e.name.lower() or wanted in e.hypothesis.lower()]
+    return [entry for entry in found if wanted in entry.name.lower() or wanted in entry.hypothesis.lower()]
 
 
 def entry(name: str, package: str = experiments.PACKAGE) -> Entry:

@@ -166,7 +166,12 @@ def _latest(path: str, blames: Mapping[str, Blame]) -> str:
 
 
 @functools.cache
-def _folder(package: str) -> pathlib.Path:
+def folder_of(package: str) -> pathlib.Path:
+    """The folder of a package.
+
+    Raises:
+      UserError: if there is none.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"There is no package {package!r} here; start from the folder that holds it.")
@@ -175,13 +180,13 @@ def _folder(package: str) -> pathlib.Path:
 
 def make_recorder(package: str = PACKAGE, *, keep_overlays: bool = False) -> Recorder:
     """A recorder that knows the layers of a package."""
-    folder = _folder(package)
+    folder = folder_of(package)
     return Recorder(str(folder), str(folder.parents[package.count(".")]), keep_overlays=keep_overlays)
 
 
 def names(package: str = PACKAGE) -> list[str]:
     """The names of all experiments, sorted; nothing is imported."""
-    folder = _folder(package)
+    folder = folder_of(package)
     found = []
     for file in sorted(folder.rglob("*.py")):
         parts = file.relative_to(folder).with_suffix("").parts

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from olmix.data import cache
+from olmix import cache
 from olmix.data.listing import is_address
 from olmix.data.token_files import LocalFiles, Part
 

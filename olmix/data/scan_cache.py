@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from olmix.data import cache, manifest
+from olmix import cache
+from olmix.data import manifest
 from olmix.data.scan import Counted
 from olmix.data.token_files import TokenFile
 from olmix.data.tree import Tree

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from olmix.config import canonical, catalogue, experiments, review
+from olmix.config import canonical, catalogue, experiments, remembered, review
+from olmix.config.catalogue import Entry
 from olmix.config.fingerprint import fingerprint
 from olmix.config.overrides import Override
 from olmix.errors import UserError
@@ -23,9 +24,9 @@ def sandbox(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """A copy of the lab as a package `sandbox`, to add modules to; forgotten afterwards."""
     shutil.copytree(HERE / "lab", tmp_path / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.syspath_prepend(str(tmp_path))
-    experiments._folder.cache_clear()
+    experiments.folder_of.cache_clear()
     yield tmp_path / "sandbox"
-    experiments._folder.cache_clear()
+    experiments.folder_of.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
         del sys.modules[name]
     importlib.invalidate_caches()
@@ -370,7 +371,7 @@ def test_what_a_class_refuses_is_a_sentence_with_path_and_blame(sandbox: pathlib
 
 def test_a_broken_experiment_is_listed_and_hides_no_other(sandbox: pathlib.Path) -> None:
     (sandbox / "bad.py").write_text('"""Broken."""\nimport nonsense_module\ndef experiment():\n    pass\n')
-    entries = {entry.name: entry for entry in catalogue.entries(package="sandbox")}
+    entries = {entry.name: entry for entry in catalogue.entries("sandbox")}
     assert list(entries) == ["bad", "layered", "nested.inner", "plain"]
     assert "nonsense_module" in entries["bad"].error
     assert entries["plain"].error == ""
@@ -379,8 +380,46 @@ def test_a_broken_experiment_is_listed_and_hides_no_other(sandbox: pathlib.Path)
 
 
 def test_the_list_can_be_searched() -> None:
-    assert [entry.name for entry in catalogue.entries("SMALL SWARM", LAB)] == ["plain"]
-    assert [entry.name for entry in catalogue.entries("nested", LAB)] == ["nested.inner"]
+    assert [entry.name for entry in catalogue.matching(catalogue.entries(LAB), "SMALL SWARM")] == ["plain"]
+    assert [entry.name for entry in catalogue.matching(catalogue.entries(LAB), "nested")] == ["nested.inner"]
+
+
+def test_the_list_is_remembered_until_a_file_of_it_changes(
+    sandbox: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "cache"))
+    first = remembered.entries("sandbox")
+    assert first == catalogue.entries("sandbox")
+    assert len(list((tmp_path / "cache" / "experiments").iterdir())) == 1
+    made: list[str] = []
+    monkeypatch.setattr(catalogue, "entry", lambda name, package: made.append(name) or Entry(name=name))
+    assert remembered.entries("sandbox") == first
+    assert made == []
+    (sandbox / "presets" / "__init__.py").touch()
+    assert [entry.hypothesis for entry in remembered.entries("sandbox")] == ["", "", ""]
+    assert made == ["layered", "nested.inner", "plain"]
+    (sandbox / "new.py").write_text('"""New."""\ndef experiment():\n    pass\n')
+    assert [entry.name for entry in remembered.entries("sandbox")] == ["layered", "nested.inner", "new", "plain"]
+
+
+def test_a_list_with_a_broken_experiment_is_not_remembered(
+    sandbox: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "cache"))
+    (sandbox / "bad.py").write_text('"""Broken."""\nimport nonsense_module\ndef experiment():\n    pass\n')
+    assert "nonsense_module" in remembered.entries("sandbox")[0].error
+    assert not (tmp_path / "cache").exists()
+
+
+def test_many_experiments_are_made_by_several_processes(
+    sandbox: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "a file"))
+    (tmp_path / "a file").touch()
+    monkeypatch.setattr(remembered.os, "cpu_count", lambda: 2)
+    for number in range(12):
+        shutil.copy(sandbox / "plain.py", sandbox / f"copy{number}.py")
+    assert remembered.entries("sandbox") == catalogue.entries("sandbox")
 
 
 def test_hardware_and_tokens_are_read_off_the_config(sandbox: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Where things lie that can be had again: listings and tokens of object stores. May be deleted at any time."""
+"""Where things lie that can be had again: what object stores hold, lists of experiments. May be deleted at any time."""
 
 from __future__ import annotations
 

@@ -192,6 +192,11 @@ class Law(abc.ABC):
     def _warn(self, warning: str) -> None:
         self._learn(warnings_=(*self.warnings_, warning))
 
+    def _repeated(self, times: int) -> dict[str, Any]:
+        """Everything learned, each array with a leading axis: what `_refit` does not change."""
+        learned = {name: np.asarray(getattr(self, name)) for name in self.learned}
+        return {name: np.broadcast_to(array, (times, *array.shape)) for name, array in learned.items()}
+
     def _require_fitted(self) -> None:
         if not self.is_fitted:
             raise UserError(

@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 
 from olmix.fit import levenberg
 from olmix.fit.law import Array, Law, Shape
-from olmix.fit.scaling import HUBER, MAD, positive_shift, spread, weighted_median
+from olmix.fit.regressions import Regressions, choose_ridge, outer, products
+from olmix.fit.scaling import HUBER, positive_shift, spread
 
 #: Ridges tried, in units of (spread of the metric)^2: a slope difference of d costs ridge * d^2 / 2.
 RIDGES = (1e-8, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
@@ -101,44 +102,40 @@ class LogLinear(Law):
             )
         scale = spread(y, omega)
         target = ((y - shift) / scale).T
-        task = _Task(
-            surface=_Surface(w),
-            target=target,
-            omega=np.broadcast_to(omega, target.shape),
-            delta=np.full(len(target), np.inf if self.huber_delta is None else self.huber_delta) / scale,
-            ridge=np.full(len(target), _PILOT if self.ridge is None else self.ridge),
-        )
+        corner = np.full(len(target), np.inf if self.huber_delta is None else self.huber_delta) / scale
+        ridge = np.full(len(target), _PILOT if self.ridge is None else self.ridge)
+        task = _task(_Surface(w), target, np.broadcast_to(omega, target.shape), corner, ridge)
         # 1. Where is the floor? One start per floor.
-        starts = np.stack([_start(task, floor) for floor in _floors(target)])  # [s, k, 1+m]
-        theta = task.solve(starts, tolerance=1e-6)
+        starts = np.stack(
+            [_start(w, target, omega, floor, ridge) for floor in _floors(target)]
+        )  # [s, k, 1+m]
+        theta, _ = task.solve(starts, tolerance=1e-6)
         # 2. How large are honest residuals? Then Huber's corner is fixed.
         if self.huber_delta is None:
-            typical = weighted_median(np.abs(task.leave_one_out(theta)), task.omega)
-            task = dataclasses.replace(task, delta=np.maximum(self.huber * MAD * typical, 1e-6))
+            task = task.replace(delta=task.corner(theta, self.huber, np.full(len(target), 1e-6)))
         # 3. How strong a ridge do the data want?
         if self.ridge is None:
-            ridge, theta = _choose_ridge(task, theta)
-            task = dataclasses.replace(task, ridge=ridge)
-        # 4. With ridge and corner fixed, try all floors again: the best basin may have changed.
-        theta = task.solve(np.concatenate([theta[None], starts]), tolerance=1e-6)
-        theta = task.solve(theta[None], tolerance=1e-12, steps=300)
-        self._describe(task, theta, shift, scale)
 
-    def _describe(self, task: _Task, theta: Array, shift: Array, scale: Array) -> None:
-        residual = task.target - task.surface.value(theta)
-        inverse = np.linalg.inv(task.curvature(theta))
-        spent = 1 - task.leverage(theta, inverse)
-        noise2 = np.sum(task.omega * residual**2 / spent, axis=1) / task.omega.sum(axis=1)
+            def penalty(strength: float) -> Array:
+                return _penalty(np.full(len(target), strength), w.shape[1])
+
+            ridge, theta, _ = choose_ridge(task, theta, RIDGES, penalty)
+            task = task.replace(ridge=_penalty(ridge, w.shape[1]))
+        # 4. With ridge and corner fixed, try all floors again: the best basin may have changed.
+        theta, _ = task.solve(np.concatenate([theta[None], starts]), tolerance=1e-6)
+        theta, _ = task.solve(theta[None], tolerance=1e-12, steps=300)
+        noise = task.noise(theta)
+        loss = levenberg.huber_loss(task.residual(theta), task.problems.omega, task.problems.delta)
         # Scaling a metric by s adds log(s) to c and to every slope, because the weights sum to 1.
         self._learn(
             log_floor_=theta[:, 0] + np.log(scale),
             slopes_=theta[:, 1:] + np.log(scale)[:, None],
             shift_=shift,
-            ridge_=task.ridge,
-            noise_=np.sqrt(noise2) * scale,
-            loss_=levenberg.huber_loss(residual, task.omega, task.delta) * scale**2,
-            huber_delta_=task.delta * scale,
-            covariance_=inverse * noise2[:, None, None],
+            ridge_=ridge,
+            noise_=noise * scale,
+            loss_=loss * scale**2,
+            huber_delta_=task.problems.delta * scale,
+            covariance_=task.inverse(theta) * noise[:, None, None] ** 2,
         )
 
     def _refit(self, w: Array, y: Array, omega: Array) -> dict[str, Any]:
@@ -152,16 +149,10 @@ class LogLinear(Law):
         for begin in range(0, len(draw), _BATCH):
             here = slice(begin, begin + _BATCH)
             b, k = draw[here], metric[here]
-            task = _Task(
-                surface=surface, target=target[k], omega=omega[b], delta=delta[k], ridge=self.ridge_[k]
-            )
-            found[here] = task.solve(start[k][None], tolerance=1e-7, steps=60)
+            task = _task(surface, target[k], omega[b], delta[k], self.ridge_[k])
+            found[here], _ = task.solve(start[k][None], tolerance=1e-7, steps=60)
         theta = found.reshape(len(omega), len(target), -1) + np.log(scale)[:, None]
-        kept = {
-            name: np.broadcast_to(getattr(self, name), (len(omega), *getattr(self, name).shape))
-            for name in self.learned
-        }
-        return {**kept, "log_floor_": theta[..., 0], "slopes_": theta[..., 1:]}
+        return {**self._repeated(len(omega)), "log_floor_": theta[..., 0], "slopes_": theta[..., 1:]}
 
 
 class _Surface:
@@ -169,16 +160,7 @@ class _Surface:
 
     def __init__(self, w: Array) -> None:
         self.w = w
-        rows, columns = np.triu_indices(w.shape[1])
-        self.products = w[:, rows] * w[:, columns]  # [n, m(m+1)/2]: turns J'J into one matrix product
-        self.triangle = rows, columns
-
-    def outer(self, scale: Array) -> Array:
-        """`w' diag(scale) w` as `[P, m, m]` for `scale[P, n]`."""
-        rows, columns = self.triangle
-        matrix = np.empty((len(scale), self.w.shape[1], self.w.shape[1]))
-        matrix[:, rows, columns] = matrix[:, columns, rows] = scale @ self.products
-        return matrix
+        self.pairs = products(w)
 
     def value(self, theta: Array) -> Array:
         return np.exp(theta[:, :1]) + np.exp(theta[:, 1:] @ self.w.T)
@@ -190,7 +172,7 @@ class _Surface:
         weighted = curvature * risen
         matrix[:, 0, 0] = floor**2 * curvature.sum(axis=1)
         matrix[:, 0, 1:] = matrix[:, 1:, 0] = floor[:, None] * (weighted @ self.w)
-        matrix[:, leaves, leaves] = self.outer(weighted * risen)
+        matrix[:, leaves, leaves] = outer(weighted * risen, self.pairs, self.w.shape[1])
         vector = np.concatenate([(floor * slope.sum(axis=1))[:, None], (slope * risen) @ self.w], axis=1)
         return matrix, vector
 
@@ -201,60 +183,24 @@ class _Surface:
         return np.concatenate([floor, risen[..., None] * self.w], axis=2)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Task:
-    """`P` regressions on one surface, in the units of the fit."""
+def _penalty(ridge: Array, leaves: int) -> Array:
+    """`[P, 1+m, 1+m]`: differences between slopes cost; their common level is the intercept and is free."""
+    penalty = np.zeros((len(ridge), 1 + leaves, 1 + leaves))
+    penalty[:, 1:, 1:] = ridge[:, None, None] * (np.eye(leaves) - 1.0 / leaves)
+    penalty[:, 0, 0] = _FLOOR_RIDGE
+    return penalty
 
-    surface: _Surface
-    target: Array  # [P, n]
-    omega: Array  # [P, n]
-    delta: Array  # [P]
-    ridge: Array  # [P]
 
-    def problems(self) -> levenberg.Problems:
-        leaves = self.surface.w.shape[1]
-        penalty = np.zeros((len(self.target), 1 + leaves, 1 + leaves))
-        # Differences between slopes cost; their common level is the intercept and is free.
-        penalty[:, 1:, 1:] = self.ridge[:, None, None] * (np.eye(leaves) - 1.0 / leaves)
-        penalty[:, 0, 0] = _FLOOR_RIDGE
-        centre = np.zeros((len(self.target), 1 + leaves))
-        return levenberg.Problems(
-            target=self.target, omega=self.omega, delta=self.delta, ridge=penalty, centre=centre
-        )
-
-    def solve(self, starts: Array, tolerance: float, steps: int = 25) -> Array:
-        """The best of `starts[s, P, 1+m]` after solving each, per problem: `[P, 1+m]`."""
-        count, problems = starts.shape[:2]
-        which = np.tile(np.arange(problems), count)
-        flat = starts.reshape(count * problems, -1)
-        solution = levenberg.solve(
-            self.surface, self.problems().take(which), flat, tolerance=tolerance, steps=steps
-        )
-        best = np.argmin(solution.loss.reshape(count, problems), axis=0)
-        return solution.theta.reshape(starts.shape)[best, np.arange(problems)]
-
-    def psi(self, theta: Array) -> Array:
-        """`[P, n]`: what each run weighs under Huber's loss."""
-        size = np.abs(self.target - self.surface.value(theta))
-        return self.omega * np.minimum(1.0, self.delta[:, None] / np.maximum(size, 1e-300))
-
-    def curvature(self, theta: Array) -> Array:
-        """`[P, 1+m, 1+m]`, Gauss-Newton, invertible."""
-        psi = self.psi(theta)
-        matrix = self.surface.normal(theta, psi, psi)[0] + self.problems().ridge
-        size = np.arange(matrix.shape[1])
-        matrix[:, size, size] += 1e-10 * matrix[:, size, size].max(axis=1, keepdims=True) + 1e-12
-        return matrix
-
-    def leverage(self, theta: Array, inverse: Array) -> Array:
-        """`[P, n]`: how much of each run's residual the fit has absorbed."""
-        jacobian = self.surface.jacobian(theta)
-        return np.clip(np.einsum("pni,pni->pn", jacobian @ inverse, jacobian) * self.psi(theta), 0, 0.999)
-
-    def leave_one_out(self, theta: Array) -> Array:
-        """`[P, n]`: residuals as if each run had been left out, to first order: r / (1 - leverage)."""
-        inverse = np.linalg.inv(self.curvature(theta))
-        return (self.target - self.surface.value(theta)) / (1 - self.leverage(theta, inverse))
+def _task(surface: _Surface, target: Array, omega: Array, delta: Array, ridge: Array) -> Regressions:
+    leaves = surface.w.shape[1]
+    problems = levenberg.Problems(
+        target=target,
+        omega=omega,
+        delta=delta,
+        ridge=_penalty(ridge, leaves),
+        centre=np.zeros((len(target), 1 + leaves)),
+    )
+    return Regressions(surface=surface, problems=problems)
 
 
 def _floors(target: Array) -> Array:
@@ -264,25 +210,12 @@ def _floors(target: Array) -> Array:
     return np.where(floors > 0, floors, np.multiply.outer(np.geomspace(0.9, 0.05, len(FLOORS)), low))
 
 
-def _start(task: _Task, floor: Array) -> Array:
+def _start(w: Array, target: Array, omega: Array, floor: Array, ridge: Array) -> Array:
     """`[P, 1+m]`: with the floor given, a weighted ridge regression of log(y - floor) on w."""
-    surface, leaves = task.surface, task.surface.w.shape[1]
-    above = np.maximum(task.target - floor[:, None], 1e-3 * np.maximum(np.abs(task.target), 1e-3))
-    weight = task.omega * above**2
-    matrix = surface.outer(weight) + 1e-9 * np.eye(leaves)
-    matrix += (task.ridge[:, None, None] + 1e-9) * (np.eye(leaves) - 1.0 / leaves)
-    slopes = np.linalg.solve(matrix, ((weight * np.log(above)) @ surface.w)[..., None])[..., 0]
+    leaves = w.shape[1]
+    above = np.maximum(target - floor[:, None], 1e-3 * np.maximum(np.abs(target), 1e-3))
+    weight = omega * above**2
+    matrix = outer(weight, products(w), leaves) + 1e-9 * np.eye(leaves)
+    matrix += (ridge[:, None, None] + 1e-9) * (np.eye(leaves) - 1.0 / leaves)
+    slopes = np.linalg.solve(matrix, ((weight * np.log(above)) @ w)[..., None])[..., 0]
     return np.concatenate([np.log(np.maximum(floor, 1e-6))[:, None], slopes], axis=1)
-
-
-def _choose_ridge(task: _Task, theta: Array) -> tuple[Array, Array]:
-    """Per problem, the ridge of `RIDGES` with the smallest leave-one-out loss, and its solution."""
-    best, chosen, solution = np.full(len(theta), np.inf), task.ridge, theta
-    for ridge in RIDGES[::-1]:
-        trial = dataclasses.replace(task, ridge=np.full(len(theta), ridge))
-        theta = trial.solve(theta[None], tolerance=1e-5)
-        loss = levenberg.huber_loss(trial.leave_one_out(theta), task.omega, task.delta)
-        wins = loss < best
-        best, chosen = np.where(wins, loss, best), np.where(wins, ridge, chosen)
-        solution = np.where(wins[:, None], theta, solution)
-    return chosen, solution

@@ -9,6 +9,7 @@ from olmix.errors import UserError
 
 #: Arrays are float64 at run time; numpy's stubs cannot keep that promise through linalg.
 Array = NDArray[np.floating]
+Index = NDArray[np.signedinteger]
 
 #: How far the weights of a run may be from summing to 1.
 SUM_TOLERANCE = 1e-2
@@ -34,14 +35,12 @@ def check_data(weights: ArrayLike, metrics: ArrayLike) -> tuple[Array, Array]:
     return w, y
 
 
-def data_warnings(w: Array, y: Array, omega: Array | None = None) -> tuple[str, ...]:
+def data_warnings(w: Array, y: Array) -> tuple[str, ...]:
     """What this data cannot support, whatever the law: `name: explanation`, by column and row numbers.
 
     Names: `never-varied-leaf`, `fewer-runs-than-leaves`, `rank-deficient-design`, `duplicate-rows`,
       `constant-metric`.
     """
-    if omega is not None:
-        w, y = w[omega > 0], y[omega > 0]
     found = []
     still = np.flatnonzero(np.ptp(w, axis=0) <= 1e-12)
     if still.size:

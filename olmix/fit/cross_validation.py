@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from olmix.errors import UserError
+from olmix.fit.checks import Index
 from olmix.fit.law import Array, Law
 
 #: Below this many distinct mixtures, a fold would be fitted on next to nothing.
@@ -28,7 +28,7 @@ class OutOfSample:
     std: Array
 
 
-def partition(w: Array, folds: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+def partition(w: Array, folds: int, rng: np.random.Generator) -> list[Index]:
     """Row numbers of `folds` parts (fewer if there are fewer distinct mixtures) of nearly equal size.
 
     Raises:
@@ -59,8 +59,5 @@ def cross_validate(
     std = np.empty((repeats, *y.shape))
     rng = np.random.default_rng(seed)
     for r in range(repeats):
-        for held_out in partition(w, folds, rng):
-            kept = np.setdiff1d(np.arange(len(w)), held_out)
-            fitted = law.clone().fit(w[kept], y[kept])
-            mean[r, held_out], std[r, held_out] = fitted.predict(w[held_out], return_std=True)
+        mean[r], std[r] = law.held_out(w, y, partition(w, folds, rng))
     return OutOfSample(mean=mean, std=std)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from olmix.errors import UserError, nearest
-from olmix.fit.checks import Array, check_data, check_sample_weight, data_warnings
+from olmix.fit.checks import Array, Index, check_data, check_sample_weight, data_warnings
 
 Shape = Literal["linear", "convex", "concave", "none"]
 
@@ -43,6 +44,7 @@ class Law(abc.ABC):
     leaf_count_: ClassVar[int]
     metric_count_: ClassVar[int]
     warnings_: ClassVar[tuple[str, ...]]
+    noise_: ClassVar[Array]  # [k], standard deviation of a run around the law
 
     # --- what a user calls ----------------------------------------------------------------------------------
 
@@ -60,7 +62,9 @@ class Law(abc.ABC):
         """
         w, y = check_data(weights, metrics)
         omega = check_sample_weight(sample_weight, w.shape[0])
-        self._learn(leaf_count_=w.shape[1], metric_count_=y.shape[1], warnings_=data_warnings(w, y, omega))
+        counted = omega > 0
+        w, y, omega = w[counted], y[counted], omega[counted]
+        self._learn(leaf_count_=w.shape[1], metric_count_=y.shape[1], warnings_=data_warnings(w, y))
         self._fit(w, y, omega)
         return self
 
@@ -104,6 +108,16 @@ class Law(abc.ABC):
 
         Not projected on the simplex: only differences between leaves have a meaning.
         """
+
+    def held_out(self, w: Array, y: Array, parts: Sequence[Index]) -> tuple[Array, Array]:
+        """Mean and std `[n, k]` of every run, by clones fitted without the part of `parts` that the run is
+        in.
+        """
+        mean, std = np.empty_like(y), np.empty_like(y)
+        for out in parts:
+            kept = np.setdiff1d(np.arange(len(w)), out)
+            mean[out], std[out] = self.clone().fit(w[kept], y[kept]).predict(w[out], return_std=True)
+        return mean, std
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -166,7 +180,7 @@ class Law(abc.ABC):
 
     @abc.abstractmethod
     def _fit(self, w: Array, y: Array, omega: Array) -> None:
-        """Learns from checked data: `w[n, m]`, `y[n, k]`, `omega[n]`."""
+        """Learns from checked data: `w[n, m]`, `y[n, k]`, `omega[n]` above 0."""
 
     @abc.abstractmethod
     def _mean(self, w: Array) -> Array:

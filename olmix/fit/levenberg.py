@@ -77,14 +77,14 @@ def huber_loss(residual: Array, omega: Array, delta: Array) -> Array:
     return np.einsum("pn,pn->p", omega, clipped * (size - 0.5 * clipped))
 
 
-def penalised_loss(model: Model, problems: Problems, theta: Array) -> Array:
-    """`[P]`; infinite where the model is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
+def penalised_loss(model: Model, problems: Problems, theta: Array) -> tuple[Array, Array]:
+    """`[P]`, infinite where the model is not finite, and the residuals `[P, n]`."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         residual = problems.target - model.value(theta)
         away = theta - problems.centre
         loss = huber_loss(residual, problems.omega, problems.delta)
-        loss = loss + 0.5 * np.einsum("pi,pij,pj->p", away, problems.ridge, away)
-    return np.where(np.isfinite(loss), loss, np.inf)
+        loss = loss + 0.5 * np.einsum("pi,pi->p", away, np.matmul(problems.ridge, away[..., None])[..., 0])
+    return np.where(np.isfinite(loss), loss, np.inf), residual
 
 
 def solve(
@@ -95,7 +95,7 @@ def solve(
     """
     theta = theta.copy()
     count, size = theta.shape
-    loss = penalised_loss(model, problems, theta)
+    loss, residual = penalised_loss(model, problems, theta)
     damping = np.full(count, 1e-3)
     growth = np.full(count, 2.0)
     alive = np.flatnonzero(np.isfinite(loss))
@@ -103,16 +103,16 @@ def solve(
     diagonal = np.arange(size)
     done = 0
     live, fresh = problems.take(alive), True
+    residual = residual[alive]
     curvature: Array
     slope: Array
     while alive.size and done < steps:
         done += 1
         if fresh:  # the set of live problems or their points have changed
-            residual = live.target - model.value(theta[alive])
             psi = np.minimum(1.0, live.delta[:, None] / np.maximum(np.abs(residual), 1e-300)) * live.omega
             curvature, slope = model.normal(theta[alive], psi, psi * residual)
             curvature = curvature + live.ridge
-            slope = slope - np.einsum("pij,pj->pi", live.ridge, theta[alive] - live.centre)
+            slope = slope - np.matmul(live.ridge, (theta[alive] - live.centre)[..., None])[..., 0]
         scale = np.maximum(
             curvature[:, diagonal, diagonal],
             1e-12 * curvature[:, diagonal, diagonal].max(axis=1, keepdims=True),
@@ -122,15 +122,16 @@ def solve(
         damped[:, diagonal, diagonal] += damping[alive, None] * scale
         step = _solve_spd(damped, slope)
         trial = theta[alive] + step
-        trial_loss = penalised_loss(model, live, trial)
+        trial_loss, trial_residual = penalised_loss(model, live, trial)
         promised = 0.5 * np.einsum("pi,pi->p", step, damping[alive, None] * scale * step + slope)
-        gain = (loss[alive] - trial_loss) / np.maximum(promised, 1e-300)
+        gain = np.clip(loss[alive] - trial_loss, -1e100, 1e100) / np.maximum(promised, 1e-100)
         better = trial_loss < loss[alive]
 
         small = promised <= tolerance * loss[alive] + 1e-14
         stuck = damping[alive] > 1e12
         moved = alive[better]
         theta[moved], loss[moved] = trial[better], trial_loss[better]
+        residual[better] = trial_residual[better]
         damping[moved] *= np.maximum(1 / 3, 1 - (2 * np.minimum(gain[better], 1.0) - 1) ** 3)
         growth[moved] = 2.0
         rejected = alive[~better]
@@ -143,7 +144,7 @@ def solve(
         # some.
         fresh = bool(better.any() or finished.any())
         if finished.any():
-            alive = alive[~finished]
+            alive, residual = alive[~finished], residual[~finished]
             live = problems.take(alive)
     return Solution(theta=theta, loss=loss, converged=converged, iterations=done)
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from olmix.fit import levenberg
 from olmix.fit.law import Array, Law, Shape
-from olmix.fit.regressions import Regressions, choose_ridge, outer, products
+from olmix.fit.regressions import Regressions, choose_ridge, first_corner, outer, products, ridge_path
 from olmix.fit.scaling import HUBER, positive_shift, spread
 
 #: Ridges tried, in units of (spread of the metric)^2: a slope difference of d costs ridge * d^2 / 2.
@@ -68,7 +68,6 @@ class LogLinear(Law):
     slopes_: ClassVar[Array]
     shift_: ClassVar[Array]
     ridge_: ClassVar[Array]
-    noise_: ClassVar[Array]
     loss_: ClassVar[Array]
     huber_delta_: ClassVar[Array]
     covariance_: ClassVar[Array]
@@ -102,27 +101,29 @@ class LogLinear(Law):
             )
         scale = spread(y, omega)
         target = ((y - shift) / scale).T
-        corner = np.full(len(target), np.inf if self.huber_delta is None else self.huber_delta) / scale
-        ridge = np.full(len(target), _PILOT if self.ridge is None else self.ridge)
-        task = _task(_Surface(w), target, np.broadcast_to(omega, target.shape), corner, ridge)
-        # 1. Where is the floor? One start per floor.
-        starts = np.stack(
-            [_start(w, target, omega, floor, ridge) for floor in _floors(target)]
-        )  # [s, k, 1+m]
-        theta, _ = task.solve(starts, tolerance=1e-6)
-        # 2. How large are honest residuals? Then Huber's corner is fixed.
+        weight = np.broadcast_to(omega, target.shape)
+        corner = first_corner(target, weight) if self.huber_delta is None else self.huber_delta / scale
+        task = _task(_Surface(w), target, weight, corner, np.zeros(len(target)))
+
+        def penalty(strength: float) -> Array:
+            return _penalty(np.full(len(target), strength), w.shape[1])
+
+        def starts(
+            target: Array, omega: Array
+        ) -> Array:  # one per floor: with it given, the rest is nearly linear
+            return np.stack([_start(w, target, omega, floor, _PILOT) for floor in _floors(target)])
+
+        # 1. How large are honest residuals? Then Huber's corner is fixed.
+        _, first = next(ridge_path(task, starts, (_PILOT if self.ridge is None else self.ridge,), penalty))
         if self.huber_delta is None:
-            task = task.replace(delta=task.corner(theta, self.huber, np.full(len(target), 1e-6)))
-        # 3. How strong a ridge do the data want?
-        if self.ridge is None:
-
-            def penalty(strength: float) -> Array:
-                return _penalty(np.full(len(target), strength), w.shape[1])
-
-            ridge, theta, _ = choose_ridge(task, theta, RIDGES, penalty)
-            task = task.replace(ridge=_penalty(ridge, w.shape[1]))
-        # 4. With ridge and corner fixed, try all floors again: the best basin may have changed.
-        theta, _ = task.solve(np.concatenate([theta[None], starts]), tolerance=1e-6)
+            task = task.replace(delta=first.corner(task.problems, self.huber, np.full(len(target), 1e-6)))
+        # 2. How strong a ridge do the data want?
+        ridges = RIDGES if self.ridge is None else (self.ridge,)
+        ridge, theta, _ = choose_ridge(task, first.every, ridges, penalty)
+        task = task.replace(ridge=_penalty(ridge, w.shape[1]))
+        # 3. With ridge and corner fixed, try all floors again: the best basin may have changed.
+        again = starts(target, task.problems.omega)
+        theta, _ = task.solve(np.concatenate([theta[None], again]), tolerance=1e-6)
         theta, _ = task.solve(theta[None], tolerance=1e-12, steps=300)
         noise = task.noise(theta)
         loss = levenberg.huber_loss(task.residual(theta), task.problems.omega, task.problems.delta)
@@ -210,12 +211,12 @@ def _floors(target: Array) -> Array:
     return np.where(floors > 0, floors, np.multiply.outer(np.geomspace(0.9, 0.05, len(FLOORS)), low))
 
 
-def _start(w: Array, target: Array, omega: Array, floor: Array, ridge: Array) -> Array:
+def _start(w: Array, target: Array, omega: Array, floor: Array, ridge: float) -> Array:
     """`[P, 1+m]`: with the floor given, a weighted ridge regression of log(y - floor) on w."""
     leaves = w.shape[1]
     above = np.maximum(target - floor[:, None], 1e-3 * np.maximum(np.abs(target), 1e-3))
     weight = omega * above**2
     matrix = outer(weight, products(w), leaves) + 1e-9 * np.eye(leaves)
-    matrix += (ridge[:, None, None] + 1e-9) * (np.eye(leaves) - 1.0 / leaves)
+    matrix += (ridge + 1e-9) * (np.eye(leaves) - 1.0 / leaves)
     slopes = np.linalg.solve(matrix, ((weight * np.log(above)) @ w)[..., None])[..., 0]
     return np.concatenate([np.log(np.maximum(floor, 1e-6))[:, None], slopes], axis=1)

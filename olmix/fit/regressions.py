@@ -8,14 +8,22 @@ All are Gauss-Newton approximations at the solution, reweighted as Huber's loss 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from olmix.fit import levenberg
 from olmix.fit.checks import Array
 from olmix.fit.scaling import MAD, weighted_median
+
+#: Up to so many runs, left-out residuals come from real refits in so many folds.
+_FEW_RUNS, _FOLDS = 150, 6
+
+
+Starts = Callable[[Array, Array], Array]
 
 
 class Surface(levenberg.Model, Protocol):
@@ -75,21 +83,6 @@ class Regressions:
         absorbed = np.einsum("pni,pni->pn", jacobian @ self.inverse(theta), jacobian)
         return np.clip(absorbed * self.psi(theta), 0, 0.999)
 
-    def leave_one_out(self, theta: Array) -> Array:
-        """`[P, n]`: residuals as if each run had been left out, to first order: r / (1 - leverage)."""
-        return self.residual(theta) / (1 - self.leverage(theta))
-
-    def left_out_loss(self, theta: Array) -> Array:
-        """`[P]`: Huber's loss of the leave-one-out residuals."""
-        return levenberg.huber_loss(self.leave_one_out(theta), self.problems.omega, self.problems.delta)
-
-    def corner(self, theta: Array, huber: float, floor: Array) -> Array:
-        """`[P]`: where the loss should turn linear: `huber` robust deviations of the leave-one-out
-        residuals.
-        """
-        typical = weighted_median(np.abs(self.leave_one_out(theta)), self.problems.omega)
-        return np.maximum(huber * MAD * typical, floor)
-
     def noise(self, theta: Array) -> Array:
         """`[P]`: standard deviation of a run around the surface, corrected for what the fit absorbed."""
         omega = self.problems.omega
@@ -97,36 +90,105 @@ class Regressions:
         return np.sqrt(np.sum(omega * squares, axis=1) / omega.sum(axis=1))
 
 
-def choose_ridge(
-    task: Regressions, theta: Array, ridges: Sequence[float], penalty: Callable[[float], Array]
-) -> tuple[Array, Array, Array]:
-    """Per problem, which of `ridges` has the smallest leave-one-out loss.
-
-    `penalty(ridge)` is the `[P, p, p]` matrix. Returns the ridge `[P]`, its solution `[P, p]` and that loss
-    `[P]`. Goes from strong to weak, each solution the start of the next.
+def first_corner(target: Array, omega: Array) -> Array:
+    """`[P]`: Huber's corner before anything is fitted: half the robust spread of the metric, which outliers
+    cannot widen.
     """
-    best, chosen, solution = np.full(len(theta), np.inf), np.zeros(len(theta)), theta
+    middle = weighted_median(target, omega)
+    robust = MAD * weighted_median(np.abs(target - middle[:, None]), omega)
+    return np.maximum(0.5 * robust, 0.05 * np.std(target, axis=1)) + 1e-3 * np.abs(middle)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """Solutions `theta[P, p]` and the residuals of runs under fits without them, `left_out[P, n]`.
+
+    `every[P', p]` holds the solutions of the folds too: the start of another path over the same folds.
+    """
+
+    theta: Array
+    left_out: Array
+    every: Array
+
+    def loss(self, problems: levenberg.Problems) -> Array:
+        """`[P]`: Huber's loss of the left-out residuals."""
+        return levenberg.huber_loss(self.left_out, problems.omega, problems.delta)
+
+    def corner(self, problems: levenberg.Problems, huber: float, floor: Array) -> Array:
+        """`[P]`: where the loss should turn linear: `huber` robust deviations of the left-out residuals."""
+        return np.maximum(huber * MAD * weighted_median(np.abs(self.left_out), problems.omega), floor)
+
+
+def ridge_path(
+    task: Regressions, starts: Starts | Array, ridges: Sequence[float], penalty: Callable[[float], Array]
+) -> Iterator[tuple[float, Fitted]]:
+    """Fits under each of `ridges`, from strong to weak, each solution the start of the next.
+
+    `penalty(ridge)` is `[P, p, p]`; `starts(target, omega)` gives `[s, P', p]` for any `[P', n]`, from those
+    alone. Left-out residuals are leave-one-out to first order, r / (1 - leverage), when runs are many. When
+    they are few, single runs have too much leverage for that: folds are really refitted, in the same batch,
+    along a path of their own (a fold that started from the solution for all runs would find nothing to change
+    there, and learn nothing about the ridge).
+    """
+    runs, count = task.problems.target.shape[1], len(task.problems.target)
+    folds = min(_FOLDS, runs) if runs <= _FEW_RUNS else 0
+    fold = np.empty(runs, dtype=int)
+    fold[np.random.default_rng(0).permutation(runs)] = np.arange(runs) % max(folds, 1)
+    kept = np.concatenate(
+        [np.ones((1, runs)), fold != np.arange(folds)[:, None]]
+    )  # first all runs, then folds
+    every = task.problems.take(np.tile(np.arange(count), folds + 1))
+    every = dataclasses.replace(every, omega=every.omega * np.repeat(kept, count, axis=0))
+    whole = dataclasses.replace(task, problems=every)
+    theta = starts[None] if isinstance(starts, np.ndarray) else starts(every.target, every.omega)
     for ridge in sorted(ridges, reverse=True):
-        trial = task.replace(ridge=penalty(ridge))
-        theta, _ = trial.solve(theta[None], tolerance=1e-5)
-        loss = trial.left_out_loss(theta)
-        wins = loss < best
-        best, chosen = np.where(wins, loss, best), np.where(wins, ridge, chosen)
-        solution = np.where(wins[:, None], theta, solution)
-    return chosen, solution, best
+        whole = whole.replace(ridge=np.tile(penalty(ridge), (folds + 1, 1, 1)))
+        best, _ = whole.solve(theta, tolerance=1e-5)
+        theta = best[None]
+        if folds:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                residual = every.target[count:] - task.surface.value(best[count:])
+            left_out = residual.reshape(folds, count, runs)[fold, :, np.arange(runs)].T
+            left_out = np.nan_to_num(left_out, nan=1e9, posinf=1e9, neginf=-1e9)
+        else:
+            full = task.replace(ridge=penalty(ridge))
+            left_out = full.residual(best) / (1 - full.leverage(best))
+        yield ridge, Fitted(theta=best[:count], left_out=left_out, every=best)
+
+
+def choose_ridge(
+    task: Regressions, starts: Starts | Array, ridges: Sequence[float], penalty: Callable[[float], Array]
+) -> tuple[Array, Array, Array]:
+    """Per problem, the ridge with the smallest left-out loss `[P]`, its solution `[P, p]` and that loss
+    `[P]`.
+    """
+    count = len(task.problems.target)
+    loss, chosen = np.full(count, np.inf), np.zeros(count)
+    theta = np.empty((count, task.problems.centre.shape[1]))
+    for ridge, fitted in ridge_path(task, starts, ridges, penalty):
+        trial = fitted.loss(task.problems)
+        wins = trial < loss
+        loss, chosen = np.where(wins, trial, loss), np.where(wins, ridge, chosen)
+        theta = np.where(wins[:, None], fitted.theta, theta)
+    return chosen, theta, loss
 
 
 def products(features: Array) -> Array:
     """`[n, p(p+1)/2]`: what turns `features' diag(scale) features` into one matrix product for all
     problems.
     """
-    rows, columns = np.triu_indices(features.shape[1])
+    rows, columns = _triangle(features.shape[1])
     return features[:, rows] * features[:, columns]
 
 
 def outer(scale: Array, pairs: Array, size: int) -> Array:
     """`features' diag(scale) features` as `[P, p, p]` from `scale[P, n]` and the features' `products`."""
-    rows, columns = np.triu_indices(size)
+    rows, columns = _triangle(size)
     matrix = np.empty((len(scale), size, size))
     matrix[:, rows, columns] = matrix[:, columns, rows] = scale @ pairs
     return matrix
+
+
+@functools.cache
+def _triangle(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.triu_indices(size)

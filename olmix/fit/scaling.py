@@ -8,9 +8,11 @@ floor need it for the others.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from olmix.fit.checks import Array
+from olmix.fit.checks import Array, Index
 
 #: Huber's constant: 95 % efficiency on Gaussian noise.
 HUBER = 1.345
@@ -34,7 +36,7 @@ def positive_shift(y: Array) -> Array:
     """
     low, high = y.min(axis=0), y.max(axis=0)
     width = np.maximum(high - low, np.maximum(np.abs(high), 1e-12) * 1e-3)
-    return np.where(low > 0, 0.0, low - width)
+    return np.where(low > 1e-3 * width, 0.0, low - width)
 
 
 def weighted_median(values: Array, omega: Array) -> Array:
@@ -44,3 +46,38 @@ def weighted_median(values: Array, omega: Array) -> Array:
     cumulative = np.cumsum(np.take_along_axis(omega, order, axis=1), axis=1)
     middle = np.argmax(cumulative >= 0.5 * cumulative[:, -1:], axis=1)
     return ranked[np.arange(len(values)), middle]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scaled:
+    """Metrics in units where the smallest value is 1: `sign * y = shift + unit * target`, the smallest target
+    being 1.
+    """
+
+    target: Array  # [k, n]
+    omega: Array  # [k, n]
+    sign: Array  # [k]
+    shift: Array  # [k]
+    unit: Array  # [k]
+    deviation: Array  # [k], of the target
+
+    @staticmethod
+    def of(y: Array, omega: Array, sign: Array) -> Scaled:
+        """From `y[n, k]`, `omega[n]` and `sign[k]` (-1 turns a metric upside down)."""
+        turned = y * sign
+        counted = turned[omega > 0]
+        shift = positive_shift(counted)
+        unit = counted.min(axis=0) - shift
+        target = ((turned - shift) / unit).T
+        return Scaled(
+            target=target,
+            omega=np.broadcast_to(omega, target.shape),
+            sign=sign,
+            shift=shift,
+            unit=unit,
+            deviation=spread(target.T, omega),
+        )
+
+    def take(self, which: Index) -> Scaled:
+        """The chosen metrics."""
+        return Scaled(**{field.name: getattr(self, field.name)[which] for field in dataclasses.fields(self)})

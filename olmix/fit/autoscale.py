@@ -110,9 +110,7 @@ class AutoScale(Law):
             centre=centre,
         )
         task = Regressions(surface=surface, problems=problems)
-        _, first = next(
-            ridge_path(task, surface.starts, (_PILOT if self.ridge is None else self.ridge,), penalty)
-        )
+        _, first = next(ridge_path(task, surface.starts, (_PILOT if self.ridge is None else self.ridge,), penalty))
         task = task.replace(delta=first.corner(problems, self.huber, 1e-6 * data.deviation))
         ridges = RIDGES if self.ridge is None else (self.ridge,)
         ridge, theta, _ = choose_ridge(task, first.every, ridges, penalty)

@@ -133,9 +133,7 @@ class Best(Law):
             left_out_rmse_=rmse,
         )
 
-    def _left_out(
-        self, laws: Sequence[Law], w: Array, y: Array, parts: Sequence[Index]
-    ) -> tuple[Array, Array]:
+    def _left_out(self, laws: Sequence[Law], w: Array, y: Array, parts: Sequence[Index]) -> tuple[Array, Array]:
         """Mean and std `[c, n, k]`; a candidate that is not finite somewhere is infinitely bad there."""
         found = [law.held_out(w, y, parts) for law in laws]
         mean, std = (np.stack(part) for part in zip(*found, strict=True))
@@ -157,7 +155,10 @@ def simplex_weights(errors: Array) -> Array:
       closed form.
     """
     count = len(errors)
-    scale = np.sqrt(np.mean(errors**2, axis=1)).min() + 1e-300
+    typical = np.sqrt(np.mean(errors**2, axis=1))
+    if typical.max() == 0:
+        return np.full(count, 1 / count)
+    scale = max(typical.min(), 1e-6 * typical.max())
     moment = (errors / scale) @ (errors / scale).T / errors.shape[1]
     moment += 1e-9 * np.diag(np.diag(moment)) + 1e-12 * np.eye(count)
     best, found = np.inf, np.full(count, 1 / count)

@@ -91,9 +91,7 @@ class BoostedTrees(Law):
                 train = lightgbm.Dataset(w[kept], y[kept, k], weight=omega[kept])
                 held_out = lightgbm.Dataset(w[~kept], y[~kept, k], weight=omega[~kept], reference=train)
                 stop = lightgbm.early_stopping(self.patience, verbose=False)
-                booster = lightgbm.train(
-                    parameters, train, self.most_trees, valid_sets=[held_out], callbacks=[stop]
-                )
+                booster = lightgbm.train(parameters, train, self.most_trees, valid_sets=[held_out], callbacks=[stop])
                 best.append(booster.best_iteration)
                 errors[~kept] = y[~kept, k] - booster.predict(w[~kept], num_iteration=booster.best_iteration)
             count = max(1, round(float(np.mean(best))))

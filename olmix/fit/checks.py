@@ -44,9 +44,7 @@ def data_warnings(w: Array, y: Array) -> tuple[str, ...]:
     found = []
     still = np.flatnonzero(np.ptp(w, axis=0) <= 1e-12)
     if still.size:
-        found.append(
-            f"never-varied-leaf: columns {_few(still)} of weights are constant, so their effect is a guess"
-        )
+        found.append(f"never-varied-leaf: columns {_few(still)} of weights are constant, so their effect is a guess")
     distinct = np.unique(w, axis=0)
     if distinct.shape[0] <= w.shape[1]:
         found.append(f"fewer-runs-than-leaves: {distinct.shape[0]} distinct mixtures for {w.shape[1]} leaves")
@@ -55,9 +53,7 @@ def data_warnings(w: Array, y: Array) -> tuple[str, ...]:
         if rank < w.shape[1] - 1:
             found.append(f"rank-deficient-design: the mixtures vary in {rank} of {w.shape[1] - 1} directions")
     if distinct.shape[0] < w.shape[0]:
-        found.append(
-            f"duplicate-rows: {w.shape[0] - distinct.shape[0]} of {w.shape[0]} mixtures repeat another one"
-        )
+        found.append(f"duplicate-rows: {w.shape[0] - distinct.shape[0]} of {w.shape[0]} mixtures repeat another one")
     flat = np.flatnonzero(np.ptp(y, axis=0) <= 1e-12 * np.maximum(np.abs(y).max(axis=0), 1e-300))
     if flat.size:
         found.append(f"constant-metric: metrics {_few(flat)} do not vary; their prediction is that constant")
@@ -69,12 +65,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, n: int) -> Array:
     if sample_weight is None:
         return np.ones(n)
     omega = np.asarray(sample_weight, dtype=np.float64)
-    if (
-        omega.shape != (n,)
-        or not np.all(np.isfinite(omega))
-        or np.any(omega < 0)
-        or np.count_nonzero(omega) < 2
-    ):
+    if omega.shape != (n,) or not np.all(np.isfinite(omega)) or np.any(omega < 0) or np.count_nonzero(omega) < 2:
         wanted = f"[{n}], finite and non-negative, with at least two entries above 0"
         raise UserError(f"sample_weight must be {wanted}; its shape is {list(omega.shape)}.")
     return omega

@@ -38,9 +38,7 @@ def partition(w: Array, folds: int, rng: np.random.Generator) -> list[Index]:
     group = group.reshape(-1)
     count = int(group.max()) + 1
     if count < FEWEST_MIXTURES:
-        raise UserError(
-            f"Cross-validation needs at least {FEWEST_MIXTURES} distinct mixtures; there are {count}."
-        )
+        raise UserError(f"Cross-validation needs at least {FEWEST_MIXTURES} distinct mixtures; there are {count}.")
     if folds < 2:
         raise UserError(f"Cross-validation needs at least 2 folds, not {folds}.")
     fold_of_group = np.empty(count, dtype=np.intp)
@@ -49,9 +47,7 @@ def partition(w: Array, folds: int, rng: np.random.Generator) -> list[Index]:
     return [np.flatnonzero(fold == f) for f in range(min(folds, count))]
 
 
-def cross_validate(
-    law: Law, w: Array, y: Array, *, folds: int = 5, repeats: int = 3, seed: int = 0
-) -> OutOfSample:
+def cross_validate(law: Law, w: Array, y: Array, *, folds: int = 5, repeats: int = 3, seed: int = 0) -> OutOfSample:
     """Predicts every run of `w[n, m]`, `y[n, k]` `repeats` times, each time by a law fitted without its
     fold.
     """

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from olmix.fit import levenberg
+from olmix.fit import anchors, levenberg
 from olmix.fit.checks import Index
 from olmix.fit.effective_data_surface import HEAD, PowerSurface, centre, features, features_slope, penalty
 from olmix.fit.law import Array, Law, Shape
@@ -162,14 +162,15 @@ class EffectiveData(Law):
     def _fit(self, w: Array, y: Array, omega: Array) -> None:
         falling = Scaled.of(y, omega, np.ones(y.shape[1]))
         rising = Scaled.of(y, omega, -np.ones(y.shape[1]))
-        pilot = PowerSurface(w, _PILOT_EXPONENT, self.offset)
-        delta, doubt, loss, begin = _pilot(pilot, falling, self.huber)
-        delta_up, doubt_up, loss_up, begin_up = _pilot(pilot, rising, self.huber)
+        swarm = _Swarm.of(w, omega, self.offset)
+        delta, doubt, loss, begin = _pilot(swarm, falling, self.huber)
+        delta_up, doubt_up, loss_up, begin_up = _pilot(swarm, rising, self.huber)
         up = loss_up < _RISING * loss
+        if np.any(up):  # perhaps only because of the pilot's exponent: ask again with another
+            other = np.minimum(loss, _pilot(swarm, falling, self.huber, 1.0)[2])
+            up &= np.minimum(loss_up, _pilot(swarm, rising, self.huber, 1.0)[2]) < _RISING * other
         if np.any(up):
-            self._warn(
-                f"rising-metric: metrics {np.flatnonzero(up).tolist()} grow with data; fitted upside down"
-            )
+            self._warn(f"rising-metric: metrics {np.flatnonzero(up).tolist()} grow with data; fitted upside down")
         data = Scaled.of(y, omega, np.where(up, -1.0, 1.0))
         delta, doubt = np.where(up, delta_up, delta), np.where(up, doubt_up, doubt)
         begin = np.where(np.tile(up, len(begin) // len(up))[:, None], begin_up, begin)
@@ -183,13 +184,20 @@ class EffectiveData(Law):
         ridges = RIDGES if self.ridge is None else (self.ridge,)
         found = []
         for beta in self.exponents:
-            task = _task(data, PowerSurface(w, beta, self.offset), delta, doubt)
+            task = swarm.task(data, beta, delta, doubt)
             found.append(choose_ridge(task, begin, ridges, by_ridge))
         ridge, theta, loss = (np.stack(part, axis=1) for part in zip(*found, strict=True))  # [k, q, ...]
-        self._describe(data, w, _shares(loss, omega.sum()), ridge, theta, delta, doubt)
+        self._describe(data, swarm, _shares(loss, omega.sum()), ridge, theta, delta, doubt)
 
     def _describe(
-        self, data: Scaled, w: Array, share: Array, ridge: Array, theta: Array, delta: Array, doubt: Array
+        self,
+        data: Scaled,
+        swarm: _Swarm,
+        share: Array,
+        ridge: Array,
+        theta: Array,
+        delta: Array,
+        doubt: Array,
     ) -> None:
         count, size = len(theta), theta.shape[2]
         covariance, noise = np.empty((count, size, size)), np.zeros(count)
@@ -198,16 +206,13 @@ class EffectiveData(Law):
             used = np.flatnonzero(share[:, q] > 0)
             if not used.size:
                 continue
-            surface = PowerSurface(w, beta, self.offset)
-            task = _task(data.take(used), surface, delta[used], doubt[used], ridge[used, q])
+            task = swarm.task(data.take(used), beta, delta[used], doubt[used], ridge[used, q])
             theta[used, q], _ = task.solve(theta[used, q][None], tolerance=1e-8, steps=60)
             own = task.noise(theta[used, q])
             noise[used] += share[used, q] * own
             # For the uncertainty only: no weaker a ridge than a believable prior.
             believed = np.maximum(ridge[used, q], doubt[used] / _PRIOR_DEVIATION**2)
-            spread_of = _task(data.take(used), surface, delta[used], doubt[used], believed).inverse(
-                theta[used, q]
-            )
+            spread_of = swarm.task(data.take(used), beta, delta[used], doubt[used], believed).inverse(theta[used, q])
             leads = np.argmax(share[used], axis=1) == q
             covariance[used[leads]] = (spread_of * own[:, None, None] ** 2)[leads]
         exponent = np.broadcast_to(np.array(self.exponents), share.shape)
@@ -232,21 +237,19 @@ class EffectiveData(Law):
         data = Scaled.of(y, np.ones(len(y)), self.sign_)
         draws, metrics = len(omega), len(self.sign_)
         rng = np.random.default_rng(0)
-        chosen = np.stack(
-            [rng.choice(share.size, size=draws, p=share) for share in self.share_], axis=1
-        )  # [B, k]
+        chosen = np.stack([rng.choice(share.size, size=draws, p=share) for share in self.share_], axis=1)  # [B, k]
         delta = self.huber_delta_ / data.unit
         floor = self.floor_
         head = np.stack([np.log(floor / (1 - floor)), np.log(self.power_), np.log(self.base_)], axis=-1)
         start = np.concatenate([head, np.log(self.utility_)], axis=-1)  # [k, q, 3+m]
         theta = np.empty((draws, metrics, start.shape[-1]))
+        swarm = _Swarm.of(w, np.ones(len(w)), self.offset)
         for q, beta in enumerate(self.exponents):
-            surface = PowerSurface(w, beta, self.offset)
             b, k = np.nonzero(chosen == q)
             for begin in range(0, len(b), _BATCH):
                 at = b[begin : begin + _BATCH], k[begin : begin + _BATCH]
                 batch = dataclasses.replace(data.take(at[1]), omega=omega[at[0]])
-                task = _task(batch, surface, delta[at[1]], self.doubt_[at[1]], self.ridge_[at[1], q])
+                task = swarm.task(batch, beta, delta[at[1]], self.doubt_[at[1]], self.ridge_[at[1], q])
                 theta[at], _ = task.solve(start[at[1], q][None], tolerance=1e-5, steps=40)
         picked = np.arange(metrics), chosen
         one = {name: value[:, :, None] for name, value in _parameters(theta).items()}
@@ -259,31 +262,45 @@ class EffectiveData(Law):
         }
 
 
-def _task(
-    data: Scaled, surface: PowerSurface, delta: Array, doubt: Array, ridge: Array | None = None
-) -> Regressions:
-    count, leaves = len(data.target), surface.features.shape[1] - 1
-    ridge = np.full(count, _PILOT_RIDGE) if ridge is None else ridge
-    problems = levenberg.Problems(
-        target=data.target,
-        omega=data.omega,
-        delta=delta,
-        ridge=penalty(ridge, data.deviation**2, doubt, leaves),
-        centre=centre(count, leaves),
-    )
-    return Regressions(surface=surface, problems=problems)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Swarm:
+    """The runs `w[n, m]`, and what makes regressions of them."""
+
+    w: Array
+    reach: Array
+    offset: float
+
+    @staticmethod
+    def of(w: Array, omega: Array, offset: float) -> _Swarm:
+        return _Swarm(w=w, reach=anchors.reach(w, omega), offset=offset)
+
+    def surface(self, beta: float) -> PowerSurface:
+        return PowerSurface(anchors.corners(self.w), beta, self.offset)
+
+    def task(self, data: Scaled, beta: float, delta: Array, doubt: Array, ridge: Array | None = None) -> Regressions:
+        count, leaves = len(data.target), self.w.shape[1]
+        ridge = np.full(count, _PILOT_RIDGE) if ridge is None else ridge
+        target, omega = anchors.anchored(data.target, data.omega, delta, doubt, self.reach)
+        problems = levenberg.Problems(
+            target=target,
+            omega=omega,
+            delta=delta,
+            ridge=penalty(ridge, data.deviation**2, doubt, leaves),
+            centre=centre(count, leaves),
+        )
+        return Regressions(surface=self.surface(beta), problems=problems, anchors=leaves)
 
 
-def _pilot(surface: PowerSurface, data: Scaled, huber: float) -> tuple[Array, Array, Array, Array]:
-    """A first look, per metric: Huber's corner, the doubt, and the left-out loss in units of the metric's
-    variance.
+def _pilot(
+    swarm: _Swarm, data: Scaled, huber: float, beta: float = _PILOT_EXPONENT
+) -> tuple[Array, Array, Array, Array]:
+    """A first look, per metric: Huber's corner, the doubt, and the left-out loss in units of the metric's variance.
 
     The doubt is the left-out variance as a share of the metric's: the noise, and what the law does not know.
     """
-    task = _task(
-        data, surface, first_corner(data.target, data.omega), np.full(len(data.target), _PILOT_DOUBT)
-    )
-    _, first = next(ridge_path(task, surface.starts, (_PILOT_RIDGE,), lambda _: task.problems.ridge))
+    doubt = np.full(len(data.target), _PILOT_DOUBT)
+    task = swarm.task(data, beta, first_corner(data.target, data.omega), doubt)
+    _, first = next(ridge_path(task, swarm.surface(beta).starts, (_PILOT_RIDGE,), lambda _: task.problems.ridge))
     corner = first.corner(task.problems, huber, 1e-6 * data.deviation)
     doubt = np.minimum((corner / huber / data.deviation) ** 2, 1.0)
     loss = first.loss(task.replace(delta=corner).problems) / data.deviation**2

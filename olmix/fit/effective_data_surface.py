@@ -39,9 +39,7 @@ class PowerSurface:
     """The surface over the runs `w[n, m]` at one exponent."""
 
     def __init__(self, w: Array, exponent: float, offset: float) -> None:
-        self.features = np.concatenate(
-            [np.ones((len(w), 1)), features(w, exponent, offset)], axis=1
-        )  # eps, s
+        self.features = np.concatenate([np.ones((len(w), 1)), features(w, exponent, offset)], axis=1)  # eps, s
         self.pairs = products(self.features)
 
     def _parts(self, theta: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -66,9 +64,7 @@ class PowerSurface:
         matrix[:, 0, 0] = by_floor**2 * curvature.sum(axis=1)
         matrix[:, 0, 1] = matrix[:, 1, 0] = by_floor * (curvature * by_power).sum(axis=1)
         matrix[:, 1, 1] = (curvature * by_power**2).sum(axis=1)
-        matrix[:, 0, tail] = matrix[:, tail, 0] = (
-            by_floor[:, None] * ((curvature * by_data) @ self.features) * worth
-        )
+        matrix[:, 0, tail] = matrix[:, tail, 0] = by_floor[:, None] * ((curvature * by_data) @ self.features) * worth
         matrix[:, 1, tail] = matrix[:, tail, 1] = ((curvature * by_data * by_power) @ self.features) * worth
         block = outer(curvature * by_data**2, self.pairs, worth.shape[1])
         matrix[:, tail, tail] = block * worth[:, :, None] * worth[:, None, :]

@@ -88,9 +88,7 @@ class GaussianProcess(Law):
             return super().held_out(w, y, parts)
         fitted_here = self.is_fitted and np.array_equal(self.inputs_, w)
         whole = self if fitted_here else self.clone().fit(w, y)
-        return _Warm(iterations=_WARM_ITERATIONS, most_runs=self.most_runs, start=whole.theta_).held_out(
-            w, y, parts
-        )
+        return _Warm(iterations=_WARM_ITERATIONS, most_runs=self.most_runs, start=whole.theta_).held_out(w, y, parts)
 
     def _thetas(self) -> Array:
         return self.theta_.reshape(-1, self.metric_count_, self.leaf_count_ + 5)[0]
@@ -103,9 +101,7 @@ class GaussianProcess(Law):
         inputs = self._inputs()
         rows = []
         for k, theta in enumerate(self._thetas()):
-            cross = kernel.covariance(
-                kernel.warp(w, theta), kernel.warp(inputs, theta), theta, self.leaf_count_
-            )
+            cross = kernel.covariance(kernel.warp(w, theta), kernel.warp(inputs, theta), theta, self.leaf_count_)
             rows.append(self.dual_[..., k, :] @ cross.T)
         return np.stack(rows, axis=-2)
 
@@ -123,9 +119,7 @@ class GaussianProcess(Law):
         for theta, factor in zip(self.theta_, self.__dict__["_factors"], strict=True):
             points = kernel.warp(w, theta)
             cross = kernel.covariance(points, kernel.warp(self.inputs_, theta), theta, self.leaf_count_)
-            own = np.array(
-                [kernel.covariance(p[None], p[None], theta, self.leaf_count_)[0, 0] for p in points]
-            )
+            own = np.array([kernel.covariance(p[None], p[None], theta, self.leaf_count_)[0, 0] for p in points])
             known = (solve_triangular(factor, cross.T, lower=True) ** 2).sum(axis=0)
             columns.append(np.sqrt(np.maximum(own - known, 0) + np.exp(theta[self.leaf_count_ + 1])))
         return np.stack(columns, axis=1) * self.deviation_ * (self._mean(w) - self.shift_)
@@ -136,9 +130,7 @@ class GaussianProcess(Law):
         omega = np.maximum(omega, _SMALLEST_OMEGA)
         shift = positive_shift(y)
         if np.any(shift != 0):
-            self._warn(
-                f"shifted-metric: metrics {np.flatnonzero(shift).tolist()} are not positive everywhere"
-            )
+            self._warn(f"shifted-metric: metrics {np.flatnonzero(shift).tolist()} are not positive everywhere")
         log = np.log(y - shift)
         mean, deviation = omega @ log / omega.sum(), _deviation(log, omega)
         z = (log - mean) / deviation

@@ -80,9 +80,7 @@ class Law(abc.ABC):
         w, y = check_data(weights, metrics)
         omega = np.atleast_2d(np.asarray(sample_weight, dtype=np.float64))
         if omega.shape[1:] != (w.shape[0],) or not np.all(np.isfinite(omega)) or np.any(omega < 0):
-            raise UserError(
-                f"sample_weight must be [B, {w.shape[0]}], finite and non-negative; it is {omega.shape}."
-            )
+            raise UserError(f"sample_weight must be [B, {w.shape[0]}], finite and non-negative; it is {omega.shape}.")
         other = self.clone()
         other._learn(leaf_count_=w.shape[1], metric_count_=y.shape[1], warnings_=self.warnings_)
         other._learn(**self._refit(w, y, omega))
@@ -192,9 +190,7 @@ class Law(abc.ABC):
 
     def _refit(self, w: Array, y: Array, omega: Array) -> dict[str, Any]:
         """The learned attributes of `refit`, each array with a leading axis."""
-        raise UserError(
-            f"{type(self).__name__} cannot be refitted in a batch; use LogLinear, EffectiveData or Linear."
-        )
+        raise UserError(f"{type(self).__name__} cannot be refitted in a batch; use LogLinear, EffectiveData or Linear.")
 
     # --- helpers of laws ------------------------------------------------------------------------------------
 
@@ -213,9 +209,7 @@ class Law(abc.ABC):
 
     def _require_fitted(self) -> None:
         if not self.is_fitted:
-            raise UserError(
-                f"This {type(self).__name__} has not been fitted; call fit(weights, metrics) first."
-            )
+            raise UserError(f"This {type(self).__name__} has not been fitted; call fit(weights, metrics) first.")
 
     def _check_points(self, weights: ArrayLike) -> Array:
         self._require_fitted()
@@ -235,11 +229,7 @@ def _subclasses(cls: type[Law]) -> list[type[Law]]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Law):
-        return (
-            {"law": value.to_dict()}
-            if value.is_fitted
-            else {"unfitted": type(value).__name__, **_settings(value)}
-        )
+        return {"law": value.to_dict()} if value.is_fitted else {"unfitted": type(value).__name__, **_settings(value)}
     if isinstance(value, np.ndarray):
         return {"array": _without_nan(value.tolist()), "shape": list(value.shape)}
     if isinstance(value, np.generic):
@@ -256,9 +246,7 @@ def _unplain(value: Any) -> Any:
         return _law_class(value["unfitted"])(**{k: _unplain(v) for k, v in value["settings"].items()})
     if isinstance(value, dict) and "array" in value:
         array = np.array(value["array"])
-        array = (
-            array.astype(np.float64) if array.dtype == object or array.size == 0 else array
-        )  # None becomes NaN
+        array = array.astype(np.float64) if array.dtype == object or array.size == 0 else array  # None becomes NaN
         return array.reshape(value["shape"])
     if isinstance(value, list):
         return tuple(_unplain(item) for item in value)
@@ -282,7 +270,5 @@ def _law_class(name: str) -> type[Law]:
         getattr(olmix.fit, public)
     known = {cls.__name__: cls for cls in _subclasses(Law)}  # type: ignore[type-abstract]
     if name not in known:
-        raise UserError(
-            f"Unknown law {name!r}{nearest(name, known)}; a law of your own must be imported first."
-        )
+        raise UserError(f"Unknown law {name!r}{nearest(name, known)}; a law of your own must be imported first.")
     return known[name]

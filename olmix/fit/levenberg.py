@@ -87,9 +87,7 @@ def penalised_loss(model: Model, problems: Problems, theta: Array) -> tuple[Arra
     return np.where(np.isfinite(loss), loss, np.inf), residual
 
 
-def solve(
-    model: Model, problems: Problems, theta: Array, *, steps: int = 100, tolerance: float = 1e-10
-) -> Solution:
+def solve(model: Model, problems: Problems, theta: Array, *, steps: int = 100, tolerance: float = 1e-10) -> Solution:
     """Minimises all problems from `theta[P, p]`, each until its loss can fall by no more than `tolerance` of
     itself.
     """

@@ -100,14 +100,8 @@ class Quadratic(_Ridge):
         leaves = self.leaf_count_
         along = np.linalg.svd(np.ones((1, leaves)))[2][1:]  # a basis of the directions that keep the sum
         shapes: list[Shape] = []
-        for coefficients in self.coefficients_.reshape(-1, self.metric_count_, self.coefficients_.shape[-1])[
-            0
-        ]:
-            bends = (
-                np.linalg.eigvalsh(along @ self._hessian(coefficients) @ along.T)
-                if leaves > 1
-                else np.zeros(1)
-            )
+        for coefficients in self.coefficients_.reshape(-1, self.metric_count_, self.coefficients_.shape[-1])[0]:
+            bends = np.linalg.eigvalsh(along @ self._hessian(coefficients) @ along.T) if leaves > 1 else np.zeros(1)
             slack = 1e-12 * max(np.abs(bends).max(), 1e-300)
             shapes.append("convex" if bends[0] >= -slack else "concave" if bends[-1] <= slack else "none")
         return tuple(shapes)

@@ -96,9 +96,7 @@ class LogLinear(Law):
     def _fit(self, w: Array, y: Array, omega: Array) -> None:
         shift = positive_shift(y)
         if np.any(shift != 0):
-            self._warn(
-                f"shifted-metric: metrics {np.flatnonzero(shift).tolist()} are not positive everywhere"
-            )
+            self._warn(f"shifted-metric: metrics {np.flatnonzero(shift).tolist()} are not positive everywhere")
         scale = spread(y, omega)
         target = ((y - shift) / scale).T
         weight = np.broadcast_to(omega, target.shape)
@@ -108,9 +106,7 @@ class LogLinear(Law):
         def penalty(strength: float) -> Array:
             return _penalty(np.full(len(target), strength), w.shape[1])
 
-        def starts(
-            target: Array, omega: Array
-        ) -> Array:  # one per floor: with it given, the rest is nearly linear
+        def starts(target: Array, omega: Array) -> Array:  # one per floor: with it given, the rest is nearly linear
             return np.stack([_start(w, target, omega, floor, _PILOT) for floor in _floors(target)])
 
         # 1. How large are honest residuals? Then Huber's corner is fixed.

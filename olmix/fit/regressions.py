@@ -36,10 +36,20 @@ class Surface(levenberg.Model, Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Regressions:
-    """`P` regressions on the runs of `surface`."""
+    """`P` regressions on the runs of `surface`.
+
+    The last `anchors` rows of the problems are no runs but priors (see `anchors.py`): they are fitted, and count for
+    nothing that is said about residuals.
+    """
 
     surface: Surface
     problems: levenberg.Problems
+    anchors: int = 0
+
+    @property
+    def runs(self) -> int:
+        """How many rows are runs."""
+        return self.problems.target.shape[1] - self.anchors
 
     def replace(self, *, delta: Array | None = None, ridge: Array | None = None) -> Regressions:
         """The same with another Huber corner `[P]` or another ridge `[P, p, p]`."""
@@ -53,9 +63,7 @@ class Regressions:
         count, problems = starts.shape[:2]
         which = np.tile(np.arange(problems), count)
         flat = starts.reshape(count * problems, -1)
-        solution = levenberg.solve(
-            self.surface, self.problems.take(which), flat, tolerance=tolerance, steps=steps
-        )
+        solution = levenberg.solve(self.surface, self.problems.take(which), flat, tolerance=tolerance, steps=steps)
         loss = solution.loss.reshape(count, problems)
         best = np.argmin(loss, axis=0), np.arange(problems)
         return solution.theta.reshape(starts.shape)[best], loss[best]
@@ -85,8 +93,8 @@ class Regressions:
 
     def noise(self, theta: Array) -> Array:
         """`[P]`: standard deviation of a run around the surface, corrected for what the fit absorbed."""
-        omega = self.problems.omega
-        squares = self.residual(theta) ** 2 / (1 - self.leverage(theta))
+        omega = self.problems.omega[:, : self.runs]
+        squares = (self.residual(theta) ** 2 / (1 - self.leverage(theta)))[:, : self.runs]
         return np.sqrt(np.sum(omega * squares, axis=1) / omega.sum(axis=1))
 
 
@@ -112,11 +120,14 @@ class Fitted:
 
     def loss(self, problems: levenberg.Problems) -> Array:
         """`[P]`: Huber's loss of the left-out residuals."""
-        return levenberg.huber_loss(self.left_out, problems.omega, problems.delta)
+        return levenberg.huber_loss(self.left_out, self._omega(problems), problems.delta)
 
     def corner(self, problems: levenberg.Problems, huber: float, floor: Array) -> Array:
         """`[P]`: where the loss should turn linear: `huber` robust deviations of the left-out residuals."""
-        return np.maximum(huber * MAD * weighted_median(np.abs(self.left_out), problems.omega), floor)
+        return np.maximum(huber * MAD * weighted_median(np.abs(self.left_out), self._omega(problems)), floor)
+
+    def _omega(self, problems: levenberg.Problems) -> Array:
+        return problems.omega[:, : self.left_out.shape[1]]
 
 
 def ridge_path(
@@ -130,13 +141,12 @@ def ridge_path(
     along a path of their own (a fold that started from the solution for all runs would find nothing to change
     there, and learn nothing about the ridge).
     """
-    runs, count = task.problems.target.shape[1], len(task.problems.target)
+    runs, count = task.runs, len(task.problems.target)
     folds = min(_FOLDS, runs) if runs <= _FEW_RUNS else 0
     fold = np.empty(runs, dtype=int)
     fold[np.random.default_rng(0).permutation(runs)] = np.arange(runs) % max(folds, 1)
-    kept = np.concatenate(
-        [np.ones((1, runs)), fold != np.arange(folds)[:, None]]
-    )  # first all runs, then folds
+    kept = np.ones((folds + 1, runs + task.anchors))  # first all runs, then folds
+    kept[1:, :runs] = fold != np.arange(folds)[:, None]
     every = task.problems.take(np.tile(np.arange(count), folds + 1))
     every = dataclasses.replace(every, omega=every.omega * np.repeat(kept, count, axis=0))
     whole = dataclasses.replace(task, problems=every)
@@ -147,12 +157,12 @@ def ridge_path(
         theta = best[None]
         if folds:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                residual = every.target[count:] - task.surface.value(best[count:])
+                residual = (every.target[count:] - task.surface.value(best[count:]))[:, :runs]
             left_out = residual.reshape(folds, count, runs)[fold, :, np.arange(runs)].T
             left_out = np.nan_to_num(left_out, nan=1e9, posinf=1e9, neginf=-1e9)
         else:
             full = task.replace(ridge=penalty(ridge))
-            left_out = full.residual(best) / (1 - full.leverage(best))
+            left_out = (full.residual(best) / (1 - full.leverage(best)))[:, :runs]
         yield ridge, Fitted(theta=best[:count], left_out=left_out, every=best)
 
 

@@ -89,7 +89,6 @@ def refit_ridge(features: Array, y: Array, omega: Array, ridge: Array) -> tuple[
     cross -= total[:, :, None] * centre[:, :, None] * mean[:, None, :]
     size = np.eye(features.shape[1])
     columns = [
-        np.linalg.solve(moment + max(r, 1e-12) * size, cross[:, :, k, None])[..., 0]
-        for k, r in enumerate(ridge)
+        np.linalg.solve(moment + max(r, 1e-12) * size, cross[:, :, k, None])[..., 0] for k, r in enumerate(ridge)
     ]
     return np.stack(columns, axis=1), centre, mean

@@ -69,13 +69,16 @@ class Scaled:
         shift = positive_shift(counted)
         unit = counted.min(axis=0) - shift
         target = ((turned - shift) / unit).T
+        deviation = spread(target.T, omega)
+        flat = np.ptp(target, axis=1) <= 1e-12
         return Scaled(
             target=target,
             omega=np.broadcast_to(omega, target.shape),
             sign=sign,
             shift=shift,
             unit=unit,
-            deviation=spread(target.T, omega),
+            # A constant metric's penalties must not be in units of its size: they would pull the fit off the constant.
+            deviation=np.where(flat, 1e-4, deviation),
         )
 
     def take(self, which: Index) -> Scaled:

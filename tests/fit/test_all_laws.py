@@ -15,7 +15,7 @@ from olmix.fit import (
     LogLinear,
     Quadratic,
 )
-from tests.fit.simulated import degenerate_swarms, effective_data_truth, mixtures
+from tests.fit.simulated import degenerate_swarms, effective_data_truth, log_linear_truth, mixtures
 
 LAWS = {
     type(law).__name__: law
@@ -144,3 +144,24 @@ def test_small_swarms_never_explode(law, leaves, seed):
     error = np.sqrt(np.mean((law.clone().fit(w, y).predict(fresh) - truth) ** 2, axis=0))
     assert (error < 2 * truth.std(axis=0)).all()
     assert np.median(error / truth.std(axis=0)) < 1.4
+
+
+@pytest.mark.parametrize("law", [EffectiveData(), LogLinear()], ids=["EffectiveData", "LogLinear"])
+def test_corners_of_a_narrow_swarm_stay_within_reason(law):
+    """Runs in a narrow cloud say little about a mixture of one leaf; without anchors a power law reaches 1e12 there."""
+    for leaves, runs in ((5, 8), (20, 8)):
+        for truth in (effective_data_truth(leaves, 3, 1), log_linear_truth(leaves, 3, 1)):
+            w = mixtures(runs, leaves, runs, concentration=5.0)
+            y = truth(w)
+            y = y + 0.05 * y.std(axis=0) * np.random.default_rng(0).normal(size=y.shape)
+            away = np.abs(law.clone().fit(w, y).predict(np.eye(leaves)) - y.mean(axis=0)) / np.ptp(y, axis=0)
+            assert away.max() < 25
+
+
+def test_public_names_are_there():
+    import olmix.fit
+
+    for name in olmix.fit.__all__:
+        assert getattr(olmix.fit, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'LogQuadratic'"):
+        olmix.fit.LogQuadratic  # noqa: B018

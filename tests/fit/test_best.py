@@ -52,9 +52,7 @@ def test_its_cross_validation_is_out_of_sample():
     """On pure noise nothing may look predictable."""
     w = mixtures(60, 4, seed=0)
     y = np.random.default_rng(0).normal(3, 1, (60, 3))
-    predicted = cross_validate(
-        Best(candidates=(Linear(), LogLinear()), folds=5), w, y, folds=5, repeats=2
-    ).mean
+    predicted = cross_validate(Best(candidates=(Linear(), LogLinear()), folds=5), w, y, folds=5, repeats=2).mean
     correlations = [np.corrcoef(predicted[r, :, k], y[:, k])[0, 1] for r in range(2) for k in range(3)]
     assert np.mean(correlations) < 0.05
 

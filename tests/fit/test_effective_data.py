@@ -50,9 +50,7 @@ def test_predicts_better_than_log_linear_where_returns_diminish():
     w, fresh = mixtures(60, 8, seed=0, concentration=0.4), mixtures(400, 8, seed=1, concentration=0.4)
     truth = effective_data_truth(8, 4, seed=2)
     y = truth(w) + np.random.default_rng(0).normal(0, 0.01, (60, 4))
-    errors = [
-        np.mean((law.fit(w, y).predict(fresh) - truth(fresh)) ** 2) for law in (EffectiveData(), LogLinear())
-    ]
+    errors = [np.mean((law.fit(w, y).predict(fresh) - truth(fresh)) ** 2) for law in (EffectiveData(), LogLinear())]
     assert errors[0] < 0.5 * errors[1]
 
 
@@ -64,9 +62,7 @@ def test_an_outlier_hardly_moves_the_fit(outlier):
     dirty = clean.copy()
     dirty[7] += outlier
     keep = np.arange(60) != 7
-    moved = EffectiveData().fit(w, dirty).predict(w[keep]) - EffectiveData().fit(
-        w[keep], clean[keep]
-    ).predict(w[keep])
+    moved = EffectiveData().fit(w, dirty).predict(w[keep]) - EffectiveData().fit(w[keep], clean[keep]).predict(w[keep])
     assert np.sqrt(np.mean(moved**2)) < 0.02
 
 

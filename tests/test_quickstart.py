@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -104,3 +109,79 @@ def test_mistakes_are_one_sentence_and_exit_2(store: pathlib.Path, flags: list[s
     lines = [line for line in done.stderr.splitlines() if line]
     assert len(lines) == 1
     assert words in lines[0]
+
+
+FAULTY = '''"""The quickstart, but no model survives the learning rate of its third variant."""
+import dataclasses
+import fiddle as fdl
+from experiments import quickstart
+from olmix.train.steps import Swarm
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaultySwarm(Swarm):
+    def pieces(self, context):
+        pieces = super().pieces(context)
+        lost = pieces["variant-002"]
+        return pieces | {"variant-002": dataclasses.replace(lost, proxy=dataclasses.replace(lost.proxy, learning_rate=1e30))}
+
+
+def experiment():
+    cfg = quickstart.experiment()
+    fdl.update_callable(cfg.swarm, FaultySwarm)
+    return cfg
+'''
+
+
+def kill_a_worker(launcher: subprocess.Popen[str], done: pathlib.Path) -> str:
+    """Kills a process of the launcher's that trains a variant, once another variant is finished; its title."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until and launcher.poll() is None:
+        titles = {}
+        for process in psutil.Process(launcher.pid).children(recursive=True):
+            try:
+                titles[process] = " ".join(process.cmdline())
+            except psutil.Error:
+                continue
+        busy = [process for process, title in titles.items() if re.search(r"ray::.*variant-", title)]
+        if busy and any(done.glob("train_proxy-*")):
+            busy[0].kill()
+            return titles[busy[0]]
+        time.sleep(0.05)
+    raise AssertionError("no worker was seen in training")
+
+
+def test_a_killed_worker_costs_nothing_and_a_diverged_proxy_is_missed(
+    store: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """kill -9 in mid-training: its variant is trained again. NaN: the swarm goes on, the fit says who is missing."""
+    shutil.copytree(ROOT / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "experiments" / "faulty.py").write_text(FAULTY)
+    own = tmp_path / "store" / "artifacts"
+    for kind in ("local_corpus", "scan", "limits", "design"):
+        for folder in artifacts(store, kind):
+            shutil.copytree(folder, own / folder.name)
+    command = [*COMMAND, "--experiment=experiments.faulty", f"--store={tmp_path / 'store'}", "--until=laws"]
+    where = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **where)
+    try:
+        killed = kill_a_worker(launcher, own)
+        out, err = launcher.communicate(timeout=300)
+    finally:
+        launcher.kill()
+    assert "variant-" in killed
+    assert launcher.returncode == 2, out + err
+    assert "1 of 12 runs are missing: variant-002 (the loss became nan" in err
+    assert "Traceback" not in err
+    proxies = {folder: json.loads((folder / "result.json").read_text()) for folder in own.glob("train_proxy-*")}
+    assert len(proxies) == 12
+    lost = [proxy for proxy in proxies.values() if proxy["status"] != "finished"]
+    assert len(lost) == 1
+    assert sum(lost[0]["mixture"].values()) == pytest.approx(1)
+
+    before = {folder: folder.stat().st_mtime_ns for folder in proxies}
+    again = subprocess.run(
+        [*command, "--set=laws.max_missing=1"], capture_output=True, timeout=300, check=False, **where
+    )
+    assert again.returncode == 0, again.stderr
+    assert {folder: folder.stat().st_mtime_ns for folder in own.glob("train_proxy-*")} == before

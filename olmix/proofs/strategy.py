@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from olmix.proofs.algebra import System
+from olmix.proofs.amgm import find_amgm
 from olmix.proofs.cones import ConeBudget, Negative, find_cones
 from olmix.proofs.leaves import as_system
 from olmix.proofs.rules import apply_rule
+from olmix.proofs.sos import SMALL, Size, find_sos
 from olmix.proofs.tasks import (
     RuleError,
     Task,
@@ -47,6 +49,10 @@ class Work:
     most_terms: int = 2500
     #: How often z3 may be asked to close a task that nothing else closes.
     z3_calls: int = 0
+    #: How many small sums of squares may be sought before other moves, and large ones after them.
+    small_squares: int = 6
+    large_squares: int = 0
+    largest: Size = dataclasses.field(default_factory=Size)
     seen: set[str] = dataclasses.field(default_factory=set)
 
 
@@ -76,6 +82,9 @@ def prove_task(task: Task, work: Work, depth: int) -> Node | None:
         return {"leaf": "coefficients"}
     if not _plausible(task):
         return None
+    found = _short_leaf(task, work)
+    if found is not None:
+        return found
     for rule, params in moves(task, depth):
         try:
             parts = apply_rule(rule, task, params)
@@ -105,15 +114,34 @@ def _closed_by_coefficients(task: Task) -> bool:
     return is_nonneg(task.goal, task.signs)
 
 
+def _short_leaf(task: Task, work: Work) -> Node | None:
+    """What a reader likes best, where it is small: AM-GM, then a sum of squares."""
+    if not task.equations and not task.inequalities:
+        found = find_amgm(task)
+        if found is not None:
+            return found
+    if work.small_squares <= 0 or any(n.endswith("_") for n in task.names):
+        return None
+    work.small_squares -= 1
+    return find_sos(task, SMALL)
+
+
 def _leaf(task: Task, work: Work) -> Node | None:
-    """The heavier leaves, for tasks without equations (cones ignore all hypotheses but the signs)."""
+    """The heavier leaves (cones ignore all hypotheses but the signs)."""
     if not task.used():
         return None
     try:
         found = find_cones(task, work.cones)
     except Negative:
         return None
-    return found or _leaf_by_z3(task, work)
+    return found or _large_squares(task, work) or _leaf_by_z3(task, work)
+
+
+def _large_squares(task: Task, work: Work) -> Node | None:
+    if work.large_squares <= 0:
+        return None
+    work.large_squares -= 1
+    return find_sos(task, work.largest)
 
 
 def _leaf_by_z3(task: Task, work: Work) -> Node | None:

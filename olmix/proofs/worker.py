@@ -14,13 +14,19 @@ def main() -> None:
     """Reads `{statement, domain, constraints, work}` and prints the certificate that the search finds."""
     from olmix.proofs.algebra import build_system
     from olmix.proofs.cones import ConeBudget
+    from olmix.proofs.sos import Size
     from olmix.proofs.statement import parse_text
     from olmix.proofs.strategy import Work, find_certificate
 
     item = json.load(sys.stdin)
     statement = parse_text(item["statement"], item["domain"], item["constraints"])
     work = Work(
-        nodes=int(item["nodes"]), cones=ConeBudget(int(item["cone_terms"])), z3_calls=int(item["z3_calls"])
+        nodes=int(item["nodes"]),
+        cones=ConeBudget(int(item["cone_terms"])),
+        z3_calls=int(item["z3_calls"]),
+        small_squares=40,
+        large_squares=12,
+        largest=Size(entries=1500, basis=40, multipliers=2),
     )
     json.dump(find_certificate(build_system(statement), work), sys.stdout)
 

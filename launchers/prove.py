@@ -56,6 +56,7 @@ def _items() -> Iterator[dict[str, Any]]:
 
 def _decide(item: dict[str, Any]) -> dict[str, Any]:
     from olmix.proofs.prove import Effort, prove
+    from olmix.proofs.readable import explain
     from olmix.proofs.statement import parse_text
 
     try:
@@ -69,6 +70,8 @@ def _decide(item: dict[str, Any]) -> dict[str, Any]:
     out = {"id": item["id"], "verdict": verdict.verdict, "reason": verdict.reason, "seconds": verdict.seconds}
     if verdict.certificate is not None:
         out["certificate"] = verdict.certificate
+        if STATEMENT.value is not None and not JSON.value:
+            out["proof"] = explain(statement, verdict.certificate)
     if verdict.counterexample is not None:
         out["counterexample"] = verdict.counterexample.to_json()
     return out
@@ -80,6 +83,8 @@ def _show(result: dict[str, Any]) -> None:
         return
     prefix = "" if STATEMENT.value is not None else f"{result['id']}: "
     print(f"{prefix}{result['verdict']} ({result['seconds']:.1f} s): {result['reason']}", flush=True)
+    for line in result.get("proof", ()) if STATEMENT.value is not None else ():
+        print(line)
 
 
 def main(argv: list[str]) -> None:

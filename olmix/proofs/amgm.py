@@ -17,7 +17,7 @@ import numpy as np
 
 from olmix.proofs.leaves import orthant_form
 from olmix.proofs.tasks import RuleError, Task, is_positive, terms_of
-from olmix.proofs.zeros import rational_zeros
+from olmix.proofs.zeros import lowest_point, rational_zeros
 
 Exponents = tuple[int, ...]
 #: Larger programs belong to other methods.
@@ -67,16 +67,16 @@ def _scales(task: Task) -> list[tuple[Fraction, ...]]:
     except RuleError:
         return [ones]
     used = task.used()
+    zeros = rational_zeros(form, starts=0 if len(used) > 4 else 30)
+    lowest = None if zeros else lowest_point(form)
     out = [ones]
-    for zero in rational_zeros(form, starts=0 if len(used) > 4 else 30):
+    for zero in [*zeros, lowest] if lowest else zeros:
         if not all(zero):
             continue
         # With one coordinate more than variables, the form was made homogeneous by the last one.
-        unit = zero[-1] if len(zero) > len(used) else Fraction(1)
+        unit = zero[-1] if len(zero) > len(used) else Fraction(1, len(used))
         by = dict(zip(used, zero, strict=False))
         scale = tuple(by[n] / unit if n in by else Fraction(1) for n in task.names)
-        if len(zero) == len(used):
-            scale = tuple(s * len(used) if n in by else s for n, s in zip(task.names, scale, strict=True))
         if scale not in out:
             out.append(scale)
     return out[:4]
@@ -149,7 +149,7 @@ def _vertex(
         costs, A_ub=a_ub, b_ub=[float(b) / size for b in most], A_eq=a_eq, b_eq=[float(b) / size for b in right],
         bounds=(0, None), method="highs-ds",
     )  # fmt: skip
-    if solved.status != 0:
+    if solved.status != 0 or solved.x is None or solved.slack is None:
         return None
     support = [k for k in range(count) if solved.x[k] > 1e-9]
     full = [i for i, slack in enumerate(solved.slack) if slack < 1e-9]
@@ -167,9 +167,7 @@ def _sparse(rows: list[dict[int, Fraction]], count: int) -> Any:
     return csr_matrix((v, (i, k)), shape=(len(rows), count))
 
 
-def _solve_exactly(
-    rows: list[dict[int, Fraction]], right: list[Fraction], support: list[int]
-) -> list[Fraction] | None:
+def _solve_exactly(rows: list[dict[int, Fraction]], right: list[Fraction], support: list[int]) -> list[Fraction] | None:
     """The solution of linear equations in the variables of the support, all others zero; None where there is none that
     is non-negative and unique.
     """

@@ -235,7 +235,11 @@ def zero_vectors(task: Task, block: Block, point: Sequence[Fraction]) -> list[li
 
 
 def to_leaf(
-    task: Task, multiplier: Poly, blocks: Sequence[Block], free: dict[int, Fraction], made: Sequence[Matrix],
+    task: Task,
+    multiplier: Poly,
+    blocks: Sequence[Block],
+    free: dict[int, Fraction],
+    made: Sequence[Matrix],
     places: Sequence[tuple[int, Exponents]],
 ) -> dict[str, Any]:
     """The `sos` leaf in plain form; empty blocks and unused monomials are left out."""

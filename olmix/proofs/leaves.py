@@ -1,4 +1,4 @@
-"""The ends of a proof: four ways to see that a polynomial is non-negative, each checked exactly.
+"""The ends of a proof: five ways to see that a polynomial is non-negative, each checked exactly.
 
 `coefficients`  every term is non-negative by itself.
 `cones`         the non-negative orthant is cut into simplicial cones, on each of which (in the coordinates of
@@ -116,9 +116,7 @@ def split_cone(rays: Sequence[Sequence[Fraction]], point: Sequence[Fraction]) ->
     if any(w < 0 for w in weights) or sum(w > 0 for w in weights) < 2:
         raise RuleError("the point does not divide the cone")
     return [
-        [list(point) if j == i else list(ray) for j, ray in enumerate(rays)]
-        for i, w in enumerate(weights)
-        if w > 0
+        [list(point) if j == i else list(ray) for j, ray in enumerate(rays)] for i, w in enumerate(weights) if w > 0
     ]
 
 
@@ -274,7 +272,7 @@ def _sos(task: Task, params: Params) -> None:
             raise RuleError("the multiplier is not known to be positive")
     total = task.context.constant(0)
     for block in params["blocks"]:
-        total = total + _block_value(task, block)
+        total = total + block_value(task, block)
     for index, terms in params.get("equations", ()):
         total = total + read_poly(task, terms) * task.equations[int(index)]
     rest = multiplier * task.goal - total
@@ -285,7 +283,8 @@ def _sos(task: Task, params: Params) -> None:
         raise RuleError("the squares do not add up to the goal")
 
 
-def _block_value(task: Task, block: Params) -> Poly:
+def block_value(task: Task, block: Params) -> Poly:
+    """The product of the block's hypotheses times zᵀQz; raises RuleError where Q is not positive semidefinite."""
     gram = [[Fraction(v) for v in row] for row in block["gram"]]
     basis = [tuple(int(e) for e in x) for x in block["basis"]]
     if len(gram) != len(basis) or any(len(row) != len(basis) for row in gram):
@@ -331,9 +330,7 @@ def as_system(task: Task) -> System:
 def _z3(task: Task, params: Params) -> None:
     from olmix.proofs.z3_prover import ask_z3
 
-    answer = ask_z3(
-        as_system(task), int(params.get("rlimit", 40_000_000)), float(params.get("seconds", 60.0))
-    )
+    answer = ask_z3(as_system(task), int(params.get("rlimit", 40_000_000)), float(params.get("seconds", 60.0)))
     if answer.answer != "unsat":
         raise RuleError(f"z3 says {answer.answer} {answer.detail}")
 

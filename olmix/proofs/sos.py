@@ -20,18 +20,17 @@ import numpy as np
 from olmix.proofs.algebra import Poly, rational
 from olmix.proofs.gram import (
     Block,
-    Equations,
     Exponents,
     build_equations,
     exact_solutions,
     shrink,
     to_leaf,
-    triangle,
     unit_face,
     zero_vectors,
 )
 from olmix.proofs.leaves import orthant_form
-from olmix.proofs.tasks import RuleError, Task, is_nonneg, is_positive, terms_of
+from olmix.proofs.semidefinite import rational_span, solve_program, symmetric
+from olmix.proofs.tasks import RuleError, Task, is_positive, terms_of
 from olmix.proofs.zeros import rational_zeros
 
 
@@ -222,11 +221,11 @@ def known_zeros(task: Task, most: int = 12) -> list[tuple[Fraction, ...]]:
         for zero in _orthant_zeros(task):
             found[zero] = None
     values = {1: 60, 2: 25, 3: 9, 4: 7, 5: 5}.get(size, 3)
-    simple = [0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2), 3, -3, Fraction(1, 3), Fraction(-1, 3), Fraction(2, 3), 4]
+    simple = [Fraction(v) for v in ["0", "1", "-1", "2", "-2", "1/2", "-1/2", "3", "-3", "1/3", "-1/3", "2/3", "4"]]
     simple += [Fraction(s * k, 4) for k in range(3, 33) for s in (1, -1) if Fraction(s * k, 4) not in simple]
-    axes = []
+    axes: list[list[Fraction]] = []
     for sign in task.signs:
-        allowed = [Fraction(v) for v in simple if sign == "real" or v >= 0]
+        allowed = [v for v in simple if sign == "real" or v >= 0]
         axes.append(allowed[:values])
     grid = list(itertools.islice(itertools.product(*axes), 20000))
     floats = np.array([[float(v) for v in point] for point in grid])
@@ -292,7 +291,7 @@ def _solve(
         if equations is None:
             return None
         sizes = [b.size for b in blocks]
-        best = _program(equations, sizes, centred=True)
+        best = solve_program(equations, sizes, centred=True)
         if best is None or best[1] < -1e-5:
             return None
         if best[1] > _INTERIOR:
@@ -306,10 +305,10 @@ def _solve(
             blocks = [shrink(b, [v for point in zeros() for v in zero_vectors(task, b, point)]) for b in blocks]
             if [b.size for b in blocks] != before:
                 continue
-        inner = _program(equations, sizes, centred=False)
+        inner = solve_program(equations, sizes, centred=False)
         if inner is None:
             return None
-        smaller = [_reduced(b, _symmetric(inner[0], s, b.size)) for b, s in zip(blocks, equations.starts, strict=True)]
+        smaller = [_reduced(b, symmetric(inner[0], s, b.size)) for b, s in zip(blocks, equations.starts, strict=True)]
         if all(s is None or s.size == b.size for s, b in zip(smaller, blocks, strict=True)):
             return None
         blocks = [b if s is None else s for s, b in zip(smaller, blocks, strict=True)]
@@ -326,13 +325,6 @@ def _is_right(task: Task, leaf: dict[str, Any]) -> bool:
     return True
 
 
-def _symmetric(x: np.ndarray, start: int, size: int) -> np.ndarray:
-    out = np.zeros((size, size))
-    for k, (i, j) in enumerate(triangle(size)):
-        out[i, j] = out[j, i] = x[start + k]
-    return out
-
-
 def _reduced(block: Block, y: np.ndarray) -> Block | None:
     """The block without the directions in which the floating solution vanishes, where these are rational."""
     values, vectors = np.linalg.eigh(y)
@@ -342,88 +334,8 @@ def _reduced(block: Block, y: np.ndarray) -> Block | None:
         return None
     if null.shape[1] == block.size:
         return dataclasses.replace(block, face=())
-    kernel = _rational_span(null)
+    kernel = rational_span(null)
     return None if kernel is None else shrink(block, kernel)
 
 
-def _rational_span(null: np.ndarray) -> list[list[Fraction]] | None:
-    """A rational basis near the span of some columns: solved for the best-conditioned rows, then rounded."""
-    from scipy.linalg import qr
-
-    _, _, order = qr(null.T, pivoting=True)
-    chosen = sorted(order[: null.shape[1]])
-    solved = null @ np.linalg.inv(null[chosen])
-    out = []
-    for column in solved.T:
-        rounded = [Fraction(float(v)).limit_denominator(60) for v in column]
-        if max(abs(float(r) - v) for r, v in zip(rounded, column, strict=True)) > 2e-4:
-            return None
-        out.append(rounded)
-    return out
-
-
-def _program(equations: Equations, sizes: Sequence[int], centred: bool) -> tuple[np.ndarray, float] | None:
-    """Floats: a solution whose smallest eigenvalue is as large as possible (at most 1), or any (`centred` false).
-
-    Returns the unknowns and that eigenvalue; None where clarabel finds no solution.
-    """
-    import clarabel
-    from scipy import sparse
-
-    count = len(equations.columns)
-    place = {x: i for i, x in enumerate(equations.rows)}
-    scale = max((abs(float(v)) for v in equations.right.values()), default=1.0)
-    rows, columns, values = [], [], []
-    for j, column in enumerate(equations.columns):
-        for x, value in column.items():
-            rows.append(place[x])
-            columns.append(j)
-            values.append(float(value))
-    right = np.zeros(len(place))
-    for x, value in equations.right.items():
-        right[place[x]] = float(value) / scale
-    linear = sparse.csc_matrix((values, (rows, columns)), shape=(len(place), count + 1))
-    parts, sides, cones = [linear], [right], [clarabel.ZeroConeT(len(place))]
-    for start, size in zip(equations.starts, sizes, strict=True):
-        parts.append(_psd_rows(start, size, count))
-        sides.append(np.zeros(size * (size + 1) // 2))
-        cones.append(clarabel.PSDTriangleConeT(size))
-    bound = sparse.csc_matrix(([1.0], ([0], [count])), shape=(1, count + 1))
-    parts.append(bound)
-    sides.append(np.array([1.0 if centred else 0.0]))
-    cones.append(clarabel.NonnegativeConeT(1) if centred else clarabel.ZeroConeT(1))
-    cost = np.zeros(count + 1)
-    cost[count] = -1.0 if centred else 0.0
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.max_iter = 100
-    settings.max_threads = 1
-    solver = clarabel.DefaultSolver(
-        sparse.csc_matrix((count + 1, count + 1)), cost, sparse.vstack(parts, format="csc"), np.concatenate(sides), cones,
-        settings,
-    )  # fmt: skip
-    solution = solver.solve()
-    if str(solution.status) not in ("Solved", "AlmostSolved", "InsufficientProgress", "MaxIterations"):
-        return None
-    x = np.array(solution.x)
-    return (x[:count] * scale, float(x[count])) if np.isfinite(x).all() else None
-
-
-def _psd_rows(start: int, size: int, count: int) -> Any:
-    """Y - t I in the cone, in clarabel's order (upper triangle, column by column, off the diagonal times sqrt 2)."""
-    from scipy import sparse
-
-    at = {pair: start + k for k, pair in enumerate(triangle(size))}
-    rows, columns, values = [], [], []
-    for k, (j, i) in enumerate((j, i) for j in range(size) for i in range(j + 1)):
-        rows.append(k)
-        columns.append(at[i, j])
-        values.append(-1.0 if i == j else -math.sqrt(2))
-        if i == j:
-            rows.append(k)
-            columns.append(count)
-            values.append(1.0)
-    return sparse.csc_matrix((values, (rows, columns)), shape=(size * (size + 1) // 2, count + 1))
-
-
-__all__ = ["SMALL", "Size", "find_sos", "is_nonneg", "known_zeros"]
+__all__ = ["SMALL", "Size", "find_sos", "known_zeros"]

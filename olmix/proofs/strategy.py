@@ -217,9 +217,7 @@ def _roots(task: Task) -> Iterator[Move]:
                 yield "radical", {"equation": i, "variable": name, "mode": "below"}
                 yield "radical", {"equation": i, "variable": name, "mode": "above"}
             used = [*task.equations[:i], *task.equations[i + 1 :], *(q for q, _ in task.inequalities)]
-            if not any(p.degrees()[at] for p in used) and not any(
-                (x[at] % degrees[at]) for x in task.goal.to_dict()
-            ):
+            if not any(p.degrees()[at] for p in used) and not any((x[at] % degrees[at]) for x in task.goal.to_dict()):
                 yield "solve", {"equation": i, "variable": name, "power": int(degrees[at])}
 
 

@@ -32,9 +32,7 @@ def rational_zeros(form: Poly, seed: int = 0, starts: int = 60, most: int = 12) 
     if size > 2 and starts >= 3:
         faces += [tuple(i for i in range(size) if i != j) for j in range(size)]
     for face in faces:
-        for at in _minima(
-            exponents, coefficients, face, size, rng, starts if len(face) == size else starts // 3
-        ):
+        for at in _minima(exponents, coefficients, face, size, rng, starts if len(face) == size else starts // 3):
             for bound in (12, 60, 400):
                 if _keep(form, _ray(at, bound), found):
                     break
@@ -42,6 +40,18 @@ def rational_zeros(form: Poly, seed: int = 0, starts: int = 60, most: int = 12) 
                 break
     ordered = sorted(found, key=lambda p: (sum(x == 0 for x in p), max(x.denominator for x in p)))
     return ordered[:most]
+
+
+def lowest_point(form: Poly) -> tuple[Fraction, ...] | None:
+    """A simple point with positive coordinates near where the form is smallest relative to its terms."""
+    terms = terms_of(form)
+    size = len(terms[0][0])
+    exponents = np.array([x for x, _ in terms], dtype=float)
+    coefficients = np.array([float(c) for _, c in terms])
+    rng = np.random.default_rng([1, size, len(terms)])
+    found = _minima(exponents, coefficients, tuple(range(size)), size, rng, 12, largest=np.inf)
+    point = _ray(found[0], 12) if found else ()
+    return point if point and all(point) else None
 
 
 def _candidates(size: int) -> list[tuple[Fraction, ...]]:
@@ -56,10 +66,7 @@ def _candidates(size: int) -> list[tuple[Fraction, ...]]:
 def _ray(at: np.ndarray, bound: int) -> tuple[Fraction, ...]:
     """A nearby point whose coordinates are simple relative to the largest."""
     largest = float(at.max())
-    raw = [
-        Fraction(float(v) / largest).limit_denominator(bound) if v > 1e-7 * largest else Fraction(0)
-        for v in at
-    ]
+    raw = [Fraction(float(v) / largest).limit_denominator(bound) if v > 1e-7 * largest else Fraction(0) for v in at]
     total = sum(raw)
     return tuple(v / total for v in raw)
 
@@ -81,6 +88,7 @@ def _minima(
     size: int,
     rng: np.random.Generator,
     starts: int,
+    largest: float = 1e-9,
 ) -> list[np.ndarray]:
     """Points of one face where the form is nearly zero relative to its terms: Newton-like descent in log
     coordinates.
@@ -103,7 +111,7 @@ def _minima(
         scale = np.where(better, scale * 1.4, scale * 0.65)
     out: list[np.ndarray] = []
     for i in np.argsort(value, kind="stable"):
-        if value[i] > 1e-9:
+        if value[i] > largest:
             break
         point = np.zeros(size)
         point[list(face)] = np.exp(x[i] - x[i].max())

@@ -17,7 +17,7 @@ from launchers import _app, _flags
 from olmix.graph import runner
 from olmix.graph.executor import StepsFailed
 from olmix.graph.plan import make_plan
-from olmix.graph.preview import render
+from olmix.graph.preview import blocks
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RaySettings
 from olmix.graph.store import Store, StoreError
@@ -46,7 +46,8 @@ def main() -> int:
     experiment = resolved.build()
     store = Store(pathlib.Path(_STORE.value))
     if _DRY_RUN.value:
-        console.print(render(make_plan(experiment, store, _UNTIL.value)), markup=False, soft_wrap=True)
+        for block in blocks(make_plan(experiment, store, _UNTIL.value)):
+            console.print(block, markup=False, soft_wrap=True)
         return 0
     if _SUBMIT.value:
         ours = ("--submit", "--nosubmit", "--ray_address", "--store")

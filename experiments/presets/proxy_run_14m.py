@@ -20,8 +20,8 @@ from olmix.train.settings import Proxy
 SEQUENCE = 8192
 #: What a user without access to the reference data reads.
 NO_ACCESS = (
-    "These are the reference's own buckets: set the paths of scan.tree to yours, or look at the same experiment on text that "
-    "this machine has, with --overlay=experiments.overlays.laptop"
+    "these are the reference's own buckets: set the paths of scan.tree to yours, or look at the same experiment on text that "
+    "this machine has, with --overlay=experiments.overlays.laptop."
 )
 
 

@@ -156,14 +156,17 @@ def largest_target(rows: list[LeafPlan]) -> int | None:
 
 def lines(run: RunPlan) -> tuple[str, ...]:
     """The plan as plain lines, for the dry run."""
-    said = [f"training: {run.training.tokens:,} tokens = {run.training.computed}"]
+    said = [training_line(run.training)]
     wide = max(len(row.leaf) for row in run.leaves)
     for row in run.leaves:
         needs = "" if row.target_needs is None else f", final run needs {row.target_needs:,}"
         said.append(
-            f"{row.leaf:<{wide}}  has {row.tokens:,} tokens (prior {row.prior:.3%}); weight {row.weight:.3%}, "
+            f"{row.leaf:<{wide}}  has {row.tokens:,} tokens (prior {percent(row.prior)}); weight {percent(row.weight)}, "
             f"draws {row.drawn:,}, read {row.repetition:.3g} of at most {row.limit:g} times{needs}"
         )
+    unread = [row.leaf for row in run.leaves if row.weight > 0 and row.drawn == 0]
+    if unread:
+        said.append(f"less than one sequence falls to {', '.join(unread)}: nothing of it is read")
     over = [row for row in run.leaves if row.repetition > row.limit * (1 + 1e-9)]
     if over:
         said.append(f"training reads more often than allowed: {', '.join(row.leaf for row in over)}")
@@ -177,6 +180,16 @@ def lines(run: RunPlan) -> tuple[str, ...]:
             f"largest final run of this mixture: {run.largest_target:,} tokens{as_multiple(run.largest_target, model)}"
         )
     return tuple(said)
+
+
+def training_line(training: Budget) -> str:
+    """How long training is, and why."""
+    return f"training: {training.tokens:,} tokens = {training.computed}"
+
+
+def percent(share: float) -> str:
+    """A share with three decimals, or two digits where those would be none: `35.714%`, `0.0001%`."""
+    return f"{share:.3%}" if share == 0 or share >= 1e-4 else f"{100 * share:.2g}%"
 
 
 def shortage(run: RunPlan, most: int = 6) -> str:

@@ -34,8 +34,8 @@ class Scan(Step):
     everything learned from it stale. `dtype` is that of the tokens. Of a leaf whose folder says nothing about held-out
     text, the last `held_out_tokens` (at most 5 %) are held out.
 
-    The scan of a tree that is wholly in object stores is kept for `cache_hours`; 0 lists again. `if_unreadable` is added to the
-    error when data cannot be read, to say what a user without access could do instead.
+    The scan of a tree that is wholly in object stores is kept for `cache_hours`; 0 lists again. `if_unreadable` ends the
+    sentence of the error when data cannot be read, to say what a user without access could do instead.
     """
 
     tree: Tree
@@ -108,7 +108,8 @@ class Scan(Step):
         try:
             found = scan.look(self.tree, self.dtype, root, self.endpoint, progress or silent)
         except UserError as error:
-            raise UserError(f"{error} {self.if_unreadable}".rstrip()) from error
+            advice = f"; {self.if_unreadable}" if self.if_unreadable else "."
+            raise UserError(f"{str(error).rstrip('.')}{advice}") from error
         return scan.count(found, self.dtype, self.held_out_tokens)
 
     def forecast(self, context: Context) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from olmix.errors import UserError
 from olmix.graph import result
 from olmix.graph.plan import Node, Plan, make_pieces
 from olmix.graph.step import Context, FanOut, NotYet, Step
@@ -72,7 +73,7 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
     """One forecast per step, in the order in which they run.
 
     Raises:
-      UserError: for a mistake that a cheap step notices.
+      UserError: for a mistake that a cheap step notices, after what is known of that step.
     """
     with tempfile.TemporaryDirectory(prefix="olmix-preview-") as folder:
         context = PreviewContext(plan, pathlib.Path(folder))
@@ -88,19 +89,26 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
                     context.read(node.step)
                 lines = node.step.forecast(context)
             except NotYet as waits:
-                lines = (f"more is known once {waits} is done",)
+                lines = (*node.step.declared(), f"more is known once {waits} is done")
+            except UserError:
+                yield Forecast(node, done, missing, node.step.declared())
+                raise
             yield Forecast(node, done, missing, lines)
 
 
 def render(plan: Plan) -> str:
     """The dry run as text."""
-    text = []
+    return "\n".join(blocks(plan))
+
+
+def blocks(plan: Plan) -> Iterator[str]:
+    """The dry run as text, step by step: what is known before a mistake is shown before it is raised."""
     for forecast in forecasts(plan):
         node = forecast.node
         state = node.state + (f" ({node.reason})" if node.reason else "")
         if forecast.missing is not None:
             state += f"; {forecast.missing} of {forecast.missing + (forecast.done or 0)} pieces to run"
-        text.append(f"{node.label}: {state}")
+        text = [f"{node.label}: {state}"]
         needs = node.step.needs
         where = "in the launcher" if needs is None else "task with " + ", ".join(
             f"{field.name}={getattr(needs, field.name):g}" if isinstance(getattr(needs, field.name), int | float)
@@ -109,4 +117,4 @@ def render(plan: Plan) -> str:
         )  # fmt: skip
         text.append(f"    {plan.store.artifact(node.artifact)}  [{where}]")
         text.extend(f"    {line}" for line in forecast.lines)
-    return "\n".join(text)
+        yield "\n".join(text)

@@ -68,6 +68,10 @@ class Step:
         """A digest of data outside the store that the result depends on, as found now; None if there are none."""
         return None
 
+    def declared(self) -> tuple[str, ...]:
+        """Lines for the dry run that follow from the settings alone, for when a forecast needs results that are not there."""
+        return ()
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Lines for the dry run: what this step will use and cost. `context.read` raises `NotYet` where nothing is known."""
         return ()

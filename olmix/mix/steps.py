@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from olmix.errors import UserError
 from olmix.graph.step import Context, Step
 from olmix.mix.feasible import FeasibleSet
 from olmix.mix.variants import Variants
+
+if TYPE_CHECKING:
+    from olmix.data.budgets import Budget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,8 @@ class Limits(Step):
     The result of `scan` has `tokens` (leaf -> tokens for training) and `repetition_limits` (leaf -> limit, as the data tree
     declares it). `repetition_limit` replaces the tree's limits of all leaves, `repetition_limits` those of single leaves
     or nodes. For the length of the final run give `target_tokens`, or `target_chinchilla_multiple` with
-    `target_parameters` (non-embedding); with neither, token counts limit nothing.
+    `target_model`, a name of the registry (`olmix.data.models`), or, for another model, its `target_parameters`
+    (non-embedding); with neither, token counts limit nothing.
     """
 
     cheap: ClassVar[bool] = True
@@ -26,6 +30,7 @@ class Limits(Step):
     scan: Step
     target_tokens: int | None = None
     target_chinchilla_multiple: float | None = None
+    target_model: str | None = None
     target_parameters: int | None = None
     repetition_limit: float | None = None
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -55,7 +60,7 @@ class Limits(Step):
             fixed_within=self.fixed_within,
             groups=self.groups,
             prior=self.prior,
-            parameters=self.target_parameters,
+            parameters=self._parameters(),
         )
 
     def _expanded(self, leaves: tuple[str, ...]) -> dict[str, float]:
@@ -65,46 +70,69 @@ class Limits(Step):
         ordered = sorted(self.repetition_limits, key=lambda name: name.count(":"))
         return {leaves[i]: self.repetition_limits[name] for name in ordered for i in leaves_below(name, leaves)}
 
+    def declared(self) -> tuple[str, ...]:
+        """How long the final run is and why."""
+        target = self.budget()
+        if target is None:
+            return ("no final run is declared: token counts limit nothing",)
+        return (f"final run: {target.tokens:,} tokens = {target.computed}",)
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """How long the final run is and why, and what that means for every leaf."""
-        from olmix.mix.limits import TOKENS_PER_PARAMETER, chinchilla_multiple
+        from olmix.data.budgets import as_multiple, percent
+        from olmix.mix.limits import chinchilla_multiple
 
         feasible: FeasibleSet = context.read(self)
         target = feasible.target_tokens
         if target is None:
-            return ("no final run is declared: token counts limit nothing",)
-        lines = [f"final run: {target:,} tokens"]
-        if self.target_chinchilla_multiple is not None:
-            lines[0] += (
-                f" = {self.target_chinchilla_multiple:g} (Chinchilla multiple) x {TOKENS_PER_PARAMETER} x"
-                f" {self.target_parameters:,} parameters"
-            )
+            return self.declared()
+        lines = list(self.declared())
         low, high = feasible.ranges
         wide = max(map(len, feasible.leaves))
         for j, leaf in enumerate(feasible.leaves):
-            limit, prior = feasible.repetition_limits[j], feasible.prior[j]
+            limit, prior, most = feasible.repetition_limits[j], feasible.prior[j], min(float(high[j]), 1.0)
+            reads = prior * target / max(feasible.tokens[j], 1)
             lines.append(
-                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {high[j]:7.3%}, at most {limit:g} x {feasible.tokens[j]:,}"
-                f" tokens; at the prior's {prior:.3%} it must hold {prior * target / limit:,.0f}"
+                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {most:7.3%}: at most {limit:g} x {feasible.tokens[j]:,} tokens;"
+                f" at the prior's {percent(prior)} the final run reads it {reads:.3g} times"
+                f" and it must hold {prior * target / limit:,.0f}"
             )
         if feasible.largest_tokens is not None:
-            multiple = ""
-            if feasible.parameters is not None:
+            multiple = as_multiple(feasible.largest_tokens, self.target_model)
+            if not multiple and feasible.parameters is not None:
                 multiple = f" (Chinchilla multiple {chinchilla_multiple(feasible, feasible.largest_tokens):.4g})"
             lines.append(f"largest feasible run: {feasible.largest_tokens:,} tokens{multiple}")
         return tuple(lines)
 
     def tokens(self) -> int | None:
         """The length of the final run in tokens, however it was given."""
-        from olmix.mix.limits import TOKENS_PER_PARAMETER
+        target = self.budget()
+        return None if target is None else target.tokens
 
-        if self.target_chinchilla_multiple is None:
-            return self.target_tokens
+    def budget(self) -> Budget | None:
+        """The length of the final run and how it was computed. Raises UserError for settings that do not add up."""
+        from olmix.data import budgets, models
+
+        if self.target_parameters is None or self.target_chinchilla_multiple is None:
+            return budgets.resolve(
+                tokens=self.target_tokens,
+                chinchilla_multiple=self.target_chinchilla_multiple,
+                model=self.target_model,
+            )
         if self.target_tokens is not None:
-            raise UserError("Limits has both target_tokens and target_chinchilla_multiple; give one of them.")
-        if self.target_parameters is None:
-            raise UserError("target_chinchilla_multiple needs target_parameters, the size of the final model.")
-        return round(self.target_chinchilla_multiple * TOKENS_PER_PARAMETER * self.target_parameters)
+            raise UserError("Give either target_tokens or target_chinchilla_multiple, not both.")
+        if self.target_model is not None:
+            raise UserError("Give either target_model or target_parameters, not both.")
+        per_parameter = models.TOKENS_PER_PARAMETER
+        return budgets.Budget(
+            tokens=round(self.target_chinchilla_multiple * per_parameter * self.target_parameters),
+            computed=f"{self.target_chinchilla_multiple:g} × {per_parameter} × {self.target_parameters:,} parameters",
+        )
+
+    def _parameters(self) -> int | None:
+        from olmix.data import models
+
+        return self.target_parameters if self.target_model is None else models.non_embedding_parameters(self.target_model)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

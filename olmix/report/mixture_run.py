@@ -100,22 +100,23 @@ def compare(plan: RunPlan, trained: ProxyResult) -> MixtureReportResult:
 
 
 def summary(result: MixtureReportResult, folder: pathlib.Path) -> Sequence[Any]:
-    """What the launcher prints: rich's renderables. `folder` is the artifact of the run."""
+    """What the launcher prints: rich's renderables. BPB is of held-out text; `folder` is the artifact of the run."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    from olmix.data.budgets import percent
+
     table = Table(title="Tokens", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("leaf", overflow="fold")
-    for name in ("share", "tokens read", "times read", "at most", "held-out BPB"):
-        table.add_column(name, justify="right")
+    for name in ("share", "tokens", "times read", "BPB"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in result.rows:
         table.add_row(
             row.leaf,
-            f"{row.share:.4%}",
+            percent(row.share),
             f"{row.counted:,}",
-            f"{row.repetition:.3g}",
-            f"{row.limit:g}",
+            f"{row.repetition:.3g} of {row.limit:g}",
             "–" if row.bpb is None else f"{row.bpb:.4f}",
         )
     table.add_section()

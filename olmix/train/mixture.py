@@ -112,6 +112,12 @@ class MixturePlan(Step):
             f"run that it can supply is {possible:,} tokens{multiple}. Train less, raise repetition limits, or add data."
         )
 
+    def declared(self) -> tuple[str, ...]:
+        """The lengths of this run and of the final one, and how they were computed."""
+        target = self.target()
+        final = () if target is None else (f"final run: {target.tokens:,} tokens = {target.computed}",)
+        return (budgets.training_line(training_budget(self.proxy)), *final)
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Tokens, weights, repetitions and limits of every leaf."""
         return budgets.lines(context.read(self))
@@ -160,9 +166,13 @@ class TrainMixture(FanOut):
             raise UserError(budgets.shortage(plan))
         return {PIECE: self.piece(context)}
 
-    def forecast(self, context: Context) -> tuple[str, ...]:
+    def declared(self) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
         return planner.lines(self.proxy, 1, self.each_needs)
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """The same: it does not depend on the data."""
+        return self.declared()
 
     def run(self, context: Context) -> ProxyResult:
         """The result of the run."""

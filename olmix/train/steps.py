@@ -168,6 +168,10 @@ class Swarm(FanOut):
             for number, (name, mixture) in enumerate(mixtures.items())
         }
 
+    def declared(self) -> tuple[str, ...]:
+        """The tokens of one of its runs, exactly."""
+        return planner.lines(self.proxy, 1, self.each_needs)[:1]
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
         count = len(context.read(self.design).names)
@@ -295,6 +299,10 @@ class Validation(FanOut):
             for arm, mixture in self._arms(context).items()
             for seed in range(self.first_seed, self.first_seed + self.seeds)
         }
+
+    def declared(self) -> tuple[str, ...]:
+        """The tokens of one of its runs, exactly."""
+        return planner.lines(self.proxy, 1, self.each_needs)[:1]
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""

@@ -53,7 +53,7 @@ def test_the_dry_run_shows_how_the_budget_was_computed_and_what_leaves_must_hold
     context = FakeContext(tmp_path, {id(SCAN): scan})
     context.results[id(step)] = step.run(context)
     lines = step.forecast(context)
-    assert lines[0] == "final run: 2,800,000,000,000 tokens = 20 (Chinchilla multiple) x 20 x 7,000,000,000 parameters"
+    assert lines[0] == "final run: 2,800,000,000,000 tokens = 20 × 20 × 7,000,000,000 parameters"
     assert "it must hold 560,000,000,000" in lines[1]
     assert lines[-1] == "largest feasible run: 3,000,000,000,000 tokens (Chinchilla multiple 21.43)"
 
@@ -61,7 +61,7 @@ def test_the_dry_run_shows_how_the_budget_was_computed_and_what_leaves_must_hold
 def test_chinchilla_multiple_sets_the_tokens(tmp_path):
     feasible = limits(tmp_path, target_chinchilla_multiple=0.5, target_parameters=30_000)
     assert feasible.target_tokens == 300_000
-    with pytest.raises(UserError, match="needs target_parameters"):
+    with pytest.raises(UserError, match="needs target_model"):
         limits(tmp_path, target_chinchilla_multiple=0.5)
     with pytest.raises(UserError, match="both"):
         limits(tmp_path, target_chinchilla_multiple=0.5, target_parameters=30_000, target_tokens=5)
@@ -101,3 +101,19 @@ def test_zero_variants(tmp_path):
     step = Limits(scan=SCAN)
     with pytest.raises(UserError, match="at least 1"):
         run(Design(limits=step, variants=0), tmp_path, [(step, limits(tmp_path))])
+
+
+def test_the_final_model_is_named_and_what_can_be_supplied_is_said_as_its_multiple(tmp_path):
+    step = Limits(scan=SCAN, target_chinchilla_multiple=20, target_model="olmo2_7b")
+    assert step.declared() == ("final run: 2,800,000,000,000 tokens = 20 × 20 × 7,000,000,000 (olmo2_7b)",)
+    few = types.SimpleNamespace(tokens={"a": 500 * 10**9, "b": 60 * 10**9}, repetition_limits={"a": 4.0, "b": 4.0})
+    with pytest.raises(UserError) as caught:
+        step.run(FakeContext(tmp_path, {id(SCAN): few}))
+    # 560 billion tokens, four times: 2.24 trillion, which is 16 x 20 x 7 billion.
+    assert "largest feasible training run is 2,240,000,000,000 tokens, Chinchilla multiple 16 of the asked 20" in str(
+        caught.value
+    )
+    with pytest.raises(UserError, match="olmo2_7x"):
+        Limits(scan=SCAN, target_chinchilla_multiple=20, target_model="olmo2_7x").declared()
+    with pytest.raises(UserError, match="either target_model or target_parameters"):
+        Limits(scan=SCAN, target_chinchilla_multiple=20, target_model="olmo2_7b", target_parameters=7).declared()

@@ -98,7 +98,7 @@ class Limits(Step):
                 f" and it must hold {prior * target / limit:,.0f}"
             )
         if feasible.largest_tokens is not None:
-            multiple = as_multiple(feasible.largest_tokens, self.target_model)
+            multiple = as_multiple(int(feasible.largest_tokens), self.target_model)
             if not multiple and feasible.parameters is not None:
                 multiple = f" (Chinchilla multiple {chinchilla_multiple(feasible, feasible.largest_tokens):.4g})"
             lines.append(f"largest feasible run: {feasible.largest_tokens:,} tokens{multiple}")
@@ -132,7 +132,9 @@ class Limits(Step):
     def _parameters(self) -> int | None:
         from olmix.data import models
 
-        return self.target_parameters if self.target_model is None else models.non_embedding_parameters(self.target_model)
+        return (
+            self.target_parameters if self.target_model is None else models.non_embedding_parameters(self.target_model)
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

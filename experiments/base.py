@@ -7,6 +7,7 @@ import fiddle as fdl
 from olmix.data.steps import Scan
 from olmix.fit.propose_step import Proposal
 from olmix.fit.steps import Laws
+from olmix.mix.reuse_steps import ReusedLimits, ReusedRuns
 from olmix.mix.steps import Design, Limits
 from olmix.mixture_run import MixtureRun
 from olmix.mixture_search import MixtureSearch
@@ -55,3 +56,19 @@ def mixture_search() -> fdl.Config[MixtureSearch]:
         validation=validation,
         report=report,
     )
+
+
+def reuse_search() -> fdl.Config[MixtureSearch]:
+    """The whole road with an old mixture frozen: `limits` has it as one leaf, `limits.limits` has all leaves.
+
+    The swarm trains on real leaves; laws and proposal see the frozen one.
+    """
+    cfg = mixture_search()
+    limits = fdl.Config(ReusedLimits, limits=cfg.limits)
+    runs = fdl.Config(ReusedRuns, runs=cfg.swarm, limits=limits)
+    for step in (cfg.design, cfg.proposal, cfg.report):
+        step.limits = limits
+    for step in (cfg.laws, cfg.proposal, cfg.report):
+        step.runs = runs
+    cfg.limits = limits
+    return cfg

@@ -59,6 +59,18 @@ class ReusedLimits(Step):
         (context.out / "changes.txt").write_text(f"{found}\n")
         return freeze(feasible, mixture, change=found, release=self.release, name=self.name)
 
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """What is frozen, what is free, and how much of each the final run may read."""
+        feasible: FeasibleSet = context.read(self)
+        low, high = feasible.ranges
+        wide = max(map(len, feasible.leaves))
+        frozen = [f"{item.leaf}: {len(item.parts)} leaves in fixed shares" for item in feasible.frozen]
+        free = [
+            f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {min(float(high[j]), 1.0):7.3%}"
+            for j, leaf in enumerate(feasible.leaves)
+        ]
+        return (*frozen, *free)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReusedRuns(Step):

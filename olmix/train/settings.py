@@ -93,7 +93,10 @@ class Proxy:
     beside a saved model. `held_out_tokens` limits the held-out tokens of each leaf that are read.
 
     Evaluations in the middle of a run (`evaluate_tokens`) and checkpoints (`checkpoint_tokens`) leave the result as it
-    is: they change what is logged and how much a dead machine costs.
+    is: they change what is logged and how much a dead machine costs. With `checkpoint_store`, such as
+    `s3://bucket/folder`, each checkpoint is copied there too, so that another machine without this one's disk goes on
+    from it; it is removed there when the run is done. `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
+    Chinchilla, and keeps the model of each.
     """
 
     model: str | Shape | Foreign
@@ -122,6 +125,7 @@ class Proxy:
     checkpoint_tokens: Annotated[int | None, Schedule] = None
     checkpoint_seconds: Annotated[float | None, Schedule] = 300.0
     keep_checkpoints: Annotated[int, Schedule] = 2
+    checkpoint_store: Annotated[str | None, Schedule] = None
     log_tokens: Annotated[int | None, Telemetry] = None
     wandb: Annotated[bool, Telemetry] = False
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, float, str], None]
 
+#: The folder of the models at the ends of periods, one each by the tokens seen.
+PERIODS = "periods"
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -116,16 +119,21 @@ def _train(world: World, progress: Progress, step: TrainProxy, manifest: Manifes
         def evaluate(_: int) -> dict[str, float]:
             return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world)
 
+        def keep(folder: pathlib.Path) -> None:
+            state = {name: whole(value) for name, value in model.state_dict().items()}  # All processes must ask.
+            if world.first:
+                save_model(model, state, folder, plan, tokenizer)
+
         outcome = run(
-            trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress
+            trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress,
+            period_end=lambda tokens: keep(place.scratch / PERIODS / str(tokens)),
         )[0]  # fmt: skip
         result = _result(step.mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up)
         if path is not None:
             shutil.copyfile(path, place.out / "metrics.jsonl")
-        if proxy.save_model and result.finished:
-            state = {name: whole(value) for name, value in model.state_dict().items()}
-            if world.first:
-                save_model(model, state, place.out / "model", plan, tokenizer)
+            _copy_periods(place.scratch, place.out)
+        if (proxy.save_model or proxy.periods) and result.finished:
+            keep(place.out / "model")
     return result
 
 
@@ -155,9 +163,18 @@ def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
         def evaluate(number: int) -> dict[str, float]:
             return measures.of(trainer.variant(number), plan.length, trainer.device, arithmetic.autocast, World())
 
+        def keep(number: int, folder: pathlib.Path) -> None:
+            model = trainer.variant(number)
+            save_model(model, model.state_dict(), folder, plan, tokenizer)
+
+        def keep_all(tokens: int) -> None:
+            for number in range(len(feeds)):
+                keep(number, context.scratch / f"{number:03d}" / PERIODS / str(tokens))
+
         outcomes = run(
-            trainer, feeds, proxy, diaries, scratch=context.scratch, evaluate=evaluate, progress=context.progress
-        )
+            trainer, feeds, proxy, diaries, scratch=context.scratch, evaluate=evaluate, progress=context.progress,
+            period_end=keep_all,
+        )  # fmt: skip
         results = []
         for number, (outcome, feed, mixture) in enumerate(zip(outcomes, feeds, step.mixtures, strict=True)):
             model = trainer.variant(number)
@@ -166,9 +183,16 @@ def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
             folder = context.out / f"{number:03d}"
             folder.mkdir()
             shutil.copyfile(paths[number], folder / "metrics.jsonl")
-            if proxy.save_model and result.finished:
-                save_model(model, model.state_dict(), folder / "model", plan, tokenizer)
+            _copy_periods(context.scratch / f"{number:03d}", folder)
+            if (proxy.save_model or proxy.periods) and result.finished:
+                keep(number, folder / "model")
     return results
+
+
+def _copy_periods(scratch: pathlib.Path, out: pathlib.Path) -> None:
+    """Brings the models of periods that have ended, in this attempt or an earlier one, to where the result is."""
+    if (scratch / PERIODS).is_dir():
+        shutil.copytree(scratch / PERIODS, out / PERIODS)
 
 
 def _checked_arithmetic(step: TrainProxy | TrainStack) -> Arithmetic:

@@ -12,8 +12,10 @@ import time
 import pytest
 import torch
 
+from olmix.errors import UserError
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import MetricsFile, read_metrics
+from tests.data.s3_server import server  # noqa: F401
 from tests.train import corpus, toys
 from tests.train.killable import Killable, outcome, steps_done, wait_for
 
@@ -205,6 +207,41 @@ def test_a_save_is_of_the_moment_it_was_asked_for(tmp_path) -> None:
     found = saves.newest()
     assert found is not None
     assert float(found[1]["x"].max()) == 0.0
+
+
+def test_another_machine_goes_on_from_the_object_store(tmp_path, server, monkeypatch, caplog) -> None:  # noqa: F811
+    for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    server.bucket("saved")
+    one = Checkpoints(tmp_path / "one", keep=2, store="s3://saved/runs/a")
+    for step in (10, 20, 30):
+        one.save(step, state(step / 10), wait=True, mark="period-end" if step == 10 else None)
+    one.save(40, state(4.0), wait=True)
+    elsewhere = Checkpoints(tmp_path / "two", store="s3://saved/runs/a")
+    found = elsewhere.newest()
+    assert found is not None
+    assert (found[0], float(found[1]["x"][0])) == (40, 4.0)
+    kept = [f"runs/a/step-{step:012d}.{kind}" for step in (10, 30, 40) for kind in ("json", "pt")]
+    assert sorted(server.backend.buckets["saved"].keys) == kept
+
+    server.put("saved", kept[-1], b"half")
+    found = elsewhere.newest()
+    assert found is not None
+    assert found[0] == 30
+    assert "s3://saved/runs/a/step-000000000040.pt: it has 4 of" in caplog.text
+    elsewhere.forget_remote()
+    assert not list(server.backend.buckets["saved"].keys)
+    assert elsewhere.newest() is None
+    found = one.newest()
+    assert found is not None
+    assert found[0] == 40
+
+
+def test_a_bucket_that_is_not_there_fails_the_save(tmp_path, server, monkeypatch) -> None:  # noqa: F811
+    for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(UserError, match=r"Checkpoints in s3://nowhere/a: .*NoSuchBucket"):
+        Checkpoints(tmp_path, store="s3://nowhere/a").save(1, state(1.0), wait=True)
 
 
 def test_no_checkpoint_is_none(tmp_path) -> None:

@@ -15,6 +15,7 @@ from olmix.fit.propose import LeafProposal, MetricPrediction, ProposalResult
 from olmix.graph.resources import Needs
 from olmix.graph.step import Context, Step
 from olmix.mix.variants import Variants
+from olmix.train import recipe
 from olmix.train.metrics import read_metrics
 from olmix.train.settings import Device, SkipRule
 from olmix.train.steps import Swarm, TrainProxy, Validation
@@ -191,6 +192,23 @@ def test_a_larger_swarm_trains_only_what_is_new(graph, scan) -> None:  # noqa: F
     assert graph.ran.count("TrainProxy") == 3
     graph.read(swarm(scan, 4))
     assert graph.ran.count("TrainProxy") == 4
+
+
+def test_the_model_of_every_period_stays_alone_and_stacked(graph, scan, monkeypatch) -> None:  # noqa: F811
+    """A run of 1.25 × Chinchilla: models at 0.5× and 1× Chinchilla beside the last one."""
+    monkeypatch.setattr(recipe, "MICRO_PARAMETERS", 200)
+    proxy = toys.proxy(model="olmo3_micro", tokens=None, chinchilla_multiple=1.25, periods=True, batch_tokens=512)
+    half, whole, last = recipe.resolve(proxy).period_ends
+    asked = swarm(scan, 2, proxy=proxy)
+    stacked = dataclasses.replace(asked, stack=2)
+    assert graph.read(asked).weights == graph.read(stacked).weights
+    assert graph.read(asked.pieces(graph)["v0"]).tokens == last
+    folders = [graph.folder(piece) for piece in asked.pieces(graph).values()]
+    folders += [graph.folder(piece) / name for piece in stacked.pieces(graph).values() for name in ("000", "001")]
+    for folder in folders:
+        assert sorted(int(path.name) for path in (folder / "periods").iterdir()) == [half, whole]
+        for path in (folder / "model", *(folder / "periods").iterdir()):
+            assert transformers.AutoModelForCausalLM.from_pretrained(path).num_parameters() > 0
 
 
 def test_a_stacked_swarm_gives_the_same_table(graph, scan) -> None:  # noqa: F811

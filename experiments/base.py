@@ -5,12 +5,13 @@ from __future__ import annotations
 import fiddle as fdl
 
 from olmix.data.steps import Scan
+from olmix.fit.inputs.steps import CsvRuns, Supply, TestCsvRuns
 from olmix.fit.propose_step import Proposal
 from olmix.fit.steps import Laws
 from olmix.mix.reuse_steps import ReusedLimits, ReusedRuns
 from olmix.mix.steps import Design, Limits
 from olmix.mixture_run import MixtureRun
-from olmix.mixture_search import MixtureSearch
+from olmix.mixture_search import FitRuns, MixtureSearch
 from olmix.report.mixture_run import MixtureReport
 from olmix.report.steps import Report
 from olmix.train.mixture import MixturePlan, TrainMixture
@@ -72,3 +73,16 @@ def reuse_search() -> fdl.Config[MixtureSearch]:
         step.runs = runs
     cfg.limits = limits
     return cfg
+
+
+def fit_runs() -> fdl.Config[FitRuns]:
+    """From finished runs in CSV files to laws, proposal and report; nothing is trained."""
+    swarm, test = fdl.Config(CsvRuns), fdl.Config(TestCsvRuns)
+    scan = fdl.Config(Supply, runs=swarm)
+    limits = fdl.Config(Limits, scan=scan)
+    laws = fdl.Config(Laws, runs=swarm, test=test)
+    proposal = fdl.Config(Proposal, laws=laws, runs=swarm, limits=limits)
+    report = fdl.Config(Report, scan=scan, limits=limits, runs=swarm, laws=laws, proposal=proposal)
+    return fdl.Config(
+        FitRuns, scan=scan, limits=limits, swarm=swarm, test=test, laws=laws, proposal=proposal, report=report
+    )

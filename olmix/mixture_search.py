@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from olmix.graph.experiment import Experiment
 from olmix.graph.step import Step
@@ -34,3 +34,32 @@ class MixtureSearch(Experiment):
         from olmix.report.terminal import summary
 
         return summary(read(self.report), folder(self.report))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitRuns(MixtureSearch):
+    """finished runs → laws → proposal → report: a search that starts where somebody else's swarm ended.
+
+    `swarm` reads the runs, `scan` is what is known of the data, `test` reads runs that no law is fitted on.
+    """
+
+    shortcuts: ClassVar[Mapping[str, str | tuple[str, ...]]] = {
+        "ratios": "swarm.ratios",
+        "metrics": "swarm.metrics",
+        "run_column": "swarm.run_column",
+        "drop_runs": "swarm.drop_runs",
+        "drop_metrics": "swarm.drop_metrics",
+        "keep_metrics": "swarm.keep_metrics",
+        "test_ratios": "test.ratios",
+        "test_metrics": "test.metrics",
+        "priors": "scan.priors",
+        "token_counts": "scan.token_counts",
+        "target_tokens": "limits.target_tokens",
+        "repetition_limit": "limits.repetition_limit",
+        "law": "laws.law",
+        "objective": "proposal.objective",
+        "maximise": ("proposal.maximise", "laws.maximise"),
+        "kl": "proposal.kl",
+    }
+
+    test: Step | None = None

@@ -64,7 +64,9 @@ def apply(
     Raises:
       UserError: on the first override that cannot be read or applied.
     """
-    parsed = [_parse_set(o) if o.kind == "set" else _parse_overlay(o, package, family) for o in overrides]
+    parsed: list[_Set | _Overlay] = []
+    for o in overrides:
+        parsed += _at_length(_parse_set(o), config) if o.kind == "set" else [_parse_overlay(o, package, family)]
     warnings: list[str] = []
     last: dict[str, str] = {}
     for item in parsed:
@@ -132,6 +134,23 @@ def _parse_set(override: Override) -> _Set:
             except UserError as error:
                 raise UserError(f"{override}: {error}") from None
     raise UserError(f"{override} has no value; write --set=path=value.")
+
+
+def _at_length(item: _Set, config: fdl.Config[Any]) -> list[_Set]:
+    """The same change with its full path (or paths), where the root has a shortcut of that name."""
+    shortcuts = getattr(nodes.target(config), "shortcuts", {})
+    kind, name = item.elements[0]
+    known = nodes.field_map(nodes.target(config))
+    if not shortcuts or kind != "field" or name in known:
+        return [item]
+    if name not in shortcuts:
+        near = paths.near(str(name), [*known, *shortcuts])
+        raise UserError(f"{item.flag}: the experiment has no {str(name)!r}{near}.")
+    full = shortcuts[str(name)]
+    return [
+        dataclasses.replace(item, elements=(*paths.parse(path), *item.elements[1:]))
+        for path in ((full,) if isinstance(full, str) else full)
+    ]
 
 
 _CALL = re.compile(r"(?P<name>[\w.]+)\s*(?:\((?P<arguments>.*)\))?", re.DOTALL)

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from olmix.fit.cross_validation import cross_validate
     from olmix.fit.effective_data import EffectiveData
     from olmix.fit.gaussian_process import GaussianProcess
+    from olmix.fit.inputs import runs_from_csv, runs_from_store, runs_from_wandb
     from olmix.fit.law import Law
     from olmix.fit.linear import Linear, Quadratic
     from olmix.fit.log_linear import LogLinear
+    from olmix.fit.propose import optimum
     from olmix.fit.propose_step import Proposal
     from olmix.fit.scores import score
     from olmix.fit.steps import Laws
@@ -38,6 +40,10 @@ _ROOM_OF = {
     "Proposal": "propose_step",
     "Quadratic": "linear",
     "cross_validate": "cross_validation",
+    "optimum": "propose",
+    "runs_from_csv": "inputs",
+    "runs_from_store": "inputs",
+    "runs_from_wandb": "inputs",
     "score": "scores",
 }
 
@@ -55,6 +61,10 @@ __all__ = [
     "Proposal",
     "Quadratic",
     "cross_validate",
+    "optimum",
+    "runs_from_csv",
+    "runs_from_store",
+    "runs_from_wandb",
     "score",
 ]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from olmix.errors import UserError
-from olmix.fit.checks import Index
+from olmix.fit.checks import Index, check_data
 from olmix.fit.law import Array, Law
 
 #: Below this many distinct mixtures, a fold would be fitted on next to nothing.
@@ -47,10 +48,13 @@ def partition(w: Array, folds: int, rng: np.random.Generator) -> list[Index]:
     return [np.flatnonzero(fold == f) for f in range(min(folds, count))]
 
 
-def cross_validate(law: Law, w: Array, y: Array, *, folds: int = 5, repeats: int = 3, seed: int = 0) -> OutOfSample:
-    """Predicts every run of `w[n, m]`, `y[n, k]` `repeats` times, each time by a law fitted without its
+def cross_validate(
+    law: Law, weights: ArrayLike, metrics: ArrayLike, *, folds: int = 5, repeats: int = 3, seed: int = 0
+) -> OutOfSample:
+    """Predicts every run of `weights[n, m]`, `metrics[n, k]` `repeats` times, each time by a law fitted without its
     fold.
     """
+    w, y = check_data(weights, metrics)
     mean = np.empty((repeats, *y.shape))
     std = np.empty((repeats, *y.shape))
     rng = np.random.default_rng(seed)

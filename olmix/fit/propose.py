@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from olmix.errors import UserError
 from olmix.fit import convex, propose_search
@@ -46,9 +47,16 @@ def divergence(w: Array, prior: Array) -> Array:
 
 
 def optimum(
-    law: Law, coefficients: Array, feasible: FeasibleSet, *, kl: float = 0.0, known: Array | None = None, seed: int = 0
+    law: Law,
+    coefficients: ArrayLike,
+    feasible: FeasibleSet,
+    *,
+    kl: float = 0.0,
+    known: Array | None = None,
+    seed: int = 0,
 ) -> Optimum:
     """Minimises `coefficients` [k] . metrics + kl * KL(w || prior). `known` [p, n] are further starts for a search."""
+    coefficients = np.asarray(coefficients, dtype=float)
     if not (np.isfinite(kl) and kl >= 0):
         raise UserError(f"kl is {kl}; it must be 0 or more.")
     prior = feasible.prior_array
@@ -59,7 +67,9 @@ def optimum(
         gap = float(solution.gap[0])
         exact = gap <= EXACT * max(1.0, abs(float(solution.value[0])))
         method = "exact (convex)" if exact else f"convex, but certified only to a duality gap of {gap:.1e}"
-        w, change = _snapped(solution.w[0], inside, lambda w: _total(parts, w) + kl * float(divergence(w, prior)) * (kl > 0))
+        w, change = _snapped(
+            solution.w[0], inside, lambda w: _total(parts, w) + kl * float(divergence(w, prior)) * (kl > 0)
+        )
         return Optimum(weights=w, value=float(solution.value[0]) + change, gap=gap + change, method=method)
 
     def value(w: Array) -> Array:
@@ -126,9 +136,7 @@ def choices(
         for first in range(0, ensemble.size, chunk):
             which = np.arange(first, min(first + chunk, ensemble.size))
             here = [part.take(which) for part in parts]
-            found.append(
-                convex.minimise([*here, *_penalty(kl, prior, len(which))], inside, tolerance=1e-8).w
-            )
+            found.append(convex.minimise([*here, *_penalty(kl, prior, len(which))], inside, tolerance=1e-8).w)
         return np.concatenate(found)
     # One pool for all refits: mixtures from everywhere, and on the way from the proposal to some of them.
     wide = propose_search.pool(inside, seed, 512)
@@ -257,7 +265,9 @@ def _best_run(feasible: FeasibleSet, weights: Array, observed: Array) -> int | N
 def _own(ensemble: Ensemble, chosen: Array, coefficients: Array) -> Array:
     """Each refit's objective at its own choice, [B]."""
     if ensemble.batched is None:
-        return np.array([float(law.predict(w[None])[0] @ coefficients) for law, w in zip(ensemble.laws, chosen, strict=True)])
+        return np.array(
+            [float(law.predict(w[None])[0] @ coefficients) for law, w in zip(ensemble.laws, chosen, strict=True)]
+        )
     parts = convex.surfaces(ensemble.batched, coefficients)
     if parts is not None:
         return np.sum([part.derivatives(chosen)[0] for part in parts], axis=0)
@@ -290,7 +300,9 @@ def cautions(feasible: FeasibleSet, w: Array, weights: Array, no_run: bool) -> l
     found = []
     if not feasible.contains(feasible.prior_array):
         found.append("prior-infeasible: the prior breaks the limits; it is compared as the nearest feasible mixture")
-    capped = [leaf for leaf, x, cap in zip(feasible.leaves, w, feasible.upper, strict=True) if 0 < cap < 1 and x >= cap - 1e-6]
+    capped = [
+        leaf for leaf, x, cap in zip(feasible.leaves, w, feasible.upper, strict=True) if 0 < cap < 1 and x >= cap - 1e-6
+    ]
     if capped:
         found.append(f"at-cap: {', '.join(capped)} would be used more if there were more data")
     beyond = np.flatnonzero((w > weights.max(0) + 1e-6) | (w < weights.min(0) - 1e-6))

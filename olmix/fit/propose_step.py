@@ -17,6 +17,7 @@ from olmix.fit.propose import propose
 from olmix.fit.propose_objective import objective
 from olmix.fit.propose_result import FrontPoint, NextRun, ProposalResult
 from olmix.fit.propose_text import to_json, to_overlay, to_table
+from olmix.fit.steps import aligned
 from olmix.graph.step import Context, Step
 from olmix.mix.feasible import FeasibleSet
 from olmix.mix.runs import RunTable
@@ -101,8 +102,9 @@ class Proposal(Step):
         context.progress(1, 1, result.verdict)
         return result
 
-
-    def _front(self, law: Law, inside: FeasibleSet, values: np.ndarray, metrics: tuple[str, ...]) -> tuple[FrontPoint, ...]:
+    def _front(
+        self, law: Law, inside: FeasibleSet, values: np.ndarray, metrics: tuple[str, ...]
+    ) -> tuple[FrontPoint, ...]:
         if not self.front:
             return ()
         if len(self.front) != 2:
@@ -145,14 +147,3 @@ class Proposal(Step):
             count=self.next_runs,
             seed=self.seed,
         )
-
-
-def aligned(table: RunTable, leaves: tuple[str, ...], metrics: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The table's weights [n, m] and values [n, k] with columns in the order of `leaves` and `metrics`, by name."""
-    for kind, ours, theirs in (("leaves", leaves, table.leaves), ("metrics", metrics, table.metrics)):
-        missing = [name for name in ours if name not in theirs]
-        if missing:
-            raise UserError(f"The laws were fitted on {kind} that the runs do not have: {', '.join(missing[:6])}.")
-    weights = np.array(table.weights, dtype=float)[:, [table.leaves.index(leaf) for leaf in leaves]]
-    values = np.array(table.values, dtype=float)[:, [table.metrics.index(name) for name in metrics]]
-    return weights, values

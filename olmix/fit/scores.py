@@ -6,8 +6,10 @@ The functions do not know whether their predictions are out of sample; who calls
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from olmix.fit.law import Array
 
@@ -32,19 +34,20 @@ class Score:
 
 
 def score(
-    metrics: tuple[str, ...],
-    observed: Array,
-    predicted: Array,
-    std: Array | None = None,
-    maximise: tuple[str, ...] = (),
+    metrics: Sequence[str],
+    observed: ArrayLike,
+    predicted: ArrayLike,
+    std: ArrayLike | None = None,
+    maximise: Sequence[str] = (),
 ) -> tuple[Score, ...]:
     """One `Score` per metric from `observed[n, k]`, `predicted[n, k]` or `[r, n, k]` (averaged over r), `std`
     likewise.
 
     `maximise` names the metrics that should grow; for the others, lower is better.
     """
+    observed, predicted = np.asarray(observed, dtype=float), np.asarray(predicted, dtype=float)
     repeats = predicted[None] if predicted.ndim == 2 else predicted
-    spreads = None if std is None else np.broadcast_to(std, repeats.shape)
+    spreads = None if std is None else np.broadcast_to(np.asarray(std, dtype=float), repeats.shape)
     scores = []
     for k, metric in enumerate(metrics):
         truth, guesses = observed[:, k], repeats[:, :, k]

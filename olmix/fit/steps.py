@@ -33,6 +33,9 @@ class LawsResult:
     std: tuple[tuple[float, ...], ...]
     warnings: tuple[str, ...]
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Scores on the runs of `Laws.test`, which no law was fitted on; empty without them.
+    test_scores: tuple[Score, ...] = ()
+    test_runs: int = 0
 
     def law(self) -> Law:
         """The fitted law: its columns are `leaves`, its outputs `metrics`."""
@@ -44,11 +47,13 @@ class Laws(Step):
     """Fits `law` on the runs of `runs` (any step that returns a RunTable).
 
     A swarm with failed variants is refused unless `max_missing` allows them: a fit without the runs that
-    diverged is a fit without the runs that say where not to go.
+    diverged is a fit without the runs that say where not to go. `test` gives runs that the laws are tested on
+    and never fitted on (an empty table: none).
     """
 
     runs: Step
     law: Law
+    test: Step | None = None
     #: How many failed or missing runs are acceptable.
     max_missing: int = 0
     #: Metrics that should grow; all others should fall. Only scores depend on it.
@@ -70,6 +75,7 @@ class Laws(Step):
         context.progress(1, 2, f"cross-validating ({self.repeats} x {self.folds} folds)")
         held_out = cross_validate(self.law, w, y, folds=self.folds, repeats=self.repeats, seed=self.seed)
         (context.out / "law.json").write_text(law.to_json() + "\n")
+        test_scores, test_runs, test_warnings = self._test(context, law, table)
         context.progress(2, 2)
         return LawsResult(
             leaves=table.leaves,
@@ -80,9 +86,30 @@ class Laws(Step):
             observed=_rows(y),
             predicted=_rows(held_out.mean.mean(axis=0)),
             std=_rows(held_out.std.mean(axis=0)),
-            warnings=law.warnings_,
+            warnings=(*table.notes, *law.warnings_, *test_warnings),
             failed=table.failed,
+            test_scores=test_scores,
+            test_runs=test_runs,
         )
+
+    def _test(self, context: Context, law: Law, table: RunTable) -> tuple[tuple[Score, ...], int, tuple[str, ...]]:
+        """Scores on the test runs, how many there are, and warnings."""
+        test: RunTable | None = None if self.test is None else context.read(self.test)
+        if test is None or not test.runs:
+            return (), 0, ()
+        w, y = aligned(test, table.leaves, table.metrics)
+        same = np.flatnonzero((np.abs(w[:, None] - np.array(table.weights)[None]).max(axis=2) < 1e-9).any(axis=1))
+        if len(same) == len(w):
+            raise UserError(
+                "All test runs have mixtures that the laws are fitted on, so a score on them is no test of anything; give"
+                " runs of other mixtures."
+            )
+        w, y = np.delete(w, same, axis=0), np.delete(y, same, axis=0)
+        mean, std = law.predict(w, return_std=True)
+        warnings = tuple(f"test-runs: {note.partition(': ')[2]}" for note in test.notes)
+        if same.size:
+            warnings += (f"test-runs: {len(same)} runs with mixtures of the fit were left out of the test",)
+        return score(table.metrics, y, mean, std, self.maximise), len(w), warnings
 
 
 def arrays(table: RunTable) -> tuple[Array, Array]:
@@ -94,6 +121,17 @@ def arrays(table: RunTable) -> tuple[Array, Array]:
     if not table.runs or not table.metrics:
         raise UserError(f"Nothing to fit: {len(table.runs)} runs with {len(table.metrics)} metrics.")
     return np.array(table.weights, dtype=np.float64), np.array(table.values, dtype=np.float64)
+
+
+def aligned(table: RunTable, leaves: tuple[str, ...], metrics: tuple[str, ...]) -> tuple[Array, Array]:
+    """The table's weights [n, m] and values [n, k] with columns in the order of `leaves` and `metrics`, by name."""
+    for kind, ours, theirs in (("leaves", leaves, table.leaves), ("metrics", metrics, table.metrics)):
+        missing = [name for name in ours if name not in theirs]
+        if missing:
+            raise UserError(f"The laws were fitted on {kind} that the runs do not have: {', '.join(missing[:6])}.")
+    weights = np.array(table.weights, dtype=float)[:, [table.leaves.index(leaf) for leaf in leaves]]
+    values = np.array(table.values, dtype=float)[:, [table.metrics.index(name) for name in metrics]]
+    return weights, values
 
 
 def refuse_missing(table: RunTable, max_missing: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 from olmix.config.tags import RunIdentity
 from olmix.errors import UserError, nearest
@@ -19,6 +19,10 @@ class Experiment:
     `name` is how the store, the dashboard and Weights & Biases call the experiment; the launcher fills it in with the
     module's path below `experiments` when a preset leaves it empty.
     """
+
+    #: Short names for `--set`: `ratios` for `swarm.ratios`, or for several paths. They are not fields: what they set is shown
+    #: under its full path.
+    shortcuts: ClassVar[Mapping[str, str | tuple[str, ...]]] = {}
 
     name: Annotated[str, RunIdentity] = ""
 

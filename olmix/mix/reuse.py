@@ -244,4 +244,5 @@ def pool(tables: Sequence[tuple[RunTable, Mapping[str, Hashable]]], *, same: Seq
         metrics=tuple(metrics),
         values=tuple(values),
         failed=failed,
+        notes=tuple(dict.fromkeys(note for table, _ in tables for note in table.notes)),
     )

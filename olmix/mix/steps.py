@@ -22,7 +22,8 @@ class Limits(Step):
     declares it). `repetition_limit` replaces the tree's limits of all leaves, `repetition_limits` those of single leaves
     or nodes. For the length of the final run give `target_tokens`, or `target_chinchilla_multiple` with
     `target_model`, a name of the registry (`olmix.data.models`), or, for another model, its `target_parameters`
-    (non-embedding); with neither, token counts limit nothing.
+    (non-embedding); with neither, token counts limit nothing. The prior is the scan's, unless `prior` is given. Where
+    nobody counted tokens (`tokens` is empty, `leaves` names the leaves), no target can be given either.
     """
 
     cheap: ClassVar[bool] = True
@@ -46,22 +47,33 @@ class Limits(Step):
         from olmix.mix.limits import feasible_set
 
         scan: Any = context.read(self.scan)
-        return feasible_set(
-            scan.tokens,
-            target_tokens=self.tokens(),
+        target = self.tokens()
+        if not scan.tokens and target is not None:
+            raise UserError(
+                f"The final run is to have {target:,} tokens, but nobody said how many tokens each leaf has: give the token"
+                " counts too (--set token_counts=FILE, or scan the data), or no target."
+            )
+        # Uncounted leaves stand in with one token each, which limits nothing and is taken out again.
+        counted = scan.tokens or dict.fromkeys(scan.leaves, 1)
+        found = feasible_set(
+            counted,
+            target_tokens=target,
             repetition_limit=1.0 if self.repetition_limit is None else self.repetition_limit,
             repetition_limits={
                 **(scan.repetition_limits if self.repetition_limit is None else {}),
-                **self._expanded(tuple(scan.tokens)),
+                **self._expanded(tuple(counted)),
             },
             at_least=self.at_least,
             at_most=self.at_most,
             fixed=self.fixed,
             fixed_within=self.fixed_within,
             groups=self.groups,
-            prior=self.prior,
+            prior=self.prior or getattr(scan, "prior", {}),
             parameters=self._parameters(),
         )
+        if not scan.tokens:
+            found = dataclasses.replace(found, tokens=(), repetition_limits=(), largest_tokens=None)
+        return found
 
     def _expanded(self, leaves: tuple[str, ...]) -> dict[str, float]:
         """`repetition_limits` by leaf, so that a node named here wins over leaves that the tree declares."""

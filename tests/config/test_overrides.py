@@ -164,3 +164,19 @@ def test_overrides_without_effect_are_warnings(changes: list[str], warning: str)
 
 def test_overrides_with_effect_are_not() -> None:
     assert resolve("plain", "set swarm.seed=1", "overlay laptop").warnings == ()
+
+
+def test_shortcuts_of_a_root_stand_for_their_full_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--set rate=1e-3` sets what the root says it does, is blamed for it, and is listed when a name is mistyped."""
+    from tests.config import targets
+
+    both = ("swarm.proxy.limits", "laws.swarm.proxy.limits")
+    shortcuts = {"rate": "swarm.proxy.learning_rate", "limits": both}
+    monkeypatch.setattr(targets.Search, "shortcuts", shortcuts, raising=False)
+    found = resolve("plain", "set rate=1e-3", "set limits[web]=0.25", "set swarm.seed=7")
+    assert found.build().swarm.proxy.learning_rate == 1e-3
+    assert found.build().swarm.proxy.limits["web"] == 0.25
+    assert found.build().swarm.seed == 7
+    assert found.blame["swarm.proxy.learning_rate"].place == "--set=rate=1e-3"
+    with pytest.raises(UserError, match=r"--set=rte=1: the experiment has no 'rte' \(nearest: rate\)"):
+        resolve("plain", "set rte=1")

@@ -47,7 +47,9 @@ def proposal(noise=0.003, slopes=True, swarm_seed=0, **settings):
     names, w, y = swarm(noise, slopes=slopes, seed=swarm_seed)
     law = LogLinear().fit(w, y)
     settings = {"bootstrap": 200, **settings}
-    return law, propose(law, objective(METRICS, y), settings.pop("feasible", feasible_set()), w, y, names, **settings)[0]
+    return law, propose(law, objective(METRICS, y), settings.pop("feasible", feasible_set()), w, y, names, **settings)[
+        0
+    ]
 
 
 def test_a_clear_gain_is_found_and_covered():

@@ -57,7 +57,7 @@ class Training:
     multiple: float | None = None
     tokens: int | None = None
     seed: int = 42
-    device_batch: int = 4
+    device_batch: int | None = None
     batch: int | None = None
     sequence_length: int = 8192
     checkpoint: str | None = None
@@ -283,7 +283,7 @@ def _training(block: Block) -> Training:
         multiple=multiple,
         tokens=tokens if multiple is None else None,
         seed=int(block.whole("seed", 42) or 0),
-        device_batch=int(block.whole("device_batch_size", 4, least=1) or 1),
+        device_batch=block.whole("device_batch_size", least=1),
         batch=block.whole("global_batch_size", least=1),
         sequence_length=int(block.whole("sequence_length", 8192, least=2) or 2),
         checkpoint=block.text("checkpoint_path"),

@@ -7,12 +7,13 @@ a few numbers. Then they are written once, in a comprehension over those differe
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from olmix.data.tree import Node, Source, Tree, children
-from olmix.importing.source_text import Call, Each, Name, line, quoted
+from olmix.importing.source_text import Call, Each, Name, Splat, quoted
 
 #: A folder shorter than this is not worth a name, and neither is one that stands in a single path.
 _SHORTEST = 24
@@ -67,22 +68,35 @@ class TreeText:
         self.constants[name] = folder
 
     def _siblings(self, nodes: tuple[_Pattern, ...], scope: Mapping[str, str]) -> Any:
-        """A list of the nodes, or a comprehension."""
+        """A list of the nodes, with comprehensions for those of one pattern."""
+        runs = [tuple(run) for _, run in itertools.groupby(nodes, _prefix)]
+        texts = [self._one_pattern(run, scope) if len(run) > 1 else None for run in runs]
+        if len(runs) == 1 and texts[0] is not None:
+            return texts[0]
+        parts: list[Any] = []
+        for run, text in zip(runs, texts, strict=True):
+            parts += [self._node(node, scope) for node in run] if text is None else [Splat(text)]
+        return parts
+
+    def _one_pattern(self, nodes: tuple[_Pattern, ...], scope: Mapping[str, str]) -> Each | None:
+        """All nodes as one comprehension, if they are alike enough."""
         variable = _VARIABLES[nodes[0].kind]
-        if len(nodes) > 1 and variable not in scope:
-            abstract = tuple(_abstract(node, node.name, variable) for node in nodes)
-            columns: dict[str, list[Any]] = {}
-            pattern = _unify(abstract, "", columns)
-            if pattern is not None and len(columns) <= _COLUMNS and not any(_holed(node) for node in nodes):
-                names = [line(node.name) for node in nodes]
-                element = self._node(dataclasses.replace(pattern, name=f"\0{variable}\0"), {**scope, variable: variable})
-                if not columns:
-                    return Each(element, variable, tuple(Name(name) for name in names))
-                rows = tuple(
-                    (Name(name), *(column[i] for column in columns.values())) for i, name in enumerate(names)
-                )
-                return Each(element, ", ".join([variable, *columns]), rows)
-        return [self._node(node, scope) for node in nodes]
+        if variable in scope or any(map(_holed, nodes)):
+            return None
+        prefix = _prefix(nodes[0])
+        names = [node.name[len(prefix) :] for node in nodes]
+        columns: dict[str, list[Any]] = {}
+        alike = tuple(_abstract(node, name, variable) for node, name in zip(nodes, names, strict=True))
+        pattern = _unify(alike, "", columns)
+        if pattern is None or len(columns) > _COLUMNS:
+            return None
+        element = self._node(
+            dataclasses.replace(pattern, name=f"{prefix}\0{variable}\0"), {**scope, variable: variable}
+        )
+        if not columns:
+            return Each(element, variable, tuple(names))
+        rows = tuple((name, *(column[i] for column in columns.values())) for i, name in enumerate(names))
+        return Each(element, ", ".join([variable, *columns]), rows)
 
     def _node(self, node: _Pattern, scope: Mapping[str, str]) -> Call:
         self.kinds.add(node.kind)
@@ -107,6 +121,11 @@ class TreeText:
         escaped = quoted(rest.replace("{", "{{").replace("}", "}}")).replace("\\x00", "\0")
         filled = re.sub(r"\0(\w+)\0", r"{\1}", escaped)
         return Name(f"f{filled[0]}{'{' + name + '}' if name else ''}{filled[1:]}")
+
+
+def _prefix(node: _Pattern) -> str:
+    """What a name has in common with its neighbours: all up to its last colon."""
+    return node.name[: node.name.rfind(":") + 1]
 
 
 def _all(node: Node) -> list[Node]:

@@ -51,8 +51,7 @@ def single_run(config: Launch) -> Translation:
         "scan.dtype": config.dtype,
         "train.seed": config.training.seed,
     }
-    if needs(config) is not None:
-        settings["train.each_needs"] = needs(config)
+    settings |= needs(config, "train")
     settings |= final_run(config)
     notes.drop("repetition_factor", "repetition limits stand in the data tree")
     return Translation(

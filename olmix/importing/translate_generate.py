@@ -13,7 +13,6 @@ from typing import Any
 
 from olmix.data.tree import Tree
 from olmix.errors import UserError, nearest
-from olmix.fit.log_linear import LogLinear
 from olmix.importing.schema import Config, Evaluation, Generate, Launch, Node, Priors, Sampling
 from olmix.importing.translate_training import needs, proxy_fields
 from olmix.importing.translate_tree import check_weights, leaves, unmixed
@@ -23,8 +22,6 @@ from olmix.train.settings import Tasks
 #: What the peer takes where a file says nothing: the smallest weight, and how often a leaf may be read.
 MINIMUM_WEIGHT = 0.002
 MOST_REPETITIONS = 5.0
-#: What is trained where a generate config stands alone.
-ASSUMED_MODEL = "olmo3_14m"
 
 
 def generate(config: Generate, base: Launch | None) -> Translation:
@@ -35,8 +32,8 @@ def generate(config: Generate, base: Launch | None) -> Translation:
     if base is None:
         proxy = _assumed_proxy(config.max_tokens)
         assumed.append(
-            f"A generate config says nothing of the model and its training: {ASSUMED_MODEL} by the recipe, for max_tokens tokens, "
-            "without in-loop tasks (--base=LAUNCH.yaml takes them from a launch config)."
+            "A generate config says nothing of the model and its training: they are the preset's, for max_tokens tokens "
+            "(--base=LAUNCH.yaml takes them from a launch config)."
         )
     else:
         proxy = proxy_fields(base, Notes(base))
@@ -59,19 +56,8 @@ def swarm_of(config: Launch) -> Translation:
 
 
 def _assumed_proxy(tokens: int) -> dict[str, Any]:
-    return {
-        "model": ASSUMED_MODEL,
-        "vocabulary": 100_278,
-        "sequence_length": 8192,
-        "tokens": tokens,
-        "batch_tokens": None,
-        "learning_rate": None,
-        "warmup_tokens": None,
-        "decay_fraction": 0.1,
-        "weight_decay": 0.1,
-        "clip": 1.0,
-        "z_loss": 1e-5,
-    }
+    """The preset's proxy, trained for as long as the file says."""
+    return {"tokens": tokens, "chinchilla_multiple": None, "periods": False}
 
 
 def _search(
@@ -108,9 +94,9 @@ def _search(
     settings |= _design(sampling, minimum, section, nodes, notes)
     if frozen:
         settings["frozen"] = frozen
-    settings |= {"swarm.seed": launch.training.seed if launch else 0, "laws.law": LogLinear()}
-    if launch is not None and needs(launch) is not None:
-        settings |= {"swarm.each_needs": needs(launch), "validation.each_needs": needs(launch)}
+    if launch is not None:
+        settings["swarm.seed"] = launch.training.seed
+        settings |= needs(launch, "swarm", "validation")
     _list_sampling(section, notes)
     families = _families(launch.evaluation if launch else None, proxy.get("tasks"))
     if families:
@@ -234,11 +220,13 @@ def _prior(
         raise UserError(f"{config.file}: every source has a prior of 0.")
     prior = {}
     for source, inside in by_source.items():
-        own = frozen.get(source) or shares
-        below = math.fsum(own[n] for n in inside)
+        below = math.fsum(shares[n] for n in inside)
+        if source in frozen:  # What is inside is fixed, so that the prior of the whole is all there is.
+            prior[source] = weights[source] / every
+            continue
         for name in inside:
-            within = own[name] / below if below > 0 else 1 / len(inside)
-            prior[name] = shares[name] if not manual and not frozen else weights[source] / every * within
+            within = shares[name] / below if below > 0 else 1 / len(inside)
+            prior[name] = weights[source] / every * within if manual else shares[name]
     return prior
 
 

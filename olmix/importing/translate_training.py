@@ -24,7 +24,7 @@ VOCABULARIES = {"dolma2": 100_278, "gpt_neox": 50_280}
 _INFRA = {
     "budget": "a Beaker budget; experiments here run on a Ray cluster (--ray_address) and have none",
     "workspace": "a Beaker workspace; runs are kept in a store (--store)",
-    "cluster": "a cluster of Beaker; --ray_address says where a run goes, each_needs.accelerator on which GPUs",
+    "cluster": "a cluster of Beaker; --ray_address says where a run goes, each_needs.accelerator on which GPUs (the preset's: H100)",
     "priority": "a Beaker priority; Ray starts what fits",
     "preemptible": "a run that is killed goes on from its checkpoint in any case",
     "weka": "a file system of the peer's clusters",
@@ -49,12 +49,13 @@ def proxy_fields(config: Launch, notes: Notes) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "model": training.model,
         "vocabulary": VOCABULARIES[training.tokenizer],
+        "tokenizer": f"{training.tokenizer}/tokenizer.json",
         "sequence_length": training.sequence_length,
     }
     if training.tokens is not None:
-        fields |= {"tokens": training.tokens}
+        fields |= {"tokens": training.tokens, "chinchilla_multiple": None, "periods": False}
     else:
-        fields |= {"chinchilla_multiple": training.multiple, "periods": True}
+        fields |= {"tokens": None, "chinchilla_multiple": float(training.multiple or 1.0), "periods": True}
     batch = batch_tokens(training)
     fields |= {
         "batch_tokens": None if training.batch is None else batch,
@@ -64,10 +65,12 @@ def proxy_fields(config: Launch, notes: Notes) -> dict[str, Any]:
         "weight_decay": 0.1,
         "clip": 1.0,
         "z_loss": 1e-5,
-        "device": Device(micro_batch=training.device_batch, processes=max(1, config.gpus)),
         "tasks": Tasks() if training.no_eval else tasks(config.evaluation, notes),
         "evaluate_tokens": None if training.no_eval else training.eval_interval * batch,
     }
+    device = Device(micro_batch=training.device_batch, processes=max(1, config.gpus))
+    if device != Device():
+        fields["device"] = device
     _list_training(config, notes)
     return fields
 
@@ -89,9 +92,9 @@ def batch_tokens(training: Training) -> int:
     return max(1, rule // training.sequence_length) * training.sequence_length
 
 
-def needs(config: Launch) -> Needs | None:
-    """The GPUs of a run; None for none."""
-    return Needs(gpus=config.gpus) if config.gpus else None
+def needs(config: Launch, *steps: str) -> dict[str, Any]:
+    """The GPUs of the runs of these steps; of which kind they are is the preset's to say."""
+    return {f"{step}.each_needs{'.gpus' if config.gpus else ''}": config.gpus or Needs() for step in steps}
 
 
 def tasks(evaluation: Evaluation | None, notes: Notes) -> Tasks:
@@ -144,7 +147,7 @@ def _list_training(config: Launch, notes: Notes) -> None:
     )
     notes.differs(
         at("training", "tokenizer"),
-        f"its vocabulary is carried; for bits per byte set proxy.tokenizer to the tokenizer.json of {training.tokenizer}",
+        f"bits per byte need its file: put it at {training.tokenizer}/tokenizer.json, or set proxy.tokenizer",
     )
     nominal = NON_EMBEDDING_PARAMETERS[training.model]
     built = count_parameters(training.model, padded(VOCABULARIES[training.tokenizer])).non_embedding

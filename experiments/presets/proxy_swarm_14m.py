@@ -1,7 +1,7 @@
 """Presets: a mixture search on the reference data with swarms of the 14M proxy, trained as `proxy_run_14m` trains it.
 
-The final run that the limits are made for is as long as one proxy, as in the reference's sampler; set `limits.target_tokens`
-for a longer one.
+The final run that the limits are made for is as long as one proxy, and a leaf may be read five times, as in the reference's
+sampler; set `limits.target_tokens` for a longer one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ def proxy_swarm_14m() -> fdl.Config[MixtureSearch]:
     run = dclm_run_14m()
     cfg = base.mixture_search()
     cfg.scan.tree = run.scan.tree
+    for source in cfg.scan.tree.sources:
+        source.repetition_limit = 5.0
     cfg.scan.dtype = run.scan.dtype
     cfg.scan.held_out_tokens = run.scan.held_out_tokens
     cfg.scan.if_unreadable = run.scan.if_unreadable
     cfg.limits.target_tokens = 140_000_000
-    cfg.limits.repetition_limit = 5.0
     cfg.design.variants = 32
     cfg.design.seed = 42
     cfg.design.include_prior = False

@@ -74,14 +74,13 @@ def _search(
 ) -> Translation:
     section = "swarm." if notes.has("swarm") else ""
     frozen = _frozen(config, nodes, notes)
-    sources = unmixed(config, nodes, weights=False)
     limit = MOST_REPETITIONS if sampling.allow_repetition else 1.0
+    sources = unmixed(config, nodes, weights=False, limit=limit)
     minimum = _minimum(sampling, section, notes)
     settings: dict[str, Any] = {
         "scan.tree": Tree(sources=sources),
         "scan.dtype": dtype,
         "limits.target_tokens": tokens,
-        "limits.repetition_limit": limit,
     }
     prior = _prior(config, nodes, priors, sampling, frozen, notes, assumed)
     if prior:

@@ -92,8 +92,8 @@ def mixed(config: Config, nodes: tuple[Node, ...], mix: tuple[Share, ...], notes
     return _build(nodes, _sums(nodes, shares), limits)
 
 
-def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool) -> tuple[Source, ...]:
-    """The sources as the data say: their own weights (if wanted) and repetition factors.
+def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool, limit: float = 1.0) -> tuple[Source, ...]:
+    """The sources as the data say: their own weights (if wanted) and repetition factors, `limit` where there is none.
 
     Raises:
       UserError: when siblings have weights in part.
@@ -106,7 +106,7 @@ def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool) -> tuple[
     for name, _ in leaves(nodes):
         parts = [(full, node) for full, node in _all(nodes) if name == full or name.startswith(f"{full}:")]
         given = [node.repetition for _, node in sorted(parts, key=lambda part: len(part[0])) if node.repetition is not None]
-        limits[name] = given[-1] if given else 1.0
+        limits[name] = given[-1] if given else limit
     return _build(nodes, own, limits)
 
 

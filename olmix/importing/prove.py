@@ -1,0 +1,117 @@
+"""The proof: the written module, resolved as any experiment is, against a second reading of the YAML.
+
+Two questions. Is every fact that the YAML means (shares, files, tokens, schedule, ...) the same in the experiment? And does
+every value of the YAML take part in a fact, or stand in the list of what was not carried over? A yes to both is a proof up to
+the reading of the peer's rules, which both halves share only through its documentation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from olmix.importing import plain_reading, plain_search, resolved_reading
+from olmix.importing.plain_reading import Fact, Plain
+from olmix.importing.translation import Listed
+
+#: Paths that name a config and mean nothing.
+_NAMES = ("name", "description", "priors.total_tokens")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One fact: what the YAML means, what the experiment means, and whether that is the same."""
+
+    what: str
+    yaml: str
+    ours: str
+    equal: bool
+    remark: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Proof:
+    """All facts, and the paths of the YAML that are in none of them and not listed either."""
+
+    rows: tuple[Row, ...]
+    forgotten: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the experiment means the same, and nothing was forgotten."""
+        return not self.forgotten and all(row.equal for row in self.rows)
+
+    def differences(self) -> tuple[str, ...]:
+        """What does not hold, a sentence each."""
+        rows = [f"{row.what}: the YAML means {row.yaml}, the experiment {row.ours}" for row in self.rows if not row.equal]
+        return (*rows, *(f"{path}: neither carried over nor listed" for path in self.forgotten))
+
+
+def prove(
+    file: pathlib.Path, root: Any, kind: str, listed: Sequence[Listed], base: pathlib.Path | None = None
+) -> Proof:
+    """Compares a YAML file (and the launch config it is for) with the root of an experiment, built.
+
+    `kind` is run, swarm, generate or fit.
+    """
+    plain = Plain(file)
+    dropped = {item.path for item in listed if not item.carried}
+    read = {"run": plain_reading.launch, "swarm": plain_search.swarm, "generate": plain_search.generate}
+    theirs = read[kind](plain, dropped)
+    if base is not None:
+        training = plain_reading.training(Plain(base), dropped)
+        theirs = {**theirs, **training, "tokens of a variant": training["training tokens"]}
+    ours = resolved_reading.facts(root)
+    rows = tuple(compare(what, fact, ours.get(what)) for what, fact in theirs.items())
+    covered = [*plain.used, *(item.path for item in listed), *_NAMES]
+    forgotten = tuple(path for path in plain.scalars() if not any(_inside(path, above) for above in covered))
+    return Proof(rows=rows, forgotten=forgotten)
+
+
+def compare(what: str, fact: Fact, ours: Any) -> Row:
+    """One row of the proof."""
+    gap = distance(fact.value, ours)
+    remark = f"largest difference {gap:.1e} of itself" if 0 < gap < math.inf else ""
+    return Row(what=what, yaml=show(fact.value), ours=show(ours), equal=gap <= fact.tolerance, remark=remark)
+
+
+def distance(one: Any, other: Any) -> float:
+    """The largest relative difference between numbers in two values; infinite if they differ in anything else."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        if one.keys() != other.keys():
+            return math.inf
+        return max((distance(value, other[key]) for key, value in one.items()), default=0.0)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        if len(one) != len(other):
+            return math.inf
+        return max((distance(a, b) for a, b in zip(one, other, strict=True)), default=0.0)
+    numbers = [value for value in (one, other) if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == 2:
+        scale = max(abs(numbers[0]), abs(numbers[1]))
+        return abs(numbers[0] - numbers[1]) / scale if scale else 0.0
+    return 0.0 if one == other else math.inf
+
+
+def show(value: Any) -> str:
+    """A value in a few words; of a table its size and the first entries."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, bool) or value is None:
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        if not value:
+            return "none"
+        first = ", ".join(f"{key} {show(item)}" for key, item in list(value.items())[:2])
+        return f"{len(value)}: {first}{', …' if len(value) > 2 else ''}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(show, value)) if len(value) <= 4 else f"{len(value)} entries"
+    return str(value)
+
+
+def _inside(path: str, above: str) -> bool:
+    return path == above or (path.startswith(above) and path[len(above)] in ".[")

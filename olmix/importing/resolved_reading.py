@@ -1,0 +1,103 @@
+"""What a resolved experiment means, in the terms of `plain_reading`: one answer under each name that it asks for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from olmix.importing.plain_reading import count
+from olmix.mix.reuse_steps import ReusedLimits
+from olmix.mixture_run import MixtureRun
+from olmix.mixture_search import MixtureSearch
+from olmix.train.recipe import resolve
+from olmix.train.settings import Proxy
+
+
+def facts(root: Any) -> dict[str, Any]:
+    """The facts of the root of an experiment, built."""
+    if isinstance(root, MixtureRun):
+        return _run(root)
+    if isinstance(root, MixtureSearch) and root.scan is not None:
+        return _search(root)
+    raise TypeError(f"no facts are known of a {type(root).__name__}")
+
+
+def _tree(scan: Any) -> dict[str, Any]:
+    leaves = scan.tree.leaves()
+    return {
+        "dtype of tokens": scan.dtype,
+        "files of each leaf": {leaf.name: sorted(set(leaf.paths)) for leaf in leaves},
+        "repetition limits": {leaf.name: leaf.repetition_limit for leaf in leaves},
+    }
+
+
+def _run(root: Any) -> dict[str, Any]:
+    tree = root.scan.tree
+    proxy: Proxy = root.train.proxy
+    if root.plan.proxy != proxy:
+        raise ValueError("plan and train have different proxies")
+    shares = root.plan.mixture or tree.mixture({leaf.name: count(leaf.name) for leaf in tree.leaves(with_zero=True)})
+    found = _tree(root.scan) | training(proxy, root.train.each_needs, root.train.seed)
+    return found | {
+        "share of each leaf": shares,
+        "tokens of each leaf": {name: share * found["training tokens"] for name, share in shares.items()},
+        "final run, tokens": root.plan.target_tokens,
+        "final run, multiple": root.plan.target_chinchilla_multiple,
+    }
+
+
+def training(proxy: Proxy, needs: Any, seed: int) -> dict[str, Any]:
+    """The facts of a training run."""
+    plan = resolve(proxy)
+    named = {task for members in proxy.tasks.families.values() for task in members}
+    loose = tuple(task for task in proxy.tasks.names if task not in named)
+    return {
+        "model": proxy.model,
+        "vocabulary": proxy.vocabulary,
+        "sequence length": proxy.sequence_length,
+        "training tokens": plan.declared_tokens,
+        "global batch, tokens": plan.batch_tokens,
+        "learning rate": plan.learning_rate,
+        "warm-up, tokens": plan.warmup_tokens,
+        "schedule: ends of periods": plan.period_ends,
+        "schedule: decay": plan.decay_fraction,
+        "weight decay, clip, z-loss": (plan.weight_decay, plan.clip, plan.z_loss),
+        "beta2": plan.beta2,
+        "seed": seed,
+        "tasks": {**dict(proxy.tasks.families), **({"": loose} if loose else {})},
+        "evaluation every, tokens": proxy.evaluate_tokens,
+        "sequences per forward pass": proxy.device.micro_batch,
+        "GPUs": needs.gpus,
+    }
+
+
+def _search(root: Any) -> dict[str, Any]:
+    limits, design = root.limits, root.design
+    frozen: dict[str, dict[str, float]] = {}
+    reused = design.limits
+    while isinstance(reused, ReusedLimits):
+        total = math.fsum(reused.mixture.values())
+        frozen[reused.name] = {leaf: share / total for leaf, share in reused.mixture.items() if share > 0}
+        reused = reused.limits
+    if reused != limits or root.proposal.limits != design.limits:
+        raise ValueError("design and proposal do not go by the limits")
+    own = limits.repetition_limit
+    found = _tree(root.scan) | training(root.swarm.proxy, root.swarm.each_needs, root.swarm.seed)
+    if own is not None:
+        found["repetition limits"] = dict.fromkeys(found["repetition limits"], own)
+    prior = math.fsum(limits.prior.values())
+    return found | {
+        "tokens of a variant": found["training tokens"],
+        "length that limits are made for": limits.target_tokens,
+        "variants": design.variants,
+        "seed of the design": design.seed,
+        "prior temperature": design.temperature,
+        "smallest weight": design.minimum_weight,
+        "the prior is a variant": design.include_prior,
+        "frozen shares": frozen,
+        "at least": dict(limits.at_least),
+        "fixed shares": dict(limits.fixed),
+        "strength of sources": tuple(design.source_strength),
+        "strength of topics": tuple(design.topic_strength),
+        "prior": {name: share / prior for name, share in limits.prior.items()},
+    }

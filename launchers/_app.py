@@ -21,13 +21,21 @@ MISTAKE = 2
 FAILURE = 1
 
 
-def launch(main: Callable[[], int], *, failures: tuple[type[Exception], ...] = ()) -> NoReturn:
+def launch(
+    main: Callable[..., int], *, failures: tuple[type[Exception], ...] = (), argument: str | None = None
+) -> NoReturn:
     """Parses the flags, runs `main`, and exits with its code or the one that its error calls for.
 
     `failures` are exceptions that already explain themselves in a sentence or two and need no traceback on the terminal.
+    `argument` names the one thing that `main` is called with and that stands on the command line without a flag.
     """
 
     def guarded(argv: Sequence[str]) -> int:
+        if argument is not None:
+            if len(argv) != 2:
+                given = "none is given" if len(argv) < 2 else f"{len(argv) - 1} are given: {' '.join(argv[1:])}"
+                raise UserError(f"This needs one {argument}, and {given}; --help says more.")
+            return main(argv[1])
         if len(argv) > 1:
             raise UserError(
                 f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --experiment=experiments.NAME."

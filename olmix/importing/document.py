@@ -59,7 +59,9 @@ def read(file: pathlib.Path) -> Entry:
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML: {error}.") from None
     if not isinstance(node, yaml.MappingNode):
-        what = "is empty" if node is None else f"holds {'a list' if isinstance(node, yaml.SequenceNode) else 'one value'}"
+        what = (
+            "is empty" if node is None else f"holds {'a list' if isinstance(node, yaml.SequenceNode) else 'one value'}"
+        )
         raise UserError(f"{file} {what}; a config of allenai/olmix is a mapping of sections.")
     return _Reader(file).entry(node, "")
 
@@ -84,8 +86,10 @@ class _Reader:
         self._inside.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             value: Value = [self.entry(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
-        else:
+        elif isinstance(node, yaml.MappingNode):
             value = self._mapping(node, path)
+        else:
+            raise TypeError(type(node))
         self._inside.discard(id(node))
         return Entry(path, line, value)
 
@@ -103,7 +107,9 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise UserError(f"{self._file}:{line}: a key under {path or 'the file'} is not a plain text.")
             if key.value in lines and key.value != "<<":
-                raise UserError(f"{self._file}:{line}: {join(path, key.value)} stands twice, first in line {lines[key.value]}.")
+                raise UserError(
+                    f"{self._file}:{line}: {join(path, key.value)} stands twice, first in line {lines[key.value]}."
+                )
             lines[key.value] = line
         try:
             self._constructor.flatten_mapping(node)  # Puts what is merged before what is said here, which then wins.

@@ -1,8 +1,8 @@
 """What a YAML file means, read a second time and in another way: the independent half of the proof.
 
 Nothing here uses the reader, the schema or the translation: plain PyYAML with every scalar as text, and the peer's rules
-written down again from its documentation. Each answer is a `Fact` under a name; `resolved_reading` gives the answers of a resolved
-experiment under the same names. What is read is remembered, so that `prove` can tell what nobody looked at.
+written down again from its documentation. Each answer is a `Fact` under a name; `resolved_reading` gives the answers of a
+resolved experiment under the same names. What is read is remembered, so that `prove` can tell what nobody looked at.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Plain:
     """The file as nested dicts and lists of text, and which paths of it were read."""
 
     def __init__(self, file: pathlib.Path) -> None:
-        self.tree: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506
+        self.tree: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=_TextLoader)
         self.used: set[str] = set()
 
     def at(self, path: str, default: Any = None) -> Any:
@@ -84,7 +84,9 @@ def leaves(plain: Plain, at: str) -> dict[str, dict[str, Any]]:
     """Leaf -> its paths, its weights from the top down, and its source and topic, from the list of sources at a path."""
     found: dict[str, dict[str, Any]] = {}
     for i, source in enumerate(plain.at(at)):
-        below = [("topics", t) for t in source.get("topics") or ()] + [("quality", q) for q in source.get("quality") or ()]
+        below = [("topics", t) for t in source.get("topics") or ()] + [
+            ("quality", q) for q in source.get("quality") or ()
+        ]
         if not below:
             found[source["name"]] = _leaf(source, [source])
         for kind, node in below:
@@ -233,7 +235,7 @@ def own_shares(nodes: list[dict[str, Any]], above: str, whole: float) -> dict[st
     """Shares by the weights in the data, and by `count` where siblings have none."""
     named = [(f"{above}{node['name']}", node, node.get("topics") or node.get("quality") or ()) for node in nodes]
     if all(node.get("weight") in (None, "", "null", "~") for node in nodes):
-        sizes = [_held(name, below) for name, _, below in named]
+        sizes = [float(_held(name, below)) for name, _, below in named]
     else:
         sizes = [to_number(node["weight"]) for node in nodes]
     shares: dict[str, float] = {}

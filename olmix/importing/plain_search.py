@@ -8,7 +8,14 @@ from typing import Any
 from olmix.importing.plain_reading import Fact, Plain, leaves, to_number, training
 
 #: What the peer's sampler takes where a file is silent.
-_SILENT = {"variants": 1, "seed": 42, "mix_temperature": 1, "min_strength": 0.1, "max_strength": 5, "minimum_weight": 0.002}
+_SILENT = {
+    "variants": 1,
+    "seed": 42,
+    "mix_temperature": 1,
+    "min_strength": 0.1,
+    "max_strength": 5,
+    "minimum_weight": 0.002,
+}
 
 
 def generate(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
@@ -38,7 +45,9 @@ def _sampled(plain: Plain, dropped: set[str], tokens: int, at: str) -> dict[str,
     warm = said("source_mix_temperature", "mix_temperature")
     plain.number(f"{at}topic_mix_temperature")
     frozen = {
-        source["name"]: _within(source) for source in raw if any("weight" in topic for topic in source.get("topics") or ())
+        source["name"]: _within(source)
+        for source in raw
+        if any("weight" in topic for topic in source.get("topics") or ())
     }
     facts = {
         "dtype of tokens": Fact(plain.at("data.dtype" if "data" in plain.tree else "dtype", "uint32")),
@@ -82,7 +91,11 @@ def _nonzero(plain: Plain, dropped: set[str], at: str, minimum: float) -> dict[s
 def _prior(plain: Plain, there: dict[str, Any], frozen: dict[str, Any], at: str) -> dict[str, Fact]:
     """The prior of every leaf, a frozen source in one; by its own shares in its source, sources by the manual prior."""
     table = next(
-        (found for key in ("relative_sizes", "token_counts") if (found := plain.at(f"priors.{key}")) and set(there) <= set(found)),
+        (
+            found
+            for key in ("relative_sizes", "token_counts")
+            if (found := plain.at(f"priors.{key}")) and set(there) <= set(found)
+        ),
         None,
     )
     if plain.at("token_counts") and table is None and set(there) <= set(plain.at("token_counts")):

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from olmix.importing import plain_reading, plain_search, resolved_reading
+from olmix.importing import plain_fit, plain_reading, plain_search, resolved_reading
 from olmix.importing.plain_reading import Fact, Plain
 from olmix.importing.translation import Listed
 
@@ -46,7 +46,9 @@ class Proof:
 
     def differences(self) -> tuple[str, ...]:
         """What does not hold, a sentence each."""
-        rows = [f"{row.what}: the YAML means {row.yaml}, the experiment {row.ours}" for row in self.rows if not row.equal]
+        rows = [
+            f"{row.what}: the YAML means {row.yaml}, the experiment {row.ours}" for row in self.rows if not row.equal
+        ]
         return (*rows, *(f"{path}: neither carried over nor listed" for path in self.forgotten))
 
 
@@ -59,7 +61,12 @@ def prove(
     """
     plain = Plain(file)
     dropped = {item.path for item in listed if not item.carried}
-    read = {"run": plain_reading.launch, "swarm": plain_search.swarm, "generate": plain_search.generate}
+    read = {
+        "run": plain_reading.launch,
+        "swarm": plain_search.swarm,
+        "generate": plain_search.generate,
+        "fit": plain_fit.fit,
+    }
     theirs = read[kind](plain, dropped)
     if base is not None:
         training = plain_reading.training(Plain(base), dropped)
@@ -104,13 +111,27 @@ def show(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Mapping):
-        if not value:
-            return "none"
-        first = ", ".join(f"{key} {show(item)}" for key, item in list(value.items())[:2])
-        return f"{len(value)}: {first}{', …' if len(value) > 2 else ''}"
+        return _show_table(value)
     if isinstance(value, list | tuple):
-        return ", ".join(map(show, value)) if len(value) <= 4 else f"{len(value)} entries"
+        return ", ".join(map(show, value)) or "none" if len(value) <= 6 else f"{len(value)} entries"
     return str(value)
+
+
+def _show_table(table: Mapping[str, Any]) -> str:
+    """The largest entries of a table of numbers, the sizes of a table of lists."""
+    if not table:
+        return "none"
+    if all(isinstance(item, list | tuple) and len(item) != 2 for item in table.values()):
+        return f"{sum(map(len, table.values()))} in {len(table)}"
+    order = list(table)
+    if all(isinstance(item, int | float) for item in table.values()):
+        order = sorted(table, key=lambda key: (-table[key], key))
+    first = ", ".join(f"{key} {show(_rounded(table[key]))}" for key in order[:2])
+    return f"{first}, and {len(table) - 2} more" if len(table) > 2 else first
+
+
+def _rounded(value: Any) -> Any:
+    return round(value) if isinstance(value, float) and value > 1000 else value
 
 
 def _inside(path: str, above: str) -> bool:

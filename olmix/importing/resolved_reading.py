@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from olmix.fit.propose_objective import objective
 from olmix.importing.plain_reading import count
 from olmix.mix.reuse_steps import ReusedLimits
 from olmix.mixture_run import MixtureRun
@@ -17,8 +20,8 @@ def facts(root: Any) -> dict[str, Any]:
     """The facts of the root of an experiment, built."""
     if isinstance(root, MixtureRun):
         return _run(root)
-    if isinstance(root, MixtureSearch) and root.scan is not None:
-        return _search(root)
+    if isinstance(root, MixtureSearch):
+        return _search(root) if root.design is not None else _fit(root)
     raise TypeError(f"no facts are known of a {type(root).__name__}")
 
 
@@ -100,4 +103,38 @@ def _search(root: Any) -> dict[str, Any]:
         "strength of sources": tuple(design.source_strength),
         "strength of topics": tuple(design.topic_strength),
         "prior": {name: share / prior for name, share in limits.prior.items()},
+    }
+
+
+def _fit(root: Any) -> dict[str, Any]:
+    runs, limits, proposal = root.swarm, root.limits, root.proposal
+    metrics = tuple(runs.keep_metrics)
+    if metrics:
+        found = objective(
+            metrics,
+            np.ones((2, len(metrics))),
+            proposal.objective,
+            families=proposal.families,
+            average_families=proposal.average_families,
+        )
+        weights = dict(zip(metrics, found.coefficients.tolist(), strict=True))
+    else:
+        whole = math.fsum(proposal.objective.values())
+        weights = {name: weight / whole for name, weight in proposal.objective.items()}
+    prior = math.fsum(limits.prior.values())
+    return {
+        "file of mixtures": runs.ratios,
+        "file of metrics": runs.metrics,
+        "metrics that are fitted": sorted(metrics) if metrics else "all",
+        "metrics that are left out": sorted(runs.drop_metrics),
+        "tokens of each leaf": dict(root.scan.tokens),
+        "prior": {name: weight / prior for name, weight in limits.prior.items()},
+        "final run, tokens": limits.target_tokens,
+        "repetition limit": limits.repetition_limit,
+        "fixed weights": dict(limits.fixed),
+        "law": type(root.laws.law).__name__,
+        "seed": root.laws.seed,
+        "weight of each metric": weights,
+        "strength of the KL term": proposal.kl,
+        "the worst mixture is wanted": proposal.worst,
     }

@@ -111,7 +111,9 @@ class TreeText:
     def _text(self, text: str) -> Any:
         """A text with holes, and with the name of its folder where that has one."""
         folders = {**self._known, **self.constants}
-        name = max((n for n, f in folders.items() if text.startswith(f"{f}/")), key=lambda n: len(folders[n]), default="")
+        name = max(
+            (n for n, f in folders.items() if text.startswith(f"{f}/")), key=lambda n: len(folders[n]), default=""
+        )
         rest = text[len(folders[name]) :] if name else text
         if not name and "\0" not in rest:
             return rest

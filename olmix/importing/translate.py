@@ -71,7 +71,7 @@ def final_run(config: Launch) -> dict[str, Any]:
     target = config.target
     if target.model is not None:
         check_model(config, target.model)
-    named = {"target_tokens": target.tokens}
+    named: dict[str, Any] = {"target_tokens": target.tokens}
     if target.tokens is None:
         named |= {"target_chinchilla_multiple": target.multiple, "target_model": target.model}
     return {f"plan.{name}": value for name, value in named.items() if value is not None}

@@ -27,7 +27,9 @@ MOST_REPETITIONS = 5.0
 def generate(config: Generate, base: Launch | None) -> Translation:
     """The search of a generate config; training and evaluation are those of `base`."""
     notes = Notes(config)
-    notes.differs("max_tokens", "it is the run that limits are made for: a leaf is read 5 times at most, as in the peer")
+    notes.differs(
+        "max_tokens", "it is the run that limits are made for: a leaf is read 5 times at most, as in the peer"
+    )
     assumed = []
     if base is None:
         proxy = _assumed_proxy(config.max_tokens)
@@ -37,7 +39,18 @@ def generate(config: Generate, base: Launch | None) -> Translation:
         )
     else:
         proxy = proxy_fields(base, Notes(base))
-    return _search(config, config.sources, config.dtype, config.priors, config.sampling, config.max_tokens, proxy, base, notes, assumed)
+    return _search(
+        config,
+        config.sources,
+        config.dtype,
+        config.priors,
+        config.sampling,
+        config.max_tokens,
+        proxy,
+        base,
+        notes,
+        assumed,
+    )
 
 
 def swarm_of(config: Launch) -> Translation:
@@ -52,7 +65,9 @@ def swarm_of(config: Launch) -> Translation:
         check_model(config, config.training.model)
         tokens = chinchilla_tokens(config.training.multiple or 1.0, config.training.model)
     proxy = proxy_fields(config, notes)
-    return _search(config, config.sources, config.dtype, config.priors, config.sampling, tokens, proxy, config, notes, [])
+    return _search(
+        config, config.sources, config.dtype, config.priors, config.sampling, tokens, proxy, config, notes, []
+    )
 
 
 def _assumed_proxy(tokens: int) -> dict[str, Any]:
@@ -100,7 +115,9 @@ def _search(
     families = _families(launch.evaluation if launch else None, proxy.get("tasks"))
     if families:
         settings["proposal.objective"] = families
-    assumed.append("Laws, proposal and validation are not in the YAML: a log-linear law of every metric, and our defaults.")
+    assumed.append(
+        "Laws, proposal and validation are not in the YAML: a log-linear law of every metric, and our defaults."
+    )
     return Translation(
         config=config,
         root="mixture_search",
@@ -128,14 +145,18 @@ def _frozen(config: Config, nodes: tuple[Node, ...], notes: Notes) -> dict[str, 
     for source in nodes:
         check_weights(config, source.below)
         if source.weight is not None:
-            notes.drop(f"{source.path}.weight", "the peer's sampler does not read the weight of a source (use manual_prior)")
+            notes.drop(
+                f"{source.path}.weight", "the peer's sampler does not read the weight of a source (use manual_prior)"
+            )
         weighted = [topic for topic in source.below if topic.weight is not None]
         if not weighted or source.below[0].kind != "topic":
             for node in source.below:
                 notes.drop(f"{node.path}.weight", "the peer's sampler reads the weights of topics only")
             for topic in source.below:
                 for bucket in topic.below:
-                    notes.drop(f"{bucket.path}.weight", "the peer's sampler reads it only where the topics have weights")
+                    notes.drop(
+                        f"{bucket.path}.weight", "the peer's sampler reads it only where the topics have weights"
+                    )
             continue
         shares = {}
         for topic in weighted:
@@ -147,15 +168,19 @@ def _frozen(config: Config, nodes: tuple[Node, ...], notes: Notes) -> dict[str, 
                     shares[name] = (topic.weight or 0.0) * (leaf.weight or 0.0) / total
                 else:
                     raise UserError(
-                        f"{config.file}:{topic.line}: {topic.path} ({topic.name}) has a weight, and its quality buckets share it by "
-                        "their tokens; a frozen source needs a weight for each bucket here."
+                        f"{config.file}:{topic.line}: {topic.path} ({topic.name}) has a weight, and its buckets share it "
+                        "by their tokens; a frozen source needs a weight for each bucket here."
                     )
         whole = math.fsum(shares.values())
         if whole <= 0:
             raise UserError(f"{config.file}:{source.line}: every topic of {source.name} has weight 0.")
         if abs(whole - 1) > 1e-3:
-            notes.differs(f"{source.path}.topics", f"the weights of its topics sum to {whole:.6g}; here they are normalised")
-        found[source.name] = shares if abs(whole - 1) < 1e-9 else {name: share / whole for name, share in shares.items()}
+            notes.differs(
+                f"{source.path}.topics", f"the weights of its topics sum to {whole:.6g}; here they are normalised"
+            )
+        found[source.name] = (
+            shares if abs(whole - 1) < 1e-9 else {name: share / whole for name, share in shares.items()}
+        )
     return found
 
 
@@ -177,10 +202,11 @@ def _prior(
         extra = [name for name in table if name not in names]
         if table and what not in whole:
             missing = [name for name in names if name not in table]
+            example = f"{missing[0]}{nearest(missing[0], table, 1)}"
             notes.drop(
                 path,
-                f"it has no value for {len(missing)} of {len(names)} leaves of the data ({missing[0]}{nearest(missing[0], table, 1)}), and the "
-                "peer stops there; the prior is the scan's share of tokens",
+                f"it has no value for {len(missing)} of {len(names)} leaves of the data ({example}), and the peer stops there; "
+                "the prior is the scan's share of tokens",
             )
         elif extra:
             for name in extra:
@@ -189,18 +215,27 @@ def _prior(
         notes.drop("swarm.manual_topic_prior", "the peer declares it and its sampler does not read it")
     unknown = [name for name in sampling.manual_prior if name not in {source.name for source in nodes}]
     for name in unknown:
-        notes.drop(f"swarm.manual_prior.{name}", "the data have no source of that name, and the peer does not look it up")
+        notes.drop(
+            f"swarm.manual_prior.{name}", "the data have no source of that name, and the peer does not look it up"
+        )
     manual = {name: share for name, share in sampling.manual_prior.items() if name not in unknown}
     if "token_counts" in whole:
-        notes.differs("priors.token_counts", "the scan counts anew, and its counts set the caps; the prior is that of the YAML")
+        notes.differs(
+            "priors.token_counts", "the scan counts anew, and its counts set the caps; the prior is that of the YAML"
+        )
     if not whole:
         if manual or frozen:
-            assumed.append("The YAML has no prior for the leaves: they share what their source has by their token counts.")
+            assumed.append(
+                "The YAML has no prior for the leaves: they share what their source has by their token counts."
+            )
         # A node's weight is shared among its leaves by their tokens, so sources are enough; all of them must be given.
         if manual and len(manual) == len(nodes):
             return manual
         for name in manual:
-            notes.drop(f"swarm.manual_prior.{name}", "without priors, and shares for all sources, it has nothing to be relative to")
+            notes.drop(
+                f"swarm.manual_prior.{name}",
+                "without priors, and shares for all sources, it has nothing to be relative to",
+            )
         return {}
     table = whole.get("relative_sizes") or whole["token_counts"]
     total = math.fsum(table[name] for name in names)
@@ -211,8 +246,8 @@ def _prior(
         if any(abs(shares[name] - both[1][name] / counts) > 1e-6 for name in names):
             notes.differs("priors.relative_sizes", "they are the prior; they are not the shares of token_counts")
     by_source: dict[str, list[str]] = {}
-    for name, source in ((name, source.name) for source in nodes for name, _ in leaves((source,))):
-        by_source.setdefault(source, []).append(name)
+    for node in nodes:
+        by_source[node.name] = [name for name, _ in leaves((node,))]
     weights = {source: manual.get(source, math.fsum(shares[n] for n in inside)) for source, inside in by_source.items()}
     every = math.fsum(weights.values())
     if every <= 0:
@@ -236,7 +271,7 @@ def _minimum(sampling: Sampling, section: str, notes: Notes) -> float:
         for level in ("source", "topic"):
             notes.differs(
                 f"{section}minimum_{level}_weight",
-                f"there is one smallest weight here, the smaller of the two ({min(source, topic):g}), for every leaf's share of the whole",
+                f"there is one smallest weight here, the smaller of the two ({min(source, topic):g}), for every leaf",
             )
     notes.differs(
         f"{section}minimum_weight",
@@ -258,7 +293,9 @@ def _at_least(
     found = {}
     for i, name in enumerate(sampling.nonzero):
         if name not in known:
-            raise UserError(f"{config.file}: {section}nonzero_weight[{i}] names {name!r}, which is no source or leaf{nearest(name, known)}.")
+            raise UserError(
+                f"{config.file}: {section}nonzero_weight[{i}] names {name!r}, which is no source or leaf{nearest(name, known)}."
+            )
         if any(name.startswith(f"{source}:") for source in frozen):
             notes.drop(f"{section}nonzero_weight[{i}]", "its share of a frozen source is fixed")
             continue
@@ -277,7 +314,7 @@ def _fixed_sources(
     missing = [name for name in names if name not in given]
     if missing:
         raise UserError(
-            f"{config.file}: {section}fixed_source_weights has no weight for {', '.join(missing)}; it must fix every source, or none."
+            f"{config.file}: {section}fixed_source_weights has none for {', '.join(missing)}; it must fix every source, or none."
         )
     total = math.fsum(given[name] for name in names)
     if total <= 0:
@@ -294,14 +331,18 @@ def _design(sampling: Sampling, minimum: float, section: str, nodes: tuple[Node,
     source, topic = pair(sampling.source_strength), pair(sampling.topic_strength)
     for level, (low, high) in (("source", source), ("topic", topic)):
         if low > high:
-            raise UserError(f"The {level} strengths of {section or 'the file'} are {low:g} to {high:g}; the first must be the smaller.")
+            raise UserError(
+                f"The {level} strengths of {section or 'the file'} are {low:g} to {high:g}; the first must be the smaller."
+            )
     warmth = [given or sampling.temperature for given in (sampling.source_temperature, sampling.topic_temperature)]
     temperature = min(1.0, warmth[0])
     if max(warmth) > 1:
         for key in ("mix_temperature", "source_mix_temperature", "topic_mix_temperature"):
             notes.differs(f"{section}{key}", "the peer leaves the prior as it is above 1, and so does this")
     if min(1.0, warmth[0]) != min(1.0, warmth[1]):
-        notes.drop(f"{section}topic_mix_temperature", f"there is one temperature here, that of the sources ({temperature:g})")
+        notes.drop(
+            f"{section}topic_mix_temperature", f"there is one temperature here, that of the sources ({temperature:g})"
+        )
     if any(topic.below for source_ in nodes for topic in source_.below):
         notes.differs(
             f"{section}max_topic_strength" if notes.has(f"{section}max_topic_strength") else f"{section}max_strength",
@@ -321,7 +362,10 @@ def _design(sampling: Sampling, minimum: float, section: str, nodes: tuple[Node,
 
 def _list_sampling(section: str, notes: Notes) -> None:
     notes.differs(f"{section}seed", "the same seed draws other variants: the samplers differ")
-    notes.drop(f"{section}sample_multiplier", "the peer draws so many candidates per variant and throws away; this draws from the limits")
+    notes.drop(
+        f"{section}sample_multiplier",
+        "the peer draws so many candidates per variant and throws away; this draws from the limits",
+    )
     notes.drop(
         f"{section}existing_mix_file",
         "a pickled table; give design.existing a step that reads those runs, so that no variant is near one of them",

@@ -24,7 +24,7 @@ VOCABULARIES = {"dolma2": 100_278, "gpt_neox": 50_280}
 _INFRA = {
     "budget": "a Beaker budget; experiments here run on a Ray cluster (--ray_address) and have none",
     "workspace": "a Beaker workspace; runs are kept in a store (--store)",
-    "cluster": "a cluster of Beaker; --ray_address says where a run goes, each_needs.accelerator on which GPUs (the preset's: H100)",
+    "cluster": "a cluster of Beaker; --ray_address says where a run goes, each_needs.accelerator on which GPUs (preset: H100)",
     "priority": "a Beaker priority; Ray starts what fits",
     "preemptible": "a run that is killed goes on from its checkpoint in any case",
     "weka": "a file system of the peer's clusters",
@@ -131,7 +131,8 @@ def _list_training(config: Launch, notes: Notes) -> None:
         notes.drop(at("infra", key), reason)
     if config.nodes > 1:
         notes.drop(
-            at("infra", "nodes"), f"one run is trained on one machine here; it says {config.nodes}. Results are the same"
+            at("infra", "nodes"),
+            f"one run is trained on one machine here; it says {config.nodes}. Results are the same",
         )
     notes.drop("group_id", "a label of the peer's Weights & Biases runs; a run here is known by its fingerprint")
     notes.drop(
@@ -143,7 +144,8 @@ def _list_training(config: Launch, notes: Notes) -> None:
     else:
         notes.differs(at("training", "train_type"), "every run here is pretraining")
     notes.drop(
-        at("training", "instance_filter"), "repetitive sequences are not left out here; clean the text before it is tokenised"
+        at("training", "instance_filter"),
+        "repetitive sequences are not left out here; clean the text before it is tokenised",
     )
     notes.differs(
         at("training", "tokenizer"),

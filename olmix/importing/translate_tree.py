@@ -62,7 +62,7 @@ def mixed(config: Config, nodes: tuple[Node, ...], mix: tuple[Share, ...], notes
     for name, leaf in flatten(mix):
         if name in said:
             raise UserError(
-                f"{config.file}:{leaf.share.line}: {leaf.share.path} gives {name} a second weight, after line {said[name].share.line}."
+                f"{config.file}:{leaf.share.line}: {leaf.share.path} gives {name} a second weight (line {said[name].share.line})."
             )
         said[name] = leaf
     for name, leaf in said.items():
@@ -72,7 +72,11 @@ def mixed(config: Config, nodes: tuple[Node, ...], mix: tuple[Share, ...], notes
             notes.drop(leaf.share.path, f"a weight of 0 for {name}, which the data do not have")
             continue
         below = [other for other in there if other.startswith(f"{name}:")]
-        why = f"which is divided into {len(below)} leaves; give those their weights" if below else "which the data do not have"
+        why = (
+            f"which is divided into {len(below)} leaves; give those their weights"
+            if below
+            else "which the data do not have"
+        )
         hint = "" if below else nearest(name, there)
         raise UserError(f"{config.file}:{leaf.share.line}: {leaf.share.path} gives a weight to {name}, {why}{hint}.")
     shares = {name: said[name].weight if name in said else 0.0 for name in there}
@@ -105,7 +109,9 @@ def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool, limit: fl
     limits: dict[str, float] = {}
     for name, _ in leaves(nodes):
         parts = [(full, node) for full, node in _all(nodes) if name == full or name.startswith(f"{full}:")]
-        given = [node.repetition for _, node in sorted(parts, key=lambda part: len(part[0])) if node.repetition is not None]
+        given = [
+            node.repetition for _, node in sorted(parts, key=lambda part: len(part[0])) if node.repetition is not None
+        ]
         limits[name] = given[-1] if given else limit
     return _build(nodes, own, limits)
 
@@ -115,8 +121,8 @@ def check_weights(config: Config, nodes: tuple[Node, ...]) -> None:
     without = [node for node in nodes if node.weight is None]
     if without and len(without) < len(nodes):
         raise UserError(
-            f"{config.file}:{without[0].line}: {without[0].path} ({without[0].name}) has no weight and a sibling has; give all one, "
-            "or none."
+            f"{config.file}:{without[0].line}: {without[0].path} ({without[0].name}) has no weight and a sibling has; give "
+            "all one, or none."
         )
     for node in nodes:
         check_weights(config, node.below)
@@ -175,7 +181,9 @@ def _sums(nodes: tuple[Node, ...], shares: Mapping[str, float]) -> dict[str, flo
     }
 
 
-def _build(nodes: tuple[Node, ...], weights: Mapping[str, float | None], limits: Mapping[str, float]) -> tuple[Source, ...]:
+def _build(
+    nodes: tuple[Node, ...], weights: Mapping[str, float | None], limits: Mapping[str, float]
+) -> tuple[Source, ...]:
     """Our nodes; a limit stands at the highest node below which it is the same everywhere."""
 
     def make(node: Node, above: str, inherited: float) -> Any:
@@ -185,7 +193,9 @@ def _build(nodes: tuple[Node, ...], weights: Mapping[str, float | None], limits:
         kind: Any = {"source": Source, "topic": Topic, "quality": QualityBucket}[node.kind]
         held = {"paths": node.paths}
         if node.below:
-            held = {"topics" if node.below[0].kind == "topic" else "quality": tuple(make(b, name, here) for b in node.below)}
+            held = {
+                "topics" if node.below[0].kind == "topic" else "quality": tuple(make(b, name, here) for b in node.below)
+            }
         limit = None if here == inherited else float(here)
         return kind(name=node.name, weight=weights[name], repetition_limit=limit, **held)
 

@@ -62,9 +62,10 @@ class Notes:
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.path] = entry
-        inside = entry.value.values() if isinstance(entry.value, dict) else entry.value
-        for below in inside if isinstance(entry.value, dict | list) else ():
-            self._add(below)  # type: ignore[arg-type]
+        value = entry.value
+        inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        for below in inside:
+            self._add(below)
 
     def has(self, path: str) -> bool:
         """Whether the YAML says something there."""

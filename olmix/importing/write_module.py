@@ -1,7 +1,7 @@
 """A translation as the source of an experiment module: preset first, then what the YAML has otherwise.
 
-The text depends on the translation and the presets alone: the same YAML gives the same module. Whether it means what the YAML means
-is for `prove.py` to say, which reads neither.
+The text depends on the translation and the presets alone: the same YAML gives the same module. Whether it means what the
+YAML means is for `prove.py` to say, which reads neither.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from olmix.data import tree_edits
 from olmix.data.tree import Tree
 from olmix.errors import UserError
 from olmix.importing.shorten import TreeText
-from olmix.importing.source_text import WIDTH, Call, Each, Name, render
+from olmix.importing.source_text import WIDTH, Call, Name, render
 from olmix.importing.translation import Code, Listed, Translation
 
 #: A table with more entries than this gets a name of its own, above the function.
 _INLINE = 4
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Preset:
     """A function that makes a config to start from: `function` in `module`, returning a config of `root`.
 
@@ -99,10 +99,12 @@ class _Writer:
                 named = (("under", under),) if under else ()
                 self._assign_call(Call("tree_edits.set_weights", (Name("cfg.scan.tree"), table), named))
             return
-        folders = {}
+        folders: dict[str, str] = {}
         for module in self._preset.folders:
             short = module.rpartition(".")[2]
-            found = {k: v for k, v in vars(importlib.import_module(module)).items() if k.isupper() and isinstance(v, str)}
+            found = {
+                k: v for k, v in vars(importlib.import_module(module)).items() if k.isupper() and isinstance(v, str)
+            }
             folders |= {f"{short}.{name}": folder for name, folder in found.items()}
         made = TreeText(tree, folders)
         self._constants |= made.constants
@@ -164,7 +166,9 @@ class _Writer:
         limits = "cfg.limits"
         for source, shares in frozen.items():
             table = self._table(source, shares)
-            call = Call("fdl.Config", (Name("ReusedLimits"),), (("limits", Name(limits)), ("mixture", table), ("name", source)))
+            call = Call(
+                "fdl.Config", (Name("ReusedLimits"),), (("limits", Name(limits)), ("mixture", table), ("name", source))
+            )
             limits = "reused"
             self._assign(limits, call)
         self._lines.append("cfg.design.limits = cfg.proposal.limits = reused")
@@ -189,7 +193,9 @@ class _Writer:
         about = "What the YAML says, on top of the preset."
         parts = [f'def experiment() -> fdl.Config[{kind}]:\n    """{about}"""\n{body}\n']
         if self._tree is not None:
-            parts.append(f'def tree() -> fdl.Config[Tree]:\n    """The data of {config.file.name}."""\n    return {self._tree}\n')
+            parts.append(
+                f'def tree() -> fdl.Config[Tree]:\n    """The data of {config.file.name}."""\n    return {self._tree}\n'
+            )
         constants = "".join(f"{name} = {render(value, 0, len(name) + 3)}\n" for name, value in self._constants.items())
         head = f'"""{docstring(self._translation)}"""\n\nfrom __future__ import annotations\n\nimport fiddle as fdl\n\n'
         imports = "".join(f"{line}\n" for line in _import_lines(self._imports))
@@ -202,7 +208,11 @@ def docstring(translation: Translation) -> str:
     sentence = (config.description or config.name or config.file.stem).strip().rstrip(".")
     sentence = sentence[:1].upper() + sentence[1:]
     kind = type(config).__name__.lower()
-    lines = [f"{_escaped(sentence)}.", "", f"Imported from {config.file.name} (allenai/olmix, {kind}) by launchers.import_yaml."]
+    lines = [
+        f"{_escaped(sentence)}.",
+        "",
+        f"Imported from {config.file.name} (allenai/olmix, {kind}) by launchers.import_yaml.",
+    ]
     for text in translation.assumed:
         lines += _wrapped(_escaped(text), "")
     dropped = [item for item in translation.listed if not item.carried]
@@ -222,7 +232,12 @@ def in_words(item: Listed) -> str:
 
 def _wrapped(text: str, bullet: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=bullet, subsequent_indent=" " * len(bullet), break_long_words=False, break_on_hyphens=False
+        text,
+        WIDTH,
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
     ) or [""]
 
 
@@ -247,8 +262,8 @@ def _at(config: Any, path: str) -> Any:
         try:
             config = getattr(config, part, None)
         except ValueError:  # Fiddle has no value for a field that a factory fills.
-            factories = {field.name: field.default_factory for field in dataclasses.fields(fdl.get_callable(config))}
-            config = factories[part]()
+            fields: Any = dataclasses.fields(fdl.get_callable(config))
+            config = next(field for field in fields if field.name == part).default_factory()
     return config
 
 
@@ -283,7 +298,7 @@ def _weights_only(old: Tree, new: Tree) -> dict[str, dict[str, float]] | None:
                 return None
         elif _relative(before) != _relative(after):
             changed[under] = after
-    return changed  # type: ignore[return-value]
+    return changed
 
 
 def _relative(weights: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -1,10 +1,11 @@
-"""Reading a fit config; see `schema.py`."""
+"""Reading a fit config; see `read_config.py`."""
 
 from __future__ import annotations
 
 from olmix.errors import UserError
 from olmix.importing.block import Block
-from olmix.importing.schema import LAWS, PROPOSERS, Fit, evaluation, priors
+from olmix.importing.read_parts import common, evaluation, priors
+from olmix.importing.schema import LAWS, PROPOSERS, Fit
 
 
 def fit(top: Block) -> Fit:
@@ -23,11 +24,7 @@ def fit(top: Block) -> Fit:
         )
     known = evaluation(top, "offline")
     config = Fit(
-        file=top.file,
-        entry=top.entry,
-        unknown=(),
-        name=top.text("name", "") or "",
-        description=" ".join((top.text("description", "") or "").split()),
+        **common(top),
         ratios=swarm.need("ratios").text,
         metrics=swarm.need("metrics").text,
         priors=priors(top),

@@ -29,12 +29,13 @@ _FOLDERS = ("experiments.presets.reference_data",)
 _TASKS = ("experiments.presets.reference_tasks", "ALL")
 _RUN = ("olmix.mixture_run", "MixtureRun")
 _SEARCH = ("olmix.mixture_search", "MixtureSearch")
-_PROXY_RUN, _PROXY_SWARM = "experiments.presets.proxy_run_14m", "experiments.presets.proxy_swarm_14m"
+_PROXY_RUN, _SWARM = "experiments.presets.proxy_run_14m", "experiments.presets.swarm_30m"
 #: Where imported experiments start from; of several for one root, that which leaves least to be said.
 PRESETS = (
     Preset("single_run", _PROXY_RUN, "proxy_run_14m", _RUN, _FOLDERS, _TASKS),
     Preset("single_run", _PROXY_RUN, "dclm_run_14m", _RUN, _FOLDERS, _TASKS),
-    Preset("mixture_search", _PROXY_SWARM, "proxy_swarm_14m", _SEARCH, _FOLDERS, _TASKS),
+    Preset("mixture_search", _SWARM, "swarm_30m", _SEARCH, _FOLDERS, _TASKS),
+    Preset("reuse_search", _SWARM, "reuse_swarm_30m", _SEARCH, _FOLDERS, _TASKS),
 )
 
 

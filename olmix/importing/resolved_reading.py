@@ -76,14 +76,15 @@ def training(proxy: Proxy, needs: Any, seed: int) -> dict[str, Any]:
 
 def _search(root: Any) -> dict[str, Any]:
     limits, design = root.limits, root.design
-    frozen: dict[str, dict[str, float]] = {}
-    reused = design.limits
-    while isinstance(reused, ReusedLimits):
-        total = math.fsum(reused.mixture.values())
-        frozen[reused.name] = {leaf: share / total for leaf, share in reused.mixture.items() if share > 0}
-        reused = reused.limits
-    if reused != limits or root.proposal.limits != design.limits:
+    if root.validation.proxy != root.swarm.proxy:
+        raise ValueError("swarm and validation have different proxies")
+    if not limits == design.limits == root.proposal.limits:
         raise ValueError("design and proposal do not go by the limits")
+    frozen: dict[str, dict[str, float]] = {}
+    while isinstance(limits, ReusedLimits):
+        total = math.fsum(limits.mixture.values())
+        frozen[limits.name] = {leaf: share / total for leaf, share in limits.mixture.items() if share > 0}
+        limits = limits.limits
     own = limits.repetition_limit
     found = _tree(root.scan) | training(root.swarm.proxy, root.swarm.each_needs, root.swarm.seed)
     if own is not None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from olmix.data.tree import Tree
 from olmix.errors import UserError, nearest
-from olmix.importing.schema import Config, Evaluation, Generate, Launch, Node, Priors, Sampling
+from olmix.importing.schema import Config, Generate, Launch, Node, Priors, Sampling
 from olmix.importing.translate_training import needs, proxy_fields
 from olmix.importing.translate_tree import check_weights, leaves, unmixed
 from olmix.importing.translation import Notes, Translation
 from olmix.train.settings import Tasks
+from olmix.train.tasks import FAMILY, METRIC
 
 #: What the peer takes where a file says nothing: the smallest weight, and how often a leaf may be read.
 MINIMUM_WEIGHT = 0.002
@@ -95,48 +96,45 @@ def _search(
     settings: dict[str, Any] = {
         "scan.tree": Tree(sources=sources),
         "scan.dtype": dtype,
-        "limits.target_tokens": tokens,
     }
+    limits: dict[str, Any] = {"target_tokens": tokens}
     prior = _prior(config, nodes, priors, sampling, frozen, notes, assumed)
     if prior:
-        settings["limits.prior"] = prior
+        limits["prior"] = prior
     nonzero = _at_least(config, nodes, sampling, frozen, minimum, section, notes)
     if nonzero:
-        settings["limits.at_least"] = nonzero
+        limits["at_least"] = nonzero
     if sampling.fixed_sources:
-        settings["limits.fixed"] = _fixed_sources(config, nodes, sampling, section, notes)
+        limits["fixed"] = _fixed_sources(config, nodes, sampling, section, notes)
     settings |= _design(sampling, minimum, section, nodes, notes)
+    at = "limits.limits" if frozen else "limits"
+    settings |= {f"{at}.{field}": value for field, value in limits.items()}
     if frozen:
         settings["frozen"] = frozen
     if launch is not None:
         settings["swarm.seed"] = launch.training.seed
         settings |= needs(launch, "swarm", "validation")
     _list_sampling(section, notes)
-    families = _families(launch.evaluation if launch else None, proxy.get("tasks"))
-    if families:
-        settings["proposal.objective"] = families
-    assumed.append(
-        "Laws, proposal and validation are not in the YAML: a log-linear law of every metric, and our defaults."
-    )
+    if launch is not None:
+        settings["proposal.objective"] = _objective(proxy["tasks"])
+    assumed.append("Laws, proposal and validation are not in the YAML: they are the preset's.")
     return Translation(
         config=config,
-        root="mixture_search",
+        root="reuse_search" if frozen else "mixture_search",
         sources=sources,
         proxy=proxy,
-        proxy_at=("swarm.proxy", "validation.proxy"),
+        proxy_at=("validation.proxy", "swarm.proxy"),
         settings=settings,
         listed=notes.all(),
         assumed=tuple(assumed),
     )
 
 
-def _families(evaluation: Evaluation | None, tasks: Any) -> dict[str, float]:
-    """The objective of a search that evaluates tasks: all of them alike, as the peer has it without weights."""
-    from olmix.train.tasks import METRIC
-
-    if evaluation is None or not isinstance(tasks, Tasks):
-        return {}
-    return {METRIC.format(task): 1.0 for task in tasks.names}
+def _objective(tasks: Tasks) -> dict[str, float]:
+    """The mean of all tasks, as the peer has it without weights: a family's mean counts as often as it has tasks."""
+    named = {task for members in tasks.families.values() for task in members}
+    families = {FAMILY.format(family): float(len(members)) for family, members in tasks.families.items()}
+    return families | {METRIC.format(task): 1.0 for task in tasks.names if task not in named}
 
 
 def _frozen(config: Config, nodes: tuple[Node, ...], notes: Notes) -> dict[str, dict[str, float]]:

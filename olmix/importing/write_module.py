@@ -91,8 +91,8 @@ class _Writer:
     def _set_tree(self, tree: Tree | None) -> None:
         if tree is None:
             return
-        old = self._config.scan.tree
-        weights = _weights_only(fdl.build(old), tree)
+        old = _at(self._config, "scan.tree")
+        weights = None if old is None else _weights_only(fdl.build(old), tree)
         if weights is not None:
             for under, table in weights.items():
                 self._imports.add(("olmix.data", "tree_edits"))
@@ -161,24 +161,16 @@ class _Writer:
         return _plain(value)
 
     def _freeze(self, frozen: Mapping[str, Mapping[str, float]]) -> None:
-        """Virtual leaves between the limits and everything that uses them."""
-        self._imports |= {("olmix.mix.reuse_steps", "ReusedLimits"), ("olmix.mix.reuse_steps", "ReusedRuns")}
-        limits = "cfg.limits"
-        for source, shares in frozen.items():
-            table = self._table(source, shares)
-            call = Call(
-                "fdl.Config", (Name("ReusedLimits"),), (("limits", Name(limits)), ("mixture", table), ("name", source))
-            )
-            limits = "reused"
-            self._assign(limits, call)
-        self._lines.append("cfg.design.limits = cfg.proposal.limits = reused")
-        self._assign("runs", Name("fdl.Config(ReusedRuns, runs=cfg.swarm, limits=reused)"))
-        self._lines.append("cfg.laws.runs = cfg.proposal.runs = runs")
-
-    def _table(self, source: str, shares: Mapping[str, float]) -> Any:
-        name = "SHARES_IN_" + re.sub(r"\W+", "_", source).strip("_").upper()
-        self._constants[name] = {leaf[len(source) + 1 :]: share for leaf, share in shares.items()}
-        return Name(f'{{f"{source}:{{leaf}}": share for leaf, share in {name}.items()}}')
+        """The frozen sources as virtual leaves: the preset has one, further ones stand between it and the limits."""
+        (source, shares), *more = frozen.items()
+        self._set("limits.mixture", dict(shares))
+        self._set("limits.name", source)
+        for source, shares in more:
+            self._imports.add(("olmix.mix.reuse_steps", "ReusedLimits"))
+            name = "SHARES_IN_" + re.sub(r"\W+", "_", source).strip("_").upper()
+            self._constants[name] = dict(shares)
+            named = (("limits", Name("cfg.limits.limits")), ("mixture", Name(f"dict({name})")), ("name", source))
+            self._assign("cfg.limits.limits", Call("fdl.Config", (Name("ReusedLimits"),), named))
 
     def _assign(self, target: str, value: Any) -> None:
         self._lines.append(f"{target} = " + render(value, 4, 4 + len(target) + 3))

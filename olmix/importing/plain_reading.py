@@ -220,14 +220,14 @@ def launch(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
         "files of each leaf": Fact({name: there[name]["paths"] for name in shares}),
         "repetition limits": Fact({name: float(limits[name]) for name in shares}),
     }
-    for key, what in (("target_tokens", "final run, tokens"), ("target_chinchilla_multiple", "final run, multiple")):
-        if plain.at(key) is not None and not (key != "target_tokens" and plain.at("target_tokens")):
-            facts[what] = Fact(plain.number(key))
-    plain.at("target_model_id")
+    tokens, multiple = plain.number("target_tokens"), plain.number("target_chinchilla_multiple")
+    facts["final run, tokens"] = Fact(None if tokens is None else int(tokens))
+    facts["final run, multiple"] = Fact(multiple if tokens is None else None)
+    facts["final run, model"] = Fact(plain.at("target_model_id") if tokens is None else None)
     facts |= training(plain, dropped)
-    tokens = facts["training tokens"].value
+    length = facts["training tokens"].value
     if plain.at("mix"):
-        facts["tokens of each leaf"] = Fact({name: share * tokens for name, share in shares.items()}, 1e-5)
+        facts["tokens of each leaf"] = Fact({name: share * length for name, share in shares.items()}, 1e-5)
     return facts
 
 

@@ -39,6 +39,8 @@ def _sampled(plain: Plain, dropped: set[str], tokens: int, at: str) -> dict[str,
         value = plain.number(f"{at}{key}")
         return value or (said(fallback) if fallback else _SILENT[key])
 
+    for key in _SILENT:  # What both levels say is of no effect in general.
+        plain.at(f"{at}{key}")
     repeats = str(plain.at(f"{at}allow_repetition", "true")).lower() in ("true", "yes", "on")
     most = 5.0 if repeats else 1.0
     minimum = min(said(f"minimum_{level}_weight", "minimum_weight") for level in ("source", "topic"))
@@ -54,6 +56,7 @@ def _sampled(plain: Plain, dropped: set[str], tokens: int, at: str) -> dict[str,
         "files of each leaf": Fact({name: leaf["paths"] for name, leaf in there.items()}),
         "repetition limits": Fact({name: float(leaf["limit"] or most) for name, leaf in there.items()}),
         "length that limits are made for": Fact(tokens),
+        "other limits": Fact([]),
         "variants": Fact(int(said("variants"))),
         "seed of the design": Fact(int(plain.number(f"{at}seed", 42) or 0)),
         "prior temperature": Fact(min(1.0, warm)),

@@ -46,6 +46,7 @@ def _run(root: Any) -> dict[str, Any]:
         "tokens of each leaf": {name: share * found["training tokens"] for name, share in shares.items()},
         "final run, tokens": root.plan.target_tokens,
         "final run, multiple": root.plan.target_chinchilla_multiple,
+        "final run, model": root.plan.target_model,
     }
 
 
@@ -93,6 +94,11 @@ def _search(root: Any) -> dict[str, Any]:
     return found | {
         "tokens of a variant": found["training tokens"],
         "length that limits are made for": limits.target_tokens,
+        "other limits": [
+            name
+            for name in ("target_chinchilla_multiple", "repetition_limits", "at_most", "fixed_within")
+            if getattr(limits, name)
+        ],
         "variants": design.variants,
         "seed of the design": design.seed,
         "prior temperature": design.temperature,

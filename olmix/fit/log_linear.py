@@ -115,7 +115,7 @@ class LogLinear(Law):
             task = task.replace(delta=first.corner(task.problems, self.huber, np.full(len(target), 1e-6)))
         # 2. How strong a ridge do the data want?
         ridges = RIDGES if self.ridge is None else (self.ridge,)
-        ridge, theta, _ = choose_ridge(task, first.every, ridges, penalty)
+        ridge, theta, _ = choose_ridge(task, first.every, ridges, penalty, _PILOT)
         task = task.replace(ridge=_penalty(ridge, w.shape[1]))
         # 3. With ridge and corner fixed, try all floors again: the best basin may have changed.
         again = starts(target, task.problems.omega)

@@ -21,6 +21,8 @@ from olmix.fit.scaling import MAD, weighted_median
 
 #: Up to so many runs, left-out residuals come from real refits in so many folds.
 _FEW_RUNS, _FOLDS = 150, 6
+#: Steps towards each solution of a ridge path: neighbours are near, and more steps predict no better.
+_STEPS = 8
 
 
 Starts = Callable[[Array, Array], Array]
@@ -131,9 +133,14 @@ class Fitted:
 
 
 def ridge_path(
-    task: Regressions, starts: Starts | Array, ridges: Sequence[float], penalty: Callable[[float], Array]
+    task: Regressions,
+    starts: Starts | Array,
+    ridges: Sequence[float],
+    penalty: Callable[[float], Array],
+    pilot: float = np.inf,
 ) -> Iterator[tuple[float, Fitted]]:
-    """Fits under each of `ridges`, from strong to weak, each solution the start of the next.
+    """Fits under each of `ridges`, from `pilot` (where `starts` come from) to the weaker ones and from there to the
+    stronger ones, each solution the start of the next.
 
     `penalty(ridge)` is `[P, p, p]`; `starts(target, omega)` gives `[s, P', p]` for any `[P', n]`, from those
     alone. Left-out residuals are leave-one-out to first order, r / (1 - leverage), when runs are many. When
@@ -150,10 +157,15 @@ def ridge_path(
     every = task.problems.take(np.tile(np.arange(count), folds + 1))
     every = dataclasses.replace(every, omega=every.omega * np.repeat(kept, count, axis=0))
     whole = dataclasses.replace(task, problems=every)
-    theta = starts[None] if isinstance(starts, np.ndarray) else starts(every.target, every.omega)
-    for ridge in sorted(ridges, reverse=True):
+    begin = starts[None] if isinstance(starts, np.ndarray) else starts(every.target, every.omega)
+    weaker = sorted((ridge for ridge in ridges if ridge <= pilot), reverse=True)
+    stronger = sorted(ridge for ridge in ridges if ridge > pilot)
+    theta = begin
+    for ridge in (*weaker, *stronger):
+        first = ridge in (weaker[:1] + stronger[:1])
+        theta = begin if first else theta
         whole = whole.replace(ridge=np.tile(penalty(ridge), (folds + 1, 1, 1)))
-        best, _ = whole.solve(theta, tolerance=1e-5)
+        best, _ = whole.solve(theta, tolerance=1e-5, steps=2 * _STEPS if first else _STEPS)
         theta = best[None]
         if folds:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -167,7 +179,11 @@ def ridge_path(
 
 
 def choose_ridge(
-    task: Regressions, starts: Starts | Array, ridges: Sequence[float], penalty: Callable[[float], Array]
+    task: Regressions,
+    starts: Starts | Array,
+    ridges: Sequence[float],
+    penalty: Callable[[float], Array],
+    pilot: float = np.inf,
 ) -> tuple[Array, Array, Array]:
     """Per problem, the ridge with the smallest left-out loss `[P]`, its solution `[P, p]` and that loss
     `[P]`.
@@ -175,7 +191,7 @@ def choose_ridge(
     count = len(task.problems.target)
     loss, chosen = np.full(count, np.inf), np.zeros(count)
     theta = np.empty((count, task.problems.centre.shape[1]))
-    for ridge, fitted in ridge_path(task, starts, ridges, penalty):
+    for ridge, fitted in ridge_path(task, starts, ridges, penalty, pilot):
         trial = fitted.loss(task.problems)
         wins = trial < loss
         loss, chosen = np.where(wins, trial, loss), np.where(wins, ridge, chosen)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,7 +77,18 @@ class Best(Law):
     def gradient(self, w: ArrayLike) -> Array:
         """The weighted mean of the laws' gradients."""
         gradients = np.stack([law.gradient(w) for law in self.laws_])
-        return np.asarray(np.einsum("kc,ckm->km", self.weight_, gradients))
+        return np.asarray(np.einsum("kc,c...km->...km", self.weight_, gradients))
+
+    @property
+    def refits_in_batch(self) -> bool:
+        """Whether all laws with weight do."""
+        self._require_fitted()
+        return all(law.refits_in_batch for law in self.laws_)
+
+    def _refit(self, w: Array, y: Array, omega: Array) -> dict[str, Any]:
+        """The weights of the laws stay."""
+        kept = {name: getattr(self, name) for name in self.learned}
+        return {**kept, "laws_": tuple(law.refit(w, y, omega) for law in self.laws_)}
 
     def held_out(self, w: Array, y: Array, parts: Sequence[Index]) -> tuple[Array, Array]:
         """As every law, without fitting candidates inside fits: the weights for a part come from the other
@@ -98,7 +109,7 @@ class Best(Law):
 
     def _mean(self, w: Array) -> Array:
         mean = np.stack([law.predict(w) for law in self.laws_])
-        return np.asarray(np.einsum("kc,cnk->nk", self.weight_, mean))
+        return np.asarray(np.einsum("kc,c...nk->...nk", self.weight_, mean))
 
     def _std(self, w: Array) -> Array:
         found = [law.predict(w, return_std=True) for law in self.laws_]

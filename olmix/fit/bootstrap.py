@@ -49,16 +49,11 @@ class Ensemble:
         return np.array([law.predict(points) @ coefficients for law in self.laws])
 
 
-def can_batch(law: Law) -> bool:
-    """Whether the law refits many times at once."""
-    return type(law)._refit is not Law._refit
-
-
 def refits(law: Law, weights: Array, metrics: Array, chance: Array) -> Ensemble:
     """The refits of a fitted law on its own data with `chance` [B, n] as sample weights."""
     if len(chance) < 2:
         raise UserError("A bootstrap needs at least 2 refits.")
-    if can_batch(law):
+    if law.refits_in_batch:
         return Ensemble((law.refit(weights, metrics, chance),), len(chance))
     # Settings tuned on the data are tuned again here: slower, and honest about that choice too.
     return Ensemble(tuple(law.clone().fit(weights, metrics, sample_weight=row) for row in chance), len(chance))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -210,7 +210,9 @@ def _effective_data(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
     # sign, scale and the share of each exponent go into the coefficients, floors into the constant.
     level = _batched(law.sign_ * law.scale_, 1) * rows  # [B, k]
     share = _batched(law.share_, 2)
-    constant = (_batched(law.shift_, 1) * rows).sum(1) + (level[:, :, None] * share * _batched(law.floor_, 2)).sum((1, 2))
+    constant = (_batched(law.shift_, 1) * rows).sum(1) + (level[:, :, None] * share * _batched(law.floor_, 2)).sum(
+        (1, 2)
+    )
     coefficients = (level[:, :, None] * share)[:, used]
     flat = [_batched(getattr(law, name), 2)[:, used] for name in ("base_", "exponent_", "power_")]
     scales = _batched(law.utility_, 3)[:, used]
@@ -237,7 +239,23 @@ def _linear(law: Any, rows: Array, used: np.ndarray) -> list[Surface]:
     return [Affine((level * rows).sum(1), (slopes * rows[:, :, None]).sum(1))]
 
 
-_BUILDERS = {"LogLinear": _log_linear, "EffectiveData": _effective_data, "Linear": _linear}
+def _best(law: Any, rows: Array, used: np.ndarray) -> list[Surface] | None:
+    found: list[Surface] = []
+    for part, weight in zip(law.laws_, law.weight_.T, strict=True):
+        if np.any(weight[used] > 0):
+            inner = surfaces(part, rows * weight)
+            if inner is None:
+                return None
+            found.extend(inner)
+    return found
+
+
+_BUILDERS: dict[str, Callable[[Any, Array, np.ndarray], list[Surface] | None]] = {
+    "Best": _best,
+    "LogLinear": _log_linear,
+    "EffectiveData": _effective_data,
+    "Linear": _linear,
+}
 
 
 def minimise(

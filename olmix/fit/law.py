@@ -132,6 +132,11 @@ class Law(abc.ABC):
         return all(shape in ("convex", "linear") for shape in self.shapes)
 
     @property
+    def refits_in_batch(self) -> bool:
+        """Whether `refit` works."""
+        return type(self)._refit is not Law._refit
+
+    @property
     def is_fitted(self) -> bool:
         """Whether `fit` has been called."""
         return "warnings_" in self.__dict__

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from olmix.errors import UserError
 from olmix.fit import convex, propose_search
-from olmix.fit.bootstrap import Ensemble, Gain, can_batch, exponential_weights, gain, half_weights, refits
+from olmix.fit.bootstrap import Ensemble, Gain, exponential_weights, gain, half_weights, refits
 from olmix.fit.checks import Array
 from olmix.fit.law import Law
 from olmix.fit.propose_objective import Objective
@@ -188,7 +188,7 @@ def propose(
         lower, upper, start = sparsity.supports(feasible, best.weights[None], minimum_weight)
         kept = restricted(feasible, lower[0], upper[0])
         best = optimum(law, coefficients, kept, kl=kl, known=np.concatenate([weights, start]), seed=seed)
-    count = bootstrap if can_batch(law) else few
+    count = bootstrap if law.refits_in_batch else few
     boot = refits(law, weights, values, exponential_weights(count, len(weights), seed))
     chosen = choices(boot, coefficients, feasible, kl=kl, start=best.weights, seed=seed)
     pairs = max(3, count // 8)

@@ -32,7 +32,7 @@ LAWS = {
     )
 }
 SMOOTH = {name: law for name, law in LAWS.items() if name != "BoostedTrees"}
-REFITTED = {name: law for name, law in LAWS.items() if type(law)._refit is not Law._refit}
+REFITTED = {name: law for name, law in LAWS.items() if name != "Best" and law.refits_in_batch}
 
 
 def swarm(runs=40, leaves=5, metrics=3, noise=0.02, seed=0, scale=1.0):

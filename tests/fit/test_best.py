@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from olmix.errors import UserError
-from olmix.fit import Best, GaussianProcess, Linear, LogLinear, Quadratic
+from olmix.fit import Best, BoostedTrees, GaussianProcess, Linear, LogLinear, Quadratic, convex
 from olmix.fit.best import simplex_weights
 from olmix.fit.cross_validation import cross_validate
+from olmix.fit.propose import optimum
 from tests.fit.simulated import log_linear_truth, mixtures
+from tests.mix.sets import box
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -73,3 +75,31 @@ def test_bad_settings_are_refused():
         Best(candidates=())
     with pytest.raises(UserError, match="combine is 'mean'"):
         Best(combine="mean")  # type: ignore[arg-type]
+
+
+def test_a_stack_of_convex_laws_is_proposed_from_with_a_certificate_and_refits_in_a_batch():
+    w, y = swarm(log_linear_truth(4, 2, seed=1))
+    best = Best(candidates=(Linear(), LogLinear())).fit(w, y)
+    feasible = box([0.6] * 4)
+    found = optimum(best, np.array([0.5, 0.5]), feasible)
+    assert found.gap is not None
+    assert found.gap <= 1e-9
+    pool = mixtures(500, 4, seed=3)
+    pool = pool[feasible.excess(pool) <= 0]
+    assert found.value <= (best.predict(pool) @ [0.5, 0.5]).min()
+    refits = best.refit(w, y, np.random.default_rng(0).exponential(size=(6, len(w))))
+    values = refits.predict(w)
+    assert values.shape == (6, *y.shape)
+    parts = convex.surfaces(refits, np.array([0.5, 0.5]))
+    assert parts is not None
+    total = np.sum([part.derivatives(np.tile(w[:1], (6, 1)))[0] for part in parts], axis=0)
+    np.testing.assert_allclose(total, values[:, 0] @ [0.5, 0.5])
+    assert refits.gradient(w[0]).shape == (6, 2, 4)
+
+
+def test_a_stack_with_trees_does_not_refit_in_a_batch():
+    w, y = swarm(log_linear_truth(4, 1, seed=1))
+    best = Best(candidates=(BoostedTrees(most_trees=20, learning_rate=0.2),)).fit(w, y)
+    assert not best.refits_in_batch
+    with pytest.raises(UserError, match="BoostedTrees cannot be refitted in a batch"):
+        best.refit(w, y, np.ones((3, len(w))))

@@ -18,7 +18,7 @@ from typing import Any
 from olmix.errors import UserError
 from olmix.graph import plan as planning
 from olmix.graph.plan import Node, Plan
-from olmix.graph.progress import Reporter
+from olmix.graph.progress import Devices, Reporter
 from olmix.graph.ray_engine import RayEngine
 from olmix.graph.resources import Needs
 from olmix.graph.step import FanOut
@@ -87,9 +87,11 @@ class Executor:
         if len(pieces) > len(missing):
             self.reporter.say(f"{node.label}: {len(pieces) - len(missing)} of {len(pieces)} are there already")
         if missing:
-            self._side_by_side(node.label, missing)
+            planned = step.planned_hours(scratch)
+            hours = None if planned is None else planned * len(missing) / len(pieces)
+            self._side_by_side(node.label, missing, hours)
 
-    def _side_by_side(self, label: str, nodes: dict[str, Node]) -> None:
+    def _side_by_side(self, label: str, nodes: dict[str, Node], planned_hours: float | None = None) -> None:
         """Runs several nodes as Ray tasks and waits for all of them, even if some fail."""
         self.engine.start()
         if self.engine.dashboard_url:
@@ -101,7 +103,9 @@ class Executor:
             needs = node.step.needs or Needs()
             tasks[self.engine.submit(self._job(node), needs)] = _Task(node, needs)
         failures: list[tuple[str, Outcome]] = []
-        with self.reporter.stage(label, len(nodes)) as stage:
+        needs = next(iter(nodes.values())).step.needs or Needs()
+        devices = Devices(needs.gpus, needs.accelerator or "GPU") if needs.gpus else Devices(needs.cpus, "core")
+        with self.reporter.stage(label, len(nodes), planned_hours, devices) as stage:
             while tasks:
                 for reference in self.engine.wait(list(tasks), seconds=0.5):
                     task = tasks.pop(reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -24,13 +25,35 @@ from olmix.graph.worker import Outcome
 log = logging.getLogger(__name__)
 
 
-class Stage:
-    """Many jobs side by side: how many are done, running and failed, and how far the running ones are."""
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What one job holds: so many of a kind."""
 
-    def __init__(self, reporter: Reporter, label: str, total: int) -> None:
+    count: float
+    kind: str
+
+
+class Stage:
+    """Many jobs side by side: how many are done, running and failed, how far the running ones are, and what they cost.
+
+    `planned_hours` are the device-hours that all of them should take, `devices` those that each holds.
+    """
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        label: str,
+        total: int,
+        planned_hours: float | None = None,
+        devices: Devices | None = None,
+    ) -> None:
         self.reporter = reporter
         self.label = label
         self.total = total
+        self.planned_hours = planned_hours
+        self.devices = devices or Devices(1, "core")
+        self.seconds = 0.0
+        self.since: dict[str, float] = {}
         self.done = 0
         self.failed = 0
         self.fractions: dict[str, float] = {}
@@ -43,12 +66,15 @@ class Stage:
 
     def running(self, label: str, done: float, total: float, note: str) -> None:
         """A job is at `done` of `total`."""
+        self.since.setdefault(label, time.monotonic())
         self.fractions[label] = done / total if total else 0.0
         self.notes[label] = note
         self._show(label)
 
     def finished(self, label: str, outcome: Outcome) -> None:
         """A job has ended."""
+        self.seconds += outcome.seconds
+        self.since.pop(label, None)
         self.fractions.pop(label, None)
         self.notes.pop(label, None)
         self.done += outcome.ok
@@ -61,8 +87,17 @@ class Stage:
             self.reporter.say(f"{label}: FAILED: {outcome.message}")
         self._show(None)
 
+    def cost(self) -> str:
+        """`, 0.034 core-hours of 0.11 planned`; nothing where nobody planned."""
+        if self.planned_hours is None:
+            return ""
+        now = time.monotonic()
+        seconds = self.seconds + sum(now - since for since in self.since.values())
+        so_far = seconds * self.devices.count / 3600
+        return f", {so_far:.2g} {self.devices.kind}-hours of {self.planned_hours:.2g} planned"
+
     def line(self) -> str:
-        """`swarm: 7 of 24 done, 2 running, 0 failed, 61 s, about 140 s left`."""
+        """`swarm: 7 of 24 done, 2 running, 0 failed, 61 s, about 140 s left, 0.034 core-hours of 0.11 planned`."""
         elapsed = time.monotonic() - self.began
         work = self.done + self.failed + sum(self.fractions.values())
         left = f", about {elapsed * (self.total - work) / work:.0f} s left" if work > 0.05 and work < self.total else ""
@@ -72,7 +107,7 @@ class Stage:
         )
         return (
             f"{self.label}: {self.done} of {self.total} done, {len(self.fractions)} running, {self.failed} failed, "
-            f"{elapsed:.0f} s{left}" + (f" [{running}]" if running else "")
+            f"{elapsed:.0f} s{left}{self.cost()}" + (f" [{running}]" if running else "")
         )
 
     def _show(self, label: str | None) -> None:
@@ -123,7 +158,9 @@ class Reporter:
             self.say(line)
 
     @contextlib.contextmanager
-    def stage(self, label: str, total: int) -> Iterator[Stage]:
+    def stage(
+        self, label: str, total: int, planned_hours: float | None = None, devices: Devices | None = None
+    ) -> Iterator[Stage]:
         """Reports on `total` jobs side by side."""
-        with Stage(self, label, total).live(self.console) as stage:
+        with Stage(self, label, total, planned_hours, devices).live(self.console) as stage:
             yield stage

@@ -92,3 +92,10 @@ class FanOut(Step):
     def pieces(self, context: Context) -> Mapping[str, Step]:
         """The pieces by name; the same name with other settings is another artifact."""
         raise TypeError(f"{type(self).__name__} does not define pieces().")
+
+    def planned_hours(self, context: Context) -> float | None:
+        """Device-hours that all pieces will take by the plan: of accelerators, or of cores where none is asked for.
+
+        None where nobody can say.
+        """
+        return None

@@ -126,6 +126,14 @@ def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     return 1 << max(0, count.bit_length() - 1)
 
 
+def device_hours(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None) -> float | None:
+    """Device-hours of `runs` runs on the hardware of `needs`; None where it is not named or the architecture is unknown."""
+    if needs is None or (needs.gpus and not needs.accelerator):
+        return None
+    one = estimate(proxy, PROFILES[needs.accelerator or "cpu"], speed)
+    return None if one is None else one.hours * proxy.device.processes * runs
+
+
 def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None, stack: int = 1) -> tuple[str, ...]:
     """The plan for `runs` runs in words, for the dry run."""
     plan = resolve(proxy)

@@ -178,6 +178,15 @@ class Swarm(FanOut):
         speed = _speed(context, self.probe)
         return planner.lines(self.proxy, count, self.each_needs, speed, self._stack(count))
 
+    def planned_hours(self, context: Context) -> float | None:
+        """As the planner thinks, or as a probe that has been run has measured."""
+        count = len(context.read(self.design).names)
+        if self.pool:
+            shares = [planner.device_hours(self.proxy, count, needs) for needs in self.pool]
+            known = [share for share in shares if share is not None]
+            return sum(known) / len(known) if len(known) == len(shares) else None
+        return planner.device_hours(self.proxy, count, self.each_needs, _speed(context, self.probe))
+
     def _stack(self, variants: int) -> int:
         if self.stack is None:
             return min(planner.stack_size(self.proxy, needs, variants) for needs in self.pool or (self.each_needs,))

@@ -111,3 +111,11 @@ def test_probe_measures_and_a_dry_run_reads_it(graph, tmp_path) -> None:  # noqa
 
     assert "guessed" in "\n".join(swarm.forecast(Unknown(tmp_path / "other")))
     assert dataclasses.replace(swarm, probe=None).pieces(graph) == swarm.pieces(graph)
+
+
+def test_device_hours_are_those_of_one_run_times_the_runs() -> None:
+    one = planner.estimate(proxy("olmo3_14m"), PROFILES["A100"])
+    assert one is not None
+    assert planner.device_hours(proxy("olmo3_14m"), 12, A100) == pytest.approx(12 * one.hours)
+    assert planner.device_hours(proxy("olmo3_14m"), 12, None) is None
+    assert planner.device_hours(proxy("olmo3_14m"), 12, Needs(gpus=1)) is None

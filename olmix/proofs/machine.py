@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from olmix.errors import UserError
-from olmix.proofs.items import Item
 
 if TYPE_CHECKING:
     from olmix.proofs.check_proof import Link
@@ -134,17 +133,3 @@ def key_of(problem: str, formal: Mapping[str, Any] | None = None) -> str | None:
         return read_statement(problem, formal).key()
     except UserError:
         return None
-
-
-def generate(
-    *, count: int, seed: int, techniques: Sequence[str], progress: Callable[[float, float, str], None]
-) -> list[Item]:
-    """Problems with proofs by the symbolic generator over all techniques, as items without ids.
-
-    Raises:
-      UserError: always, as of now: that generator is not part of this version.
-    """
-    raise UserError(
-        f"The symbolic generator over {', '.join(techniques)} is not part of this version, so it cannot make {count} "
-        "problems; take them from the source Compact (as experiments.olympiad_inequalities.debug does) or a language model."
-    )

@@ -20,7 +20,7 @@ from olmix.language_models.ledger import generate_kept
 from olmix.language_models.prompts import Prompt
 from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.source import Model, observe, short_name
-from olmix.proofs import compact, machine
+from olmix.proofs import compact
 from olmix.proofs.items import Item, words_key
 
 #: What a prompt calls them; the names are those of the symbolic generator.
@@ -107,10 +107,23 @@ class Symbolic(Source):
 
     def write(self, count: int, seed: int, prefix: str, context: Context, needs: Needs | None) -> Written:
         """See `Source.write`."""
-        items = machine.generate(count=count, seed=seed, techniques=self.techniques, progress=context.progress)
-        named = tuple(dataclasses.replace(item, id=f"{prefix}-{number:05d}") for number, item in enumerate(items))
-        missing = count - len(named)
-        return Written(items=named, failed={"repeats itself": missing} if missing > 0 else {}, engine="symbolic")
+        from olmix.proofs.symbolic.generate import distinct
+
+        items: list[Item] = []
+        repeats = 0
+        for one in distinct(self.techniques, count, seed):
+            if one is None:
+                repeats += 1
+                continue
+            items.append(
+                Item(
+                    id=f"{prefix}-{len(items):05d}", problem=one.problem, proof=one.proof, technique=one.draft.technique,
+                    difficulty=one.draft.difficulty, source="symbolic", key=one.key, statement=one.statement.to_text(),
+                )
+            )  # fmt: skip
+            context.progress(len(items), count, "")
+        failed = {"repeats itself": repeats} if repeats else {}
+        return Written(items=tuple(items), failed=failed, engine="symbolic")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from olmix.report.tables import section
 
 #: What `laws.js` needs of every law that it can evaluate.
 PORTABLE: dict[str, tuple[str, ...]] = {
+    "Linear": ("coefficients_", "centre_", "intercept_"),
+    "Quadratic": ("coefficients_", "centre_", "intercept_"),
     "LogLinear": ("shift_", "log_floor_", "slopes_"),
     "EffectiveData": ("share_", "exponent_", "floor_", "base_", "utility_", "power_", "scale_", "shift_", "sign_"),
     "GaussianProcess": ("theta_", "dual_", "inputs_", "shift_", "mean_", "deviation_"),

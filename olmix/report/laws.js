@@ -1,6 +1,16 @@
 // The fitted laws, evaluated in the page. Each function takes a law's JSON and a mixture and gives one value per metric.
 // The formulas are those of the laws of the same names in olmix/fit; the page checks itself against Python's numbers.
 const LAWS = {
+  // y = intercept + coefficients . (w - centre)
+  Linear(law, w) { return ridge(law, w); },
+
+  // The same on the weights and the products of every two of them, row by row of the upper triangle.
+  Quadratic(law, w) {
+    const features = [...w];
+    for (let i = 0; i < w.length; i++) for (let j = i; j < w.length; j++) features.push(w[i] * w[j]);
+    return ridge(law, features);
+  },
+
   // y = shift + exp(c) + exp(t . w)
   LogLinear(law, w) {
     const { slopes_: slopes, log_floor_: floor, shift_: shift } = law.learned;
@@ -38,6 +48,12 @@ const LAWS = {
     });
   },
 };
+
+function ridge(law, features) {
+  const { coefficients_: coefficients, centre_: centre, intercept_: intercept } = law.learned;
+  const away = features.map((value, f) => value - centre.array[f]);
+  return coefficients.array.map((row, k) => intercept.array[k] + dot(row, away));
+}
 
 function dot(a, b) {
   let sum = 0;

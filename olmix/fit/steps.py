@@ -8,6 +8,7 @@ import numpy as np
 
 from olmix.errors import UserError
 from olmix.fit.cross_validation import cross_validate
+from olmix.fit.diagnostics import Diagnostics, diagnose
 from olmix.fit.law import Array, Law
 from olmix.fit.scores import Score, score
 from olmix.graph.step import Context, Step
@@ -36,6 +37,7 @@ class LawsResult:
     #: Scores on the runs of `Laws.test`, which no law was fitted on; empty without them.
     test_scores: tuple[Score, ...] = ()
     test_runs: int = 0
+    diagnostics: Diagnostics = dataclasses.field(default_factory=Diagnostics)
 
     def law(self) -> Law:
         """The fitted law: its columns are `leaves`, its outputs `metrics`."""
@@ -60,6 +62,8 @@ class Laws(Step):
     maximise: tuple[str, ...] = ()
     folds: int = 5
     repeats: int = 3
+    #: How many subsets of each size the learning curve fits; 0: no learning curve.
+    learning_repeats: int = 2
     seed: int = 0
 
     def run(self, context: Context) -> LawsResult:
@@ -70,26 +74,40 @@ class Laws(Step):
         if unknown:
             raise UserError(f"laws.maximise names metrics that the runs do not have: {', '.join(unknown)}.")
         w, y = arrays(table)
-        context.progress(0, 2, f"fitting {len(table.metrics)} metrics on {len(table.runs)} runs")
+        context.progress(0, 3, f"fitting {len(table.metrics)} metrics on {len(table.runs)} runs")
         law = self.law.clone().fit(w, y)
-        context.progress(1, 2, f"cross-validating ({self.repeats} x {self.folds} folds)")
+        context.progress(1, 3, f"cross-validating ({self.repeats} x {self.folds} folds)")
         held_out = cross_validate(self.law, w, y, folds=self.folds, repeats=self.repeats, seed=self.seed)
         (context.out / "law.json").write_text(law.to_json() + "\n")
         test_scores, test_runs, test_warnings = self._test(context, law, table)
-        context.progress(2, 2)
+        context.progress(2, 3, "diagnosing")
+        scores = score(table.metrics, y, held_out.mean, held_out.std, self.maximise)
+        diagnostics = diagnose(
+            self.law,
+            (table.runs, table.leaves, table.metrics),
+            w,
+            y,
+            held_out,
+            scores=scores,
+            folds=self.folds,
+            repeats=self.learning_repeats,
+            seed=self.seed,
+        )
+        context.progress(3, 3)
         return LawsResult(
             leaves=table.leaves,
             metrics=table.metrics,
             runs=table.runs,
             law_json=law.to_json(),
-            scores=score(table.metrics, y, held_out.mean, held_out.std, self.maximise),
+            scores=scores,
             observed=_rows(y),
             predicted=_rows(held_out.mean.mean(axis=0)),
             std=_rows(held_out.std.mean(axis=0)),
-            warnings=(*table.notes, *law.warnings_, *test_warnings),
+            warnings=(*table.notes, *law.warnings_, *diagnostics.warnings(), *test_warnings),
             failed=table.failed,
             test_scores=test_scores,
             test_runs=test_runs,
+            diagnostics=diagnostics,
         )
 
     def _test(self, context: Context, law: Law, table: RunTable) -> tuple[tuple[Score, ...], int, tuple[str, ...]]:

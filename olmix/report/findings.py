@@ -21,7 +21,7 @@ class Leaf:
     """One leaf: where its weight was, where it should go, and what the data allow.
 
     `swarm` is the smallest and largest weight among the runs; `identified` is False when those runs cannot tell what
-    this leaf does. `repetition` and `prior_repetition` count how often it is read in the target run.
+    this leaf does, and `doubt` says why. `repetition` and `prior_repetition` count how often it is read in the target run.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Leaf:
     prior_repetition: float | None = None
     swarm: Range | None = None
     identified: bool = True
+    doubt: str = ""
 
     @property
     def at_cap(self) -> bool:
@@ -94,7 +95,10 @@ class Gain:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scatter:
-    """Predictions of one metric for runs that the law had not seen, and how good they were."""
+    """Predictions of one metric for runs that the law had not seen, and how good they were.
+
+    The `test_` scores are those on runs that were kept apart from the start, if there are any.
+    """
 
     metric: str
     predicted: tuple[float, ...]
@@ -106,6 +110,17 @@ class Scatter:
     regret: float | None = None
     coverage_90: float | None = None
     z_spread: float | None = None
+    test_spearman: float | None = None
+    test_rmse: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunDoubt:
+    """One run: how alone its mixture stands (0 to 1), and how many standard deviations laws without it were off."""
+
+    run: str
+    leverage: float
+    surprise: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -283,6 +298,10 @@ class Findings:
     scatter_words: str = ""
     curves: tuple[Curve, ...] = ()
     learning: tuple[LearningPoint, ...] = ()
+    test_runs: int = 0
+    #: (level of the interval, share of the runs left out that it held).
+    calibration: tuple[tuple[float, float], ...] = ()
+    run_doubts: tuple[RunDoubt, ...] = ()
     sensitivity: Sensitivity | None = None
     front: Front | None = None
     path: tuple[PathPoint, ...] = ()

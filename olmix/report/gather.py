@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from olmix.report import gather_trust
 from olmix.report.findings import (
     Explorer,
     Findings,
@@ -22,8 +23,6 @@ from olmix.report.findings import (
     NextRun,
     PathPoint,
     Reused,
-    Scatter,
-    Sensitivity,
 )
 from olmix.report.labels import labels, left_out
 from olmix.report.means import error, mean
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 
 #: Half of a central 90 % interval of a normal distribution, in standard deviations.
 Z90 = 1.6448536269514722
-
-#: A leaf whose weight varies by less than this over the runs is not identified by them.
-NARROW = 1e-3
 
 #: An objective of so few metrics is told by their names.
 FEW = 3
@@ -85,7 +81,7 @@ def search_findings(
         objective_parts=objective_parts(metrics),
         unit=unit(metrics),
         names_left_out=", ".join(cuts),
-        leaves=_leaves(proposal, runs, limits),
+        leaves=_leaves(proposal, laws, runs, limits),
         metrics=metrics,
         runs=len(runs.runs),
         run_names=laws.runs,
@@ -97,9 +93,13 @@ def search_findings(
         worst=proposal.worst,
         target_tokens=limits.target_tokens if limits is not None else None,
         best_run=proposal.best_run,
-        scatters=_scatters(laws),
+        scatters=gather_trust.scatters(laws),
         scatter_words=scatter_words,
-        sensitivity=_sensitivity(law, laws, proposal),
+        sensitivity=gather_trust.sensitivity(law, laws, proposal),
+        learning=gather_trust.learning(laws),
+        test_runs=laws.test_runs,
+        calibration=gather_trust.calibration(laws),
+        run_doubts=gather_trust.run_doubts(laws),
         front=_front(proposal, trade),
         path=_path(proposal, grows),
         next_runs=_next_runs(proposal),
@@ -265,7 +265,10 @@ def _predicted(gain: FitGain, against: str, worst: bool, reference: float | None
     )
 
 
-def _leaves(proposal: ProposalResult, runs: RunTable, limits: FeasibleSet | None) -> tuple[Leaf, ...]:
+def _leaves(
+    proposal: ProposalResult, laws: LawsResult, runs: RunTable, limits: FeasibleSet | None
+) -> tuple[Leaf, ...]:
+    judged = {leaf.leaf: leaf for leaf in laws.diagnostics.leaves}
     columns = dict(zip(runs.leaves, zip(*runs.weights, strict=True), strict=True))
     allowed = limits.ordered([row.leaf for row in proposal.leaves]) if limits is not None else None
     target = allowed.target_tokens if allowed is not None else None
@@ -290,7 +293,8 @@ def _leaves(proposal: ProposalResult, runs: RunTable, limits: FeasibleSet | None
                 repetition=row.repetitions,
                 prior_repetition=row.prior * target / tokens if target and tokens else None,
                 swarm=(min(column), max(column)),
-                identified=max(column) - min(column) >= NARROW,
+                identified=row.leaf not in judged or judged[row.leaf].identified,
+                doubt="" if row.leaf not in judged or judged[row.leaf].identified else judged[row.leaf].why,
             )
         )
     return tuple(found)
@@ -304,36 +308,6 @@ def _solver(proposal: ProposalResult) -> str:
         else "nothing pulls it to the prior"
     )
     return f"{proposal.method}{certificate}; {proposal.refits:,} bootstrap refits; {pull}"
-
-
-def _scatters(laws: LawsResult) -> tuple[Scatter, ...]:
-    return tuple(
-        Scatter(
-            metric=score.metric,
-            predicted=tuple(row[k] for row in laws.predicted),
-            observed=tuple(row[k] for row in laws.observed),
-            std=tuple(row[k] for row in laws.std),
-            spearman=score.spearman,
-            pearson=score.pearson,
-            rmse=score.rmse,
-            regret=score.regret,
-            coverage_90=score.coverage_90,
-            z_spread=score.z_spread,
-        )
-        for k, score in enumerate(laws.scores)
-    )
-
-
-def _sensitivity(law: Law, laws: LawsResult, proposal: ProposalResult) -> Sensitivity:
-    """A point more of each leaf, taken from all others in proportion: predicted by the laws, so any law will do."""
-    import numpy as np
-
-    w = np.array([row.weight for row in proposal.leaves])
-    rest = np.maximum(1 - w, 0.01)
-    steps = np.minimum(0.01, rest) / rest
-    moved = w + steps[:, None] * (np.eye(len(w)) - w)
-    change = law.predict(moved) - law.predict(w[None])
-    return Sensitivity(metrics=laws.metrics, leaves=laws.leaves, values=tuple(tuple(row) for row in change.T.tolist()))
 
 
 def _explorer(law: Law, laws: LawsResult, proposal: ProposalResult, limits: FeasibleSet | None) -> Explorer | None:

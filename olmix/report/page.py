@@ -8,7 +8,7 @@ import importlib.resources
 import re
 from typing import Any
 
-from olmix.report import choices, forecast, mixture, origin, training, trust
+from olmix.report import choices, doubts, forecast, mixture, origin, training, trust
 from olmix.report.explorer import explorer_data, explorer_section
 from olmix.report.findings import Findings
 from olmix.report.markup import Markup, embedded_json, tag, trusted
@@ -21,6 +21,7 @@ SECTIONS = (
     mixture.supply_section,
     trust.scatter_section,
     trust.learning_section,
+    doubts.doubts_section,
     trust.sensitivity_section,
     choices.tradeoff_section,
     trust.warnings_section,

@@ -54,7 +54,7 @@ class Report(Step):
     title: Annotated[str, RunIdentity] = ""
 
     #: Raised whenever the page says something else for the same results.
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def upstream(self) -> dict[str, Step]:
         """The steps that the report reads, in the order of the road; the table of runs is called swarm where it is one."""
@@ -113,11 +113,13 @@ class Report(Step):
             scatter_words=_scatter_words(self.laws),
             trade=_trade(self.proposal),
         )
+        notes = () if self.scan is None else tuple(getattr(context.read(self.scan), "notes", ()))
         steps = self.upstream()
         runs = {id(self.runs): swarm, id(self.validation): validation}
         costs = {name: _cost(context, name, step, runs.get(id(step), [])) for name, step in steps.items()}
         return dataclasses.replace(
             found,
+            warnings=(*notes, *found.warnings),
             curves=trained.curves(swarm, validation),
             failures=trained.failures(table.failed, swarm, validation),
             costs=tuple(costs.values()),

@@ -11,12 +11,15 @@ import msgspec
 from olmix.report.findings import Findings, Metric
 from olmix.report.means import error, mean
 from olmix.report.mixture import by_source
-from olmix.report.words import fixed, interval, percent, places_for
+from olmix.report.words import fixed, interval, number, percent, places_for
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from olmix.report.steps import ReportResult
+
+#: Metrics shown in the terminal; the report has all.
+_MOST = 16
 
 
 def summary(result: ReportResult, folder: pathlib.Path) -> Sequence[Any]:
@@ -30,6 +33,8 @@ def summary(result: ReportResult, folder: pathlib.Path) -> Sequence[Any]:
         Text(f"{result.answer}\n{result.change}\n"),
         mixture_table(findings),
         metrics_table(findings),
+        *laws_table(findings),
+        *(Text(f"note: {warning}") for warning in findings.warnings),
         Text(f"\nReport: {folder / result.page}", no_wrap=True, overflow="ignore"),
     )
 
@@ -71,6 +76,37 @@ def metrics_table(findings: Findings) -> Table:
             style="bold" if metric is findings.objective else None,
         )
     return table
+
+
+def laws_table(findings: Findings) -> Sequence[Any]:
+    """How well the laws predict runs that they have not seen: the metrics of the objective, then the worst others."""
+    from rich.text import Text
+
+    if not findings.scatters:
+        return ()
+    weights = {metric.name: metric.weight for metric in findings.metrics}
+    ordered = sorted(findings.scatters, key=lambda s: (-weights.get(s.metric, 0), s.spearman or -1))
+    test = ["test Spearman"] if findings.test_runs else []
+    table = _table("Laws, out of sample", "metric", "Spearman", "RMSE", "regret", "in 90 %", *test)
+    for scatter in ordered[:_MOST]:
+        cells = [fixed(scatter.spearman, 3), number(scatter.rmse, 3), number(scatter.regret, 3)]
+        cells += [percent(scatter.coverage_90, 0), *([fixed(scatter.test_spearman, 3)] if test else [])]
+        table.add_row(scatter.metric, *cells)
+    more = len(ordered) - _MOST
+    return (table, *([Text(f"and {more} more metrics, in the report")] if more > 0 else []), *_learning(findings))
+
+
+def _learning(findings: Findings) -> Sequence[Any]:
+    from rich.text import Text
+
+    sizes = sorted({point.runs for point in findings.learning})
+    if len(sizes) < 2:
+        return ()
+    means = []
+    for size in sizes:
+        known = [p.spearman for p in findings.learning if p.runs == size and p.spearman is not None]
+        means.append(f"{sum(known) / len(known):.3f} with {size}" if known else f"unknown with {size}")
+    return (Text(f"mean Spearman of laws fitted on fewer runs: {', '.join(means)}"),)
 
 
 def _places(metric: Metric) -> int:

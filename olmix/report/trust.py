@@ -1,4 +1,4 @@
-"""How far to trust the laws: out-of-sample scatter, learning curve, sensitivities, what is not identified."""
+"""How far to trust the laws: out-of-sample scatter, learning curve, sensitivities. Single runs and leaves: `doubts.py`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ def _scatter_lead(findings: Findings, scatters: Sequence[Scatter]) -> str:
         worst = min((s for s in scatters if s.spearman is not None), key=lambda s: s.spearman or 0)
         words += f" Rank correlations average {fixed(sum(known) / len(known), 3)}; "
         words += f"the weakest is {findings.label(worst.metric)} with {fixed(worst.spearman, 3)}."
+    tested = [s.test_spearman for s in scatters if s.test_spearman is not None]
+    if tested:
+        words += f" On {plural(findings.test_runs, 'test run')}, which no law was fitted on, they average "
+        words += f"{fixed(sum(tested) / len(tested), 3)}."
     return words
 
 
@@ -92,6 +96,14 @@ def score_table(findings: Findings, scatters: Sequence[Scatter]) -> Markup:
             secondary=True,
             hint="1 when the stated uncertainty is honest; above 1 it is too small",
         ),
+        *(
+            [
+                Column("Spearman, test", "number", hint="On the test runs, which no law was fitted on"),
+                Column("RMSE, test", "number", secondary=True, hint="On the test runs, in the metric's units"),
+            ]
+            if findings.test_runs
+            else []
+        ),
     ]
     rows = [
         Row(
@@ -103,6 +115,11 @@ def score_table(findings: Findings, scatters: Sequence[Scatter]) -> Markup:
                 Cell(number(s.regret, 3), s.regret),
                 Cell(percent(s.coverage_90, 0), s.coverage_90),
                 Cell(fixed(s.z_spread, 2), s.z_spread),
+                *(
+                    [Cell(fixed(s.test_spearman, 3), s.test_spearman), Cell(number(s.test_rmse, 3), s.test_rmse)]
+                    if findings.test_runs
+                    else []
+                ),
             ]
         )
         for s in scatters
@@ -193,7 +210,7 @@ def sensitivity_section(findings: Findings) -> Markup | None:
         f"all others in proportion, at {matrix.at}. Blue improves, amber harms; colours are scaled per metric."
     )
     if doubtful:
-        names = listing([findings.label(leaf) for leaf in sorted(doubtful)])
+        names = listing([findings.label(leaf) for leaf in sorted(doubtful)], 6)
         lead += f" The runs cannot tell what {names} does: hatched cells are guesses of the regularised fit."
     return section(
         "sensitivity",

@@ -112,7 +112,9 @@ class Diagnostics:
         if self.calibration is not None:
             covered = self.calibration.observed[self.calibration.levels.index(0.9)]
             if covered < 0.75:
-                found.append(f"overconfident: the 90 % intervals of the laws held only {covered:.0%} of the left-out runs")
+                found.append(
+                    f"overconfident: the 90 % intervals of the laws held only {covered:.0%} of the left-out runs"
+                )
         return tuple(found)
 
 
@@ -134,7 +136,11 @@ def diagnose(
     """
     runs, leaves, metrics = names
     z = (y - held_out.mean) / np.maximum(held_out.std, 1e-300)
-    curve = () if repeats == 0 else learning_curve(law, metrics, w, y, scores=scores, folds=folds, repeats=repeats, seed=seed)
+    curve = (
+        ()
+        if repeats == 0
+        else learning_curve(law, metrics, w, y, scores=scores, folds=folds, repeats=repeats, seed=seed)
+    )
     return Diagnostics(
         learning=curve,
         runs=tuple(
@@ -144,7 +150,9 @@ def diagnose(
         leaves=identified(leaves, w),
         calibration=Calibration(
             levels=LEVELS,
-            observed=tuple(float((np.abs(z) <= statistics.NormalDist().inv_cdf(0.5 + level / 2)).mean()) for level in LEVELS),
+            observed=tuple(
+                float((np.abs(z) <= statistics.NormalDist().inv_cdf(0.5 + level / 2)).mean()) for level in LEVELS
+            ),
             predictions=int(z[0].size),
         ),
     )
@@ -199,7 +207,7 @@ def sizes(n: int, folds: int) -> tuple[int, ...]:
     if first >= 0.8 * last:
         return ()
     count = min(_SIZES, 1 + int(np.log(last / first) / np.log(1.4)))
-    return tuple(sorted({int(round(size)) for size in np.geomspace(first, last, count)[:-1]}))
+    return tuple(sorted({round(float(size)) for size in np.geomspace(first, last, count)[:-1]}))
 
 
 def leverage(w: Array) -> Array:

@@ -29,7 +29,9 @@ def doubts_section(findings: Findings) -> Markup | None:
         _calibration(findings) if findings.calibration else None,
         _runs(shown, "Runs that the laws explain least") if shown else None,
         details(f"{plural(len(rest), 'more run')}", _runs(rest, "Further runs")) if rest else None,
-        details(f"Why {plural(len(doubtful), 'leaf is', 'leaves are')} not identified", _leaves(findings)) if doubtful else None,
+        details(f"Why {plural(len(doubtful), 'leaf is', 'leaves are')} not identified", _leaves(findings))
+        if doubtful
+        else None,
         lead=_lead(findings),
     )
 
@@ -38,9 +40,20 @@ def _lead(findings: Findings) -> str:
     words = []
     covered = dict(findings.calibration).get(0.9)
     if covered is not None:
-        honest = "about as often as they should" if 0.83 <= covered <= 0.97 else "too seldom" if covered < 0.83 else "too often"
-        tail = {"too seldom": ": the laws are surer than they may be", "too often": ": the laws are more careful than they need be"}
-        words.append(f"90 % intervals held the left-out runs {percent(covered, 0)} of the time, {honest}{tail.get(honest, '')}")
+        honest = (
+            "about as often as they should"
+            if 0.83 <= covered <= 0.97
+            else "too seldom"
+            if covered < 0.83
+            else "too often"
+        )
+        tail = {
+            "too seldom": ": the laws are surer than they may be",
+            "too often": ": the laws are more careful than they need be",
+        }
+        words.append(
+            f"90 % intervals held the left-out runs {percent(covered, 0)} of the time, {honest}{tail.get(honest, '')}"
+        )
     odd = [run.run for run in findings.run_doubts if run.surprise > SURPRISING]
     if findings.run_doubts:
         words.append(
@@ -51,7 +64,8 @@ def _lead(findings: Findings) -> str:
         )
     alone = sum(run.leverage > ALONE for run in findings.run_doubts)
     if alone:
-        words.append(f"{plural(alone, 'mixture stands', 'mixtures stand')} so alone that the laws have to believe {'it' if alone == 1 else 'them'}")
+        stand = plural(alone, "mixture stands", "mixtures stand")
+        words.append(f"{stand} so alone that the laws have to believe {'it' if alone == 1 else 'them'}")
     doubtful = [leaf.shown for leaf in findings.leaves if not leaf.identified]
     if doubtful:
         words.append(f"the runs cannot tell what {listing(doubtful, 4)} {'does' if len(doubtful) == 1 else 'do'}")
@@ -60,7 +74,10 @@ def _lead(findings: Findings) -> str:
 
 
 def _calibration(findings: Findings) -> Markup:
-    columns = [Column("Interval of the laws"), *(Column(percent(level, 0), "number") for level, _ in findings.calibration)]
+    columns = [
+        Column("Interval of the laws"),
+        *(Column(percent(level, 0), "number") for level, _ in findings.calibration),
+    ]
     rows = [Row(["Left-out runs inside", *(percent(share, 0) for _, share in findings.calibration)])]
     return table(columns, rows, caption="Share of the left-out runs inside the laws' intervals, over all metrics")
 
@@ -68,11 +85,19 @@ def _calibration(findings: Findings) -> Markup:
 def _runs(runs: tuple[RunDoubt, ...], caption: str) -> Markup:
     columns = [
         Column("Run"),
-        Column("Surprise, standard deviations", "number", hint="How far laws without this run were off, over all metrics; 1 is usual"),
-        Column("Leverage", "number", hint="How alone its mixture stands: at 1 nothing checks what happened in this run"),
+        Column(
+            "Surprise, standard deviations",
+            "number",
+            hint="How far laws without this run were off, over all metrics; 1 is usual",
+        ),
+        Column(
+            "Leverage", "number", hint="How alone its mixture stands: at 1 nothing checks what happened in this run"
+        ),
     ]
     rows = [
-        Row([breakable(run.run), Cell(fixed(run.surprise, 2), run.surprise), Cell(fixed(run.leverage, 2), run.leverage)])
+        Row(
+            [breakable(run.run), Cell(fixed(run.surprise, 2), run.surprise), Cell(fixed(run.leverage, 2), run.leverage)]
+        )
         for run in runs
     ]
     return table(columns, rows, caption=caption, sortable=True)

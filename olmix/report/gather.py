@@ -265,9 +265,7 @@ def _predicted(gain: FitGain, against: str, worst: bool, reference: float | None
     )
 
 
-def _leaves(
-    proposal: ProposalResult, laws: LawsResult, runs: RunTable, limits: FeasibleSet | None
-) -> tuple[Leaf, ...]:
+def _leaves(proposal: ProposalResult, laws: LawsResult, runs: RunTable, limits: FeasibleSet | None) -> tuple[Leaf, ...]:
     judged = {leaf.leaf: leaf for leaf in laws.diagnostics.leaves}
     columns = dict(zip(runs.leaves, zip(*runs.weights, strict=True), strict=True))
     allowed = limits.ordered([row.leaf for row in proposal.leaves]) if limits is not None else None

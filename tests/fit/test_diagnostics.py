@@ -110,4 +110,6 @@ def test_intervals_that_are_too_narrow_are_said_to_be() -> None:
     scores = score(METRICS, y, held_out.mean, sure.std)
     names = tuple(f"run{i}" for i in range(40)), LEAVES, METRICS
     found = diagnose(LogLinear(), names, w, y, sure, scores=scores, folds=5, repeats=0)
-    assert any(warning.startswith("overconfident: the 90 % intervals of the laws held only") for warning in found.warnings())
+    assert any(
+        warning.startswith("overconfident: the 90 % intervals of the laws held only") for warning in found.warnings()
+    )

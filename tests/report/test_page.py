@@ -68,7 +68,18 @@ def test_sections_are_there_when_there_is_something_to_say():
     whole, little = Balance(), Balance()
     whole.feed(render(sample()))
     little.feed(render(bare(sample())))
-    everything = {"mixture", "forecast", "explorer", "supply", "fit", "learning", "doubts", "sensitivity", "tradeoffs", "next"}
+    everything = {
+        "mixture",
+        "forecast",
+        "explorer",
+        "supply",
+        "fit",
+        "learning",
+        "doubts",
+        "sensitivity",
+        "tradeoffs",
+        "next",
+    }
     everything |= {"warnings", "curves", "failures", "cost", "origin"}
     assert everything <= set(whole.ids)
     assert everything & set(little.ids) == {"mixture", "forecast"}

@@ -1,0 +1,198 @@
+r"""What the machine proves, refutes and catches: `python -m benchmarks.proofs [--only=PART ...] [--subset=N]`.
+
+`statements`: every item of statements.json, proved, refuted or unknown, with seconds. `false`: 20 classical statements made
+false by 0.1 % or at infinity only. `links`: the relations of the reference proofs of ineqmath_100.json, the refuted ones
+listed (several are misprints). `corrupted`: those proofs with one relation flipped, or one number of an equality changed;
+caught means rejected. The data are read from shared/data, see tests/shared_data.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from olmix.proofs.check_proof import check_proof
+from olmix.proofs.falsify import falsify
+from olmix.proofs.prove import Effort, prove
+from olmix.proofs.statement import parse_text
+from tests import shared_data
+
+FALSE: tuple[tuple[str, str, list[str]], ...] = (
+    # Constants off by 0.1 %.
+    ("a**2 + b**2 >= 2.002*a*b", "real", []),
+    ("a/(b+c) + b/(c+a) + c/(a+b) >= 1.5015", "pos", []),
+    ("a + b + c >= 3.003*(a*b*c)**(1/3)", "pos", []),
+    ("a*b + b*c + c*a <= 0.999", "pos", ["a**2 + b**2 + c**2 = 1"]),
+    ("7*a + 5*b + 12*a*b <= 8.991", "pos", ["9*a**2 + 8*a*b + 7*b**2 <= 6"]),
+    ("(a**2+b**2+c**2)**2 >= 3.003*(a**3*b+b**3*c+c**3*a)", "real", []),
+    ("a**3+b**3+c**3+2.997*a*b*c >= a*b*(a+b)+b*c*(b+c)+c*a*(c+a)", "nonneg", []),
+    ("(a-1+1/b)*(b-1+1/c)*(c-1+1/a) <= 0.999", "pos", ["a*b*c = 1"]),
+    ("a/sqrt(a**2+8*b*c) + b/sqrt(b**2+8*c*a) + c/sqrt(c**2+8*a*b) >= 1.001", "pos", []),
+    ("1/(a**3*(b+c)) + 1/(b**3*(c+a)) + 1/(c**3*(a+b)) >= 1.5015", "pos", ["a*b*c = 1"]),
+    ("x*y + y*z + z*x - 2*x*y*z <= 6.993/27", "nonneg", ["x + y + z = 1"]),
+    ("x**4*y**2 + x**2*y**4 + 1 >= 3.003*x**2*y**2", "real", []),
+    ("sqrt(a**2+b**2) + sqrt(b**2+c**2) + sqrt(c**2+a**2) >= 1.4157*(a+b+c)", "pos", []),
+    # Suprema and infima that are reached only at infinity or on the boundary.
+    ("a/(a+b) + b/(b+c) + c/(c+a) <= 1.998", "pos", []),
+    ("a/(a+b) + b/(b+c) + c/(c+a) >= 1.001", "pos", []),
+    ("a/(a+b) <= 0.999", "pos", []),
+    ("a**2*b + b**2*c + c**2*a <= 3.996", "nonneg", ["a + b + c = 3"]),
+    ("sqrt(a**2 + 1) - a >= 0.001", "pos", []),
+    ("a/sqrt(a**2+8*b*c) + b/sqrt(b**2+8*c*a) + c/sqrt(c**2+8*a*b) <= 1.998", "pos", []),
+    ("1/a + 1/b + 1/c <= 1/(a+b-c) + 1/(b+c-a) + 0.999/(c+a-b)", "pos", ["a+b>c", "b+c>a", "c+a>b"]),
+)
+
+
+def statements(data: Any, subset: int | None) -> None:
+    """Every statement, with its verdict and time."""
+    items = json.loads((data / "inequalities" / "statements.json").read_text())
+    items = items[:: max(1, len(items) // subset)] if subset else items
+    counts: Counter[str] = Counter()
+    quick = 0
+    began = time.monotonic()
+    for item in items:
+        verdict = prove(parse_text(item["statement"], item["domain"], item["constraints"]), Effort(wall_seconds=38.0))
+        counts[verdict.verdict] += 1
+        quick += verdict.verdict == "proved" and verdict.seconds < 5
+        print(f"{item['id']:<16} {verdict.verdict:<8} {verdict.seconds:5.1f} s  {verdict.reason[:90]}", flush=True)
+    share = 100 * counts["proved"] / len(items)
+    print(
+        f"statements: {counts['proved']} of {len(items)} proved ({share:.1f} %), {quick} of them in under 5 s; "
+        f"{counts['refuted']} refuted, {counts['unknown']} unknown; {time.monotonic() - began:.0f} s in all"
+    )
+
+
+def false_variants() -> None:
+    """How many of the false variants are refuted, and how long all take together."""
+    began = time.monotonic()
+    found = [falsify(parse_text(*item)) for item in FALSE]
+    seconds = time.monotonic() - began
+    for item, counterexample in zip(FALSE, found, strict=True):
+        if counterexample is None:
+            print(f"  not refuted: {item[0]}")
+    print(f"false: {sum(f is not None for f in found)} of {len(FALSE)} refuted in {seconds:.1f} s together")
+
+
+def _proofs(data: Any, subset: int | None) -> list[dict[str, Any]]:
+    items = json.loads((data / "inequalities" / "ineqmath_100.json").read_text())
+    return items[:: max(1, len(items) // subset)] if subset else items
+
+
+def _solution(item: dict[str, Any]) -> str:
+    return item["solution"] if isinstance(item["solution"], str) else item["solution"][0]
+
+
+def links(data: Any, subset: int | None) -> None:
+    """The links of the reference proofs by what the check gave; the refuted ones are listed."""
+    counts: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    began = time.monotonic()
+    for item in _proofs(data, subset):
+        solutions = [item["solution"]] if isinstance(item["solution"], str) else item["solution"]
+        verdict = check_proof(item["problem"], solutions, item["answer"])
+        counts.update(verdict.counts())
+        verdicts[verdict.verdict] += 1
+        for link in verdict.links:
+            if link.status == "refuted":
+                print(f"  {item['data_id']}: {link.describe()[:180]}", flush=True)
+    read = sum(n for status, n in counts.items() if status in ("proved", "unrefuted", "refuted", "doubtful"))
+    good = counts["proved"] + counts["unrefuted"]
+    print(
+        f"links: {good} of {read} parsed links accepted ({100 * good / read:.1f} %), {counts['refuted']} refuted, "
+        f"{counts['unread']} not read; proofs {dict(verdicts)}; {time.monotonic() - began:.0f} s"
+    )
+
+
+_RELATION = re.compile(r"\\geq|\\leq|\\ge\b|\\le\b")
+_TURNED = {r"\geq": r"\leq", r"\leq": r"\geq", r"\ge": r"\le", r"\le": r"\ge"}
+_MATH = re.compile(r"\$\$.*?\$\$|\$.*?\$", re.DOTALL)
+
+
+def flipped(text: str, rng: random.Random) -> str | None:
+    """The proof with one relation of a formula turned; names of theorems (AM \\geq GM) are left alone."""
+    spots = [m for f in _MATH.finditer(text) for m in _RELATION.finditer(text, f.start(), f.end())]
+    spots = [m for m in spots if not re.search(r"M\s*$", text[: m.start()])]
+    if not spots:
+        return None
+    m = rng.choice(spots)
+    return text[: m.start()] + _TURNED[m.group()] + text[m.end() :]
+
+
+def wrong_equality(text: str, rng: random.Random) -> str | None:
+    """The proof with one number after an equality sign larger by one."""
+    spots = []
+    number = re.compile(r"(?<![\d_{^])\d+(?![\d}])")
+    for f in _MATH.finditer(text):
+        if re.search(r"[a-z]", f.group()):
+            for e in re.finditer(r"(?<![<>])=", f.group()):
+                m = number.search(text, f.start() + e.end(), f.end())
+                spots += [m] if m else []
+    if not spots:
+        return None
+    m = rng.choice(spots)
+    return text[: m.start()] + str(int(m.group()) + 1) + text[m.end() :]
+
+
+def corrupted(data: Any, subset: int | None, seeds: int = 1) -> None:
+    """Reference proofs that the check does not reject, made wrong: how many are rejected then."""
+    kinds: dict[str, Callable[[str, random.Random], str | None]] = {
+        "flipped relation": flipped,
+        "wrong equality": wrong_equality,
+    }
+    caught: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
+    began = time.monotonic()
+    for item in _proofs(data, subset):
+        text = _solution(item)
+        right = check_proof(item["problem"], text, item["answer"], connect=False)
+        if right.statement is None or not right.links or right.verdict == "rejected":
+            continue
+        for seed in range(seeds):
+            for kind, change in kinds.items():
+                wrong = change(text, random.Random(f"{seed}/{item['data_id']}/{kind}"))
+                if wrong is None:
+                    continue
+                verdict = check_proof(item["problem"], wrong, item["answer"])
+                caught[kind][verdict.verdict] += 1
+                if verdict.verdict != "rejected":
+                    print(f"  {item['data_id']} {kind}: {verdict.verdict}: {verdict.reason[:110]}", flush=True)
+    for kind, counts in caught.items():
+        total = sum(counts.values())
+        print(
+            f"corrupted, {kind}: {counts['rejected']} of {total} rejected "
+            f"({100 * counts['rejected'] / max(1, total):.1f} %), {counts['accepted']} accepted"
+        )
+    print(f"corrupted: {time.monotonic() - began:.0f} s")
+
+
+PARTS = ("false", "links", "corrupted", "statements")
+
+
+def main() -> None:
+    """Runs the parts that were asked for, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part; may be repeated")
+    parser.add_argument("--subset", type=int, help="about so many items of each file, evenly spread")
+    parser.add_argument("--seeds", type=int, default=1, help="corruptions of each kind for each proof")
+    given = parser.parse_args()
+    data = shared_data.find()
+    for part in given.only or PARTS:
+        if part == "false":
+            false_variants()
+        elif data is None:
+            print(f"{part}: the shared data are absent")
+        elif part == "links":
+            links(data, given.subset)
+        elif part == "corrupted":
+            corrupted(data, given.subset, given.seeds)
+        else:
+            statements(data, given.subset)
+
+
+if __name__ == "__main__":
+    main()

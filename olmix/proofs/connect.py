@@ -152,7 +152,8 @@ def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
     if evident(target):
         return "the claim is evident"
     usable = [f for f in facts if f.key != target.key or (f.relation.op == "=" and target.relation.op != "=")]
-    used = _combination(target, usable) or _product(target, usable)
+    plain = [f for f in usable if f.relation.op != "=" and not _has_root(f.relation)]
+    used = _combination(target, plain) or _combination(target, usable) or _product(target, usable)
     if used is None:
         return None
     for fact in used:
@@ -162,6 +163,11 @@ def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
                 return None
     steps = ", ".join(str(n) for n in sorted({f.number for f in used}))
     return f"the claim follows from steps {steps}"
+
+
+def _has_root(relation: Relation) -> bool:
+    nodes = [*walk(relation.left), *walk(relation.right)]
+    return any(isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1) for n in nodes)
 
 
 def evident(fact: Fact) -> bool:

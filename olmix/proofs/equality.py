@@ -56,6 +56,10 @@ def read_case(relations: Sequence[Relation]) -> Case:
 def is_case(relation: Relation) -> bool:
     """Whether a relation looks like part of a case: between variables, numbers and simple terms."""
     return (
+        relation.op == "="
+        and (isinstance(relation.left, Num) != isinstance(relation.right, Num))
+        and len(relation.variables()) > 1
+    ) or (
         relation.op in ("=", ">=", ">")
         and any(isinstance(s, Var) for s in (relation.left, relation.right))
         and all(isinstance(s, Var | Num) or len(variables_of(s)) <= 2 for s in (relation.left, relation.right))

@@ -82,6 +82,7 @@ def read_formula(latex: str, scope: Scope) -> list[Piece]:
 def _prepare(latex: str) -> str:
     """Environments, tags and stacked relations removed; words kept as `\\word{...}`."""
     out = re.sub(r"\\(tag|label|ref|eqref)\*?\s*\{[^{}]*\}", " ", latex)
+    out = re.sub(r"\\(?:left|right)\s*\.", " ", out)
     out = re.sub(r"\\begin\{array\}\s*\{[^{}]*\}|\\hline", " ", out)
     out = re.sub(r"\\(begin|end)\{[A-Za-z]+\*?\}", " ", out)
     out = re.sub(
@@ -107,6 +108,7 @@ def _parts(latex: str) -> list[tuple[str, list[str]]]:
     """
     parts: list[tuple[str, list[str]]] = []
     lead, current, depth = "", [], 0  # type: tuple[str, list[str], int]
+    brackets = _Depth()
     # Words, wide spaces and rows are looked at before the tokenizer throws spacing away.
     for raw in re.split(r"(\\word\{[^{}]*\}|\\qquad|\\quad|\\\\(?:\[[^\]]*\])?)", latex):
         if raw.startswith("\\word{"):
@@ -121,10 +123,7 @@ def _parts(latex: str) -> list[tuple[str, list[str]]]:
                 current.append("\\gap" if raw.startswith("\\q") else "\\row")
             continue
         for token in tokenize(raw):
-            if token in ("(", "[", "{", r"\{"):
-                depth += 1
-            elif token in (")", "]", "}", r"\}"):
-                depth = max(0, depth - 1)
+            depth = brackets.after(token)
             if depth == 0 and token in _ARROWS:
                 parts.append((lead, current))
                 lead, current = _ARROW_WORDS.get(_ARROWS[token], _ARROWS[token]), []
@@ -140,6 +139,26 @@ def _parts(latex: str) -> list[tuple[str, list[str]]]:
         out.extend((lead if i == 0 else ",", piece) for i, piece in enumerate(pieces))
     return [(lead, _strip(tokens)) for lead, tokens in out if _strip(tokens) or lead not in ("", ",")]
 
+
+_CLOSES = {")": "(", "]": "[", "}": "{", r"\}": r"\{"}
+
+
+class _Depth:
+    """How deep inside brackets a token stands; braces, which TeX itself balances, close what was left open in them."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+
+    def after(self, token: str) -> int:
+        """The depth after the token."""
+        if token in _CLOSES.values():
+            self.open.append(token)
+        elif token in ("}", r"\}") and _CLOSES[token] in self.open:
+            while self.open.pop() != _CLOSES[token]:
+                pass
+        elif token in (")", "]") and self.open and self.open[-1] != "{":
+            self.open.pop()
+        return len(self.open)
 
 def _strip(tokens: list[str]) -> list[str]:
     while tokens and tokens[-1] in (".", ",", ":"):
@@ -184,19 +203,34 @@ def _read_part(lead: str, tokens: list[str], scope: Scope) -> list[Piece]:
 def _split_relations(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
     sides: list[list[str]] = [[]]
     ops: list[str] = []
-    depth = 0
+    brackets = _Depth()
     for token in tokens:
-        depth += (token in ("(", "[", "{", r"\{")) - (token in (")", "]", "}", r"\}"))
+        depth = brackets.after(token)
         if depth == 0 and token in _RELATIONS:
             if ops and not sides[-1]:
-                # A line that ends with a relation and is continued by the same one.
-                ops[-1] = _RELATIONS[token] if ops[-1] in ("=", _RELATIONS[token]) else ops[-1]
+                # A line that ends with a relation and is continued by the same one (by the opposite one: both hold).
+                ops[-1] = _both(ops[-1], _RELATIONS[token])
                 continue
             ops.append(_RELATIONS[token])
             sides.append([])
         else:
             sides[-1].append(token)
     return sides, ops
+
+
+def has_relation(text: str) -> bool:
+    """Whether a relation stands somewhere in a side that was not split, because brackets around it do not close."""
+    tokens = text.split(" ")
+    return r"\sum" not in tokens and r"\prod" not in tokens and any(_RELATIONS.get(t, "=") != "=" for t in tokens)
+
+
+def _both(first: str, second: str) -> str:
+    """One relation for two that stand side by side: opposite ones can only both hold as an equality."""
+    if first == "=" or first == second:
+        return second
+    if second == "=" or first[0] == second[0]:
+        return first
+    return "="
 
 
 def _side(tokens: list[str], scope: Scope) -> Side:
@@ -219,9 +253,9 @@ def _tuples(sides: list[list[str]], ops: list[str], scope: Scope) -> list[list[S
 
 def _commas(tokens: list[str]) -> list[list[str]]:
     out: list[list[str]] = [[]]
-    depth = 0
+    brackets = _Depth()
     for token in tokens:
-        depth += (token in ("(", "[", "{", r"\{")) - (token in (")", "]", "}", r"\}"))
+        depth = brackets.after(token)
         if token == "," and depth == 0:
             out.append([])
         else:

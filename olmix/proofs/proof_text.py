@@ -77,6 +77,11 @@ def read_proof(text: str) -> list[Formula | Remark]:
     return reader.out
 
 
+_INEQUALITY = re.compile(r"\\(?:leq?|geq?|leqslant|geqslant|lt|gt)\b|[<>]")
+#: What opens the part of a sentence that a contradiction ends.
+_SUPPOSED = re.compile(r"\b(equality|if|suppose|assume|contrary|would|otherwise)\b", re.IGNORECASE)
+
+
 class _Reader:
     """Cuts the document into sentences and paragraphs and gives every formula its role."""
 
@@ -88,6 +93,8 @@ class _Reader:
         #: `equality` colours a paragraph, `hypothetical` the rest of the proof.
         self.colour = ""
         self.waiting: list[Formula] = []
+        #: Whether the sentence has no formula yet.
+        self.fresh = True
 
     def text(self, text: str) -> None:
         place = 0
@@ -111,8 +118,12 @@ class _Reader:
         role, lasts = _role(self.words)
         if self.colour == "hypothetical" or role == "hypothetical":
             self.colour = role = "hypothetical"
-        elif self.colour == "equality" or role == "equality":
+        elif role == "equality" or (self.colour == "equality" and not (self.fresh and _INEQUALITY.search(latex))):
             self.colour = role = "equality"
+        else:
+            # A new sentence with an inequality is about something else than the case of equality.
+            self.colour = ""
+        self.fresh = False
         place = (self.paragraph, self.sentence)
         between = " ".join(self.between.split())
         self.waiting.append(Formula(latex, role, self.words.strip(), *place, lasts or "proof", between))
@@ -123,7 +134,10 @@ class _Reader:
     def end_sentence(self, mark: str) -> None:
         """Closes the sentence; a blank line (in `mark`) closes the paragraph."""
         if re.search(r"\b(contradiction|impossible|absurd)\b", self.words):
-            self.waiting = [dataclasses.replace(f, role="hypothetical") for f in self.waiting]
+            supposed = [i for i, f in enumerate(self.waiting) if _SUPPOSED.search(f.words)]
+            start = supposed[0] if supposed else 0
+            for i in range(start, len(self.waiting)):
+                self.waiting[i] = dataclasses.replace(self.waiting[i], role="hypothetical")
         if self.waiting:
             first = [f for f in self.waiting if f.role == "assume" and f.lasts != "proof"]
             self.out.extend(first)
@@ -133,7 +147,7 @@ class _Reader:
             if role in ("hypothetical", "equality"):
                 self.colour = role
             self.out.append(Remark(" ".join(self.words.split())))
-        self.waiting, self.words = [], ""
+        self.waiting, self.words, self.fresh = [], "", True
         self.sentence += 1
         if "\n" in mark:
             self._new_paragraph()

@@ -12,7 +12,7 @@ import numpy as np
 
 from olmix.proofs.equality import check_case, is_case
 from olmix.proofs.expr import Expr, Relation, Var, substitute, variables_of
-from olmix.proofs.formulas import Chain, Member, read_formula
+from olmix.proofs.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.numeric import compile_floats
@@ -82,6 +82,8 @@ class Walker:
         #: Where the last chain ended, for lines that start with a relation.
         self.last: Expr | None = None
         self.conditional = False
+        #: Symbols of the proof's own that an assumption brought in.
+        self.introduced: set[str] = set()
         #: The constant that the problem asks for.
         self.constant = constant
         self.cases: list[list[Relation]] = []
@@ -111,6 +113,8 @@ class Walker:
                 self._member(piece)
             elif piece.ops:
                 self._chain(piece, role, formula)
+            elif has_relation(piece.sides[0].text):
+                self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
                 self._names(piece, formula.words)
 
@@ -216,8 +220,12 @@ class Walker:
                 # What is "assumed" but holds anyway (`since`, `with`) is a fact.
                 self._add(relation, "fact", latex, result)
                 return
-            # What brings in a new symbol holds as long as the symbol is used.
-            lasts = "proof" if self._introduce(relation) or role == "define" else formula.lasts
+            # What brings in a new symbol holds as long as the symbol is used; what else is said about that symbol in
+            # the same breath restricts the problem's variables, and holds for a while only.
+            before = set(self.introduced)
+            new = self._introduce(relation)
+            more = not new and bool(before & set(relation.variables()))
+            lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
             self.context.assumptions.append(Assumption(relation, lasts, formula.paragraph, formula.sentence))
             return
         self._add(relation, role, latex, check_relation(relation, self.context, self._given(formula)))
@@ -272,6 +280,7 @@ class Walker:
         """New symbols without a word about where they live: they live where the problem's variables do."""
         kinds = set(self.context.statement.domains)
         new = [name for name in relation.variables() if not self.context.knows(name)]
+        self.introduced.update(new)
         for name in new:
             self.context.domains[name] = next(iter(kinds)) if len(kinds) == 1 else "real"
         return bool(new)

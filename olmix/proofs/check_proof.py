@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from olmix.errors import UserError
 from olmix.proofs.connect import reaches_claim
 from olmix.proofs.expr import Relation, Var
-from olmix.proofs.falsify import falsify
+from olmix.proofs.falsify import search
 from olmix.proofs.formulas import Chain, read_formula
 from olmix.proofs.latex import Scope
 from olmix.proofs.links import LINK_BUDGET
@@ -65,10 +65,12 @@ def check_proof(
             return ProofVerdict("unknown", str(error))
     constant = _constant(answer or find_answer("\n".join(proofs)))
     verdicts = [check_text(statement, text, connect, constant) for text in proofs]
-    wrong = falsify(statement, LINK_BUDGET)
-    if wrong is not None:
+    seen = search(statement, LINK_BUDGET)
+    if seen.counterexample is not None:
         links = tuple(link for v in verdicts for link in v.links)
-        return ProofVerdict("rejected", f"the claim itself fails at {wrong.describe()}", statement, links)
+        return ProofVerdict("rejected", f"the claim itself fails at {seen.counterexample.describe()}", statement, links)
+    if not seen.feasible:
+        return ProofVerdict("unknown", "no point that satisfies the problem's hypotheses was found", statement)
     if answer is not None:
         given = [find_answer(text) for text in proofs]
         other = next((g for g in given if g is not None and _normal(g) != _normal(answer)), None)

@@ -9,9 +9,7 @@ it has been reached in the same way. The claim restated never supports itself.
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +19,24 @@ from olmix.errors import UserError
 from olmix.proofs.algebra import Unsupported, build_system, known_sign
 from olmix.proofs.certificate import check_certificate
 from olmix.proofs.cones import ConeBudget
-from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, Var, add, mul, num, power, sub, walk
+from olmix.proofs.expr import (
+    Add,
+    Expr,
+    Mul,
+    Num,
+    Pow,
+    Relation,
+    Var,
+    add,
+    mul,
+    num,
+    power,
+    sub,
+    substitute,
+    variables_of,
+    walk,
+)
+from olmix.proofs.facts import Fact, collect_facts, multiplied, same, visibly_nonneg
 from olmix.proofs.falsify import Budget, feasible_points
 from olmix.proofs.keys import canonical_key
 from olmix.proofs.links import Context, build_link
@@ -31,33 +46,27 @@ from olmix.proofs.statement import Statement
 from olmix.proofs.strategy import Work, find_certificate
 from olmix.proofs.walker import Link
 
-_GOOD = ("proved", "unrefuted")
-
-
-@dataclasses.dataclass(frozen=True)
-class Fact:
-    """A checked relation in the form `gap >= 0` (or `= 0`), in the variables of the claim."""
-
-    relation: Relation
-    statement: Statement
-    key: str
-    announced: bool
-    number: int
-
 
 def reaches_claim(statement: Statement, links: Sequence[Link], context: Context) -> str | None:
     """How the links reach the claim, in words, or None."""
-    target, fault = build_link(statement.claim, context, ())
-    if target is None:
-        return fault and None
-    facts = _facts(links, context, target)
-    for assumption in context.assumptions:
-        if assumption.lasts == "proof" and not legitimate(statement, assumption.relation, context):
+    given = [a.relation for a in context.assumptions if a.lasts == "proof"]
+    for relation in given:
+        if not legitimate(statement, relation, context):
             return None
-    if not facts:
+    target, _ = build_link(statement.claim, context, given)
+    if target is None:
         return None
-    target_fact = Fact(target.claim, target, canonical_key(target), True, 0)
-    return _reach(target_fact, facts, depth=0)
+    facts = collect_facts(links, context, given)
+    if not any(f.number for f in facts):
+        return None
+    changed = _in_new_variables(statement, context, given)
+    if changed is not None:
+        root = Fact(changed.claim, changed, canonical_key(changed), announced=True, number=0)
+        how = _reach(root, [f for f in facts if _admissible(f, root)], depth=0)
+        if how is not None:
+            return how
+    root = Fact(target.claim, target, canonical_key(target), announced=True, number=0)
+    return _reach(root, [f for f in facts if _admissible(f, root)], depth=0)
 
 
 def legitimate(statement: Statement, relation: Relation, context: Context) -> bool:
@@ -84,6 +93,47 @@ def legitimate(statement: Statement, relation: Relation, context: Context) -> bo
     return False
 
 
+def _in_new_variables(statement: Statement, context: Context, given: Sequence[Relation]) -> Statement | None:
+    """The claim in the new variables of a substitution, where that reaches every point of the hypotheses."""
+    old = {n: context.expand(e) for n, e in context.substitutions.items()}
+    if set(old) != set(statement.variables) or not covers(statement, old, context):
+        return None
+    claim = statement.claim.map(lambda e: substitute(e, old))
+    return build_link(claim, context, given)[0]
+
+
+def covers(statement: Statement, old: dict[str, Expr], context: Context) -> bool:
+    """Whether new variables exist for points of the hypotheses: solved for in floats at several of them.
+
+    Like `legitimate`, it decides whether a proof is called complete, not whether a relation is true.
+    """
+    from scipy.optimize import least_squares
+
+    names = variables_of(*old.values())
+    if not names or set(names) & set(statement.variables):
+        return False
+    positive = all(d == "pos" for d in statement.domains)
+    kinds = [context.domains.get(n, "pos" if positive else "real") for n in names]
+    function = compile_floats([old[v] for v in statement.variables], names)
+    rng = np.random.default_rng(5)
+    points = _points(statement)[:6]
+    for point in points:
+        best = np.inf
+        for _ in range(6):
+            start = rng.normal(size=len(names))
+
+            def miss(x: np.ndarray, target: np.ndarray = point) -> np.ndarray:
+                at = np.where([k == "real" for k in kinds], x, np.exp(np.clip(x, -30, 30)))
+                return np.nan_to_num(function(at[None])[0] - target, nan=1e3, posinf=1e3, neginf=-1e3)
+
+            best = min(best, float(np.abs(least_squares(miss, start).fun).max()))
+            if best < 1e-7:
+                break
+        if best > 1e-7:
+            return False
+    return len(points) > 0
+
+
 def _is_scaling(statement: Statement, relation: Relation, points: np.ndarray) -> bool:
     """Whether a homogeneous claim may be looked at where some positive homogeneous expression is a positive
     constant.
@@ -102,79 +152,72 @@ def _is_scaling(statement: Statement, relation: Relation, points: np.ndarray) ->
     return bool(steady and (base[:, 0] > 0).all() and abs(power - 1) > 1e-9)
 
 
-def _facts(links: Sequence[Link], context: Context, target: Statement) -> list[Fact]:
-    out: dict[str, Fact] = {}
-    chains: dict[int, list[Link]] = {}
-    for link in links:
-        usable = link.status in _GOOD and link.role != "equality" and not link.conditional
-        if usable and link.relation is not None:
-            chains.setdefault(link.chain, []).append(link)
-    for chain in chains.values():
-        for link in chain:
-            assert link.relation is not None
-            _put(out, link.relation, link.role == "goal", link.number, context)
-        for i in range(len(chain)):
-            for j in range(i + 1, len(chain)):
-                whole = _compose([link.relation for link in chain[i : j + 1] if link.relation is not None])
-                if whole is not None:
-                    announced = any(link.role == "goal" for link in chain[i : j + 1])
-                    _put(out, whole, announced, chain[j].number, context)
-    return list(out.values())
-
-
-def _put(out: dict[str, Fact], relation: Relation, announced: bool, number: int, context: Context) -> None:
-    built, _ = build_link(relation, context, ())
-    if built is None or built.claim.op == "!=":
-        return
-    spelled = relation_text(built.claim)
-    if spelled not in out or (out[spelled].announced and not announced):
-        out[spelled] = Fact(built.claim, built, canonical_key(built), announced, number)
-
-
-def _compose(relations: list[Relation]) -> Relation | None:
-    """The relation between the ends of a chain that runs in one direction."""
-    ops = {r.op for r in relations} - {"="}
-    if ops <= {"<", "<="}:
-        op = "<" if "<" in ops else "<=" if ops else "="
-    elif ops <= {">", ">="}:
-        op = ">" if ">" in ops else ">="
-    else:
-        return None
-    if any(a.right != b.left for a, b in itertools.pairwise(relations)):
-        return None
-    return Relation(relations[0].left, op, relations[-1].right)
-
-
 def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
     for fact in facts:
-        if fact.key == target.key and evident(fact):
+        if fact.key == target.key and fact.relation.op != "=" and evident(fact):
             return f"step {fact.number} is equivalent to the claim and evident"
     if evident(target):
         return "the claim is evident"
-    usable = [f for f in facts if f.key != target.key or (f.relation.op == "=" and target.relation.op != "=")]
-    plain = [f for f in usable if f.relation.op != "=" and not _has_root(f.relation)]
-    used = _combination(target, plain) or _combination(target, usable) or _product(target, usable)
-    if used is None:
-        return None
-    for fact in used:
-        if fact.announced and not evident(fact):
-            others = [f for f in facts if f is not fact and f.key != target.key]
-            if depth > 4 or _reach(fact, others, depth + 1) is None:
-                return None
-    steps = ", ".join(str(n) for n in sorted({f.number for f in used}))
-    return f"the claim follows from steps {steps}"
+    for used in _ways(target, facts):
+        if all(_supported(fact, facts, depth) for fact in used):
+            steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
+            return f"the claim follows from steps {steps}"
+    return None
+
+
+def _supported(fact: Fact, facts: list[Fact], depth: int) -> bool:
+    """What was only announced ("it suffices to show") has to be reached in its turn."""
+    if not fact.announced or evident(fact):
+        return True
+    others = [f for f in facts if f is not fact and _admissible(f, fact)]
+    return depth <= 4 and _reach(fact, others, depth + 1) is not None
+
+
+def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
+    """Sets of facts from which the target follows, simple ways first."""
+    for fact in facts:
+        # The same problem in other letters, cleared of denominators, and so on; never the claim restated.
+        if fact.key == target.key and fact.relation.op != "=" and fact.proved:
+            yield [fact]
+    plain = [f for f in facts if f.relation.op != "=" and not _has_root(f.relation)]
+    settled = [f for f in facts if not f.announced]
+    for chosen in (settled, plain, facts):
+        found = _combination(target, chosen)
+        if found is not None:
+            yield found
+    found = _product(target, facts)
+    if found is not None:
+        yield found
+    found = _combination(target, [*facts, *multiplied(facts)])
+    if found is not None:
+        yield [part for fact in found for part in (fact.parts or (fact,))]
+
+
+def _admissible(fact: Fact, target: Fact) -> bool:
+    """Whether a fact may support a target: the target restated may not, unless it is derived, cited or evident."""
+    if fact.relation.op == "=":
+        return target.relation.op != "=" or fact.key != target.key
+    if same(fact, target):
+        return (
+            fact.derived
+            or (fact.cited and relation_text(fact.relation) != relation_text(target.relation))
+            or evident(fact)
+        )
+    return fact.key != target.key or fact.proved
 
 
 def _has_root(relation: Relation) -> bool:
     nodes = [*walk(relation.left), *walk(relation.right)]
-    return any(isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1) for n in nodes)
+    return any(
+        isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1) for n in nodes
+    )
 
 
 def evident(fact: Fact) -> bool:
     """Whether a relation needs no further argument: squares, non-negative terms, or AM-GM applied once."""
     gap = fact.relation.gap()
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    if _visibly_nonneg(gap, domains) or _is_amgm(fact):
+    if visibly_nonneg(gap, domains) or _is_amgm(fact):
         return True
     try:
         system = build_system(fact.statement)
@@ -185,23 +228,6 @@ def evident(fact: Fact) -> bool:
     return known_sign(system.goal, system.signs) != "" and system.goal_op in (">=", ">")
 
 
-def _visibly_nonneg(expr: Expr, domains: dict[str, str]) -> bool:
-    """Whether an expression is a sum of products of squares and non-negative variables, as it is written."""
-    if isinstance(expr, Num):
-        return expr.value >= 0
-    if isinstance(expr, Add):
-        return all(_visibly_nonneg(term, domains) for term in expr.terms)
-    if isinstance(expr, Mul):
-        signs = [f for f in expr.factors if not _visibly_nonneg(f, domains)]
-        return not signs
-    if isinstance(expr, Pow):
-        if isinstance(expr.exponent, Num) and expr.exponent.value.numerator % 2 == 0:
-            return True
-        return _visibly_nonneg(expr.base, domains)
-    name = getattr(expr, "name", "")
-    return name == "abs" or domains.get(name) in ("pos", "nonneg", "natural")
-
-
 def _is_amgm(fact: Fact) -> bool:
     """`T1 + ... + Tk >= k (T1 ... Tk)**(1/k)` for non-negative terms, with whole coefficients counted as copies."""
     relation = fact.relation if fact.relation.op in (">=", ">") else fact.relation.flipped()
@@ -209,7 +235,7 @@ def _is_amgm(fact: Fact) -> bool:
         return False
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
     terms = relation.left.terms
-    if not all(_visibly_nonneg(t, domains) for t in terms):
+    if not all(visibly_nonneg(t, domains) for t in terms):
         return False
     for copies in (False, True):
         parts: list[Expr] = []
@@ -289,7 +315,7 @@ def _product(target: Fact, facts: list[Fact]) -> list[Fact] | None:
 def _positive_sides(fact: Fact) -> bool:
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
     return all(
-        _visibly_nonneg(side, domains) and side != num(0) and not any(d == "nonneg" for d in domains.values())
+        visibly_nonneg(side, domains) and side != num(0) and not any(d == "nonneg" for d in domains.values())
         for side in (fact.relation.left, fact.relation.right)
     )
 

@@ -53,7 +53,8 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\b(let|denote|set|put|setting|putting|taking|take|choose|define|substitut\w*|introduce|let us|defined|notation)\b",
      "define", "proof"),
     (r"\b(suffices?|enough|remains?|need(s|ed)?|want|have to|must|equivalent\w*|rewritten|rewrite|becomes?|reduces?|"
-     r"will prove|will show|shall prove|shall show|prove that|show that|written|claim|lemma|to prove|to show)\b",
+     r"will prove|will show|shall prove|shall show|prove that|show that|(?:re)?written as|rewrite (?:it |this )?as|"
+     r"written|claim|(?<!'s )lemma|equivalent to|to prove|to show)\b",
      "goal", ""),
     (r"\b(then|thus|hence|therefore|so|we get|get|gives?|obtain\w*|have|has|deduces?|since|because|as|clearly|obviously|by|"
      r"from|using|implies|follows?|yields?|which is|note|know|i\.e|that is|and|conclude|find|holds?|inequality|also|"
@@ -171,7 +172,7 @@ def _role(words: str) -> tuple[str, str]:
     low = " ".join(words.lower().split())
     last: tuple[int, str, str] = (-1, "fact", "")
     for pattern, role, lasts in _COMPILED:
-        found = [m.start() for m in pattern.finditer(low)]
+        found = [m.end() for m in pattern.finditer(low)]
         if found and role in ("equality", "hypothetical"):
             return role, lasts
         if found and found[-1] > last[0]:

@@ -35,11 +35,20 @@ class Link:
     chain: int = 0
     #: Whether it was checked under an assumption of a case or of its sentence, so that it is no fact by itself.
     conditional: bool = False
+    #: Whether the words before it name a theorem or a known inequality.
+    cited: bool = False
 
     def describe(self) -> str:
         """For a reader: the relation and the verdict."""
         what = relation_text(self.relation) if self.relation else self.latex
         return f"step {self.number}: {what}: {self.status}" + (f" ({self.reason})" if self.reason else "")
+
+
+_CITED = re.compile(
+    r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
+    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|well.?known|known inequality|bunyakovsky|huygens|mean inequality",
+    re.IGNORECASE,
+)
 
 
 def sum_groups(statement: Statement) -> tuple[tuple[str, ...], ...]:
@@ -210,7 +219,7 @@ class Walker:
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self._answers(relation) or self._defines(relation, role):
+        if self._answers(relation, role) or self._defines(relation, role):
             return
         if role in ("assume", "define"):
             if self._sign(relation):
@@ -228,17 +237,18 @@ class Walker:
             lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
             self.context.assumptions.append(Assumption(relation, lasts, formula.paragraph, formula.sentence))
             return
-        self._add(relation, role, latex, check_relation(relation, self.context, self._given(formula)))
+        result = check_relation(relation, self.context, self._given(formula))
+        self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.words} {formula.between}")))
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)
         self.conditional = any(a.lasts != "proof" and a.relation in held for a in self.context.assumptions)
         return held
 
-    def _add(self, relation: Relation, role: str, latex: str, result: LinkResult) -> None:
+    def _add(self, relation: Relation, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
         number = len(self.links) + 1
         self.links.append(
-            Link(number, latex, relation, role, result.status, result.reason, self.chains, self.conditional)
+            Link(number, latex, relation, role, result.status, result.reason, self.chains, self.conditional, cited)
         )
 
     def _note(self, chain: Chain, role: str, status: str, reason: str) -> None:
@@ -248,9 +258,11 @@ class Walker:
                 Link(len(self.links) + 1, relation_text(relation), relation, role, status, reason, self.chains)
             )
 
-    def _answers(self, relation: Relation) -> bool:
+    def _answers(self, relation: Relation, role: str) -> bool:
         """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
         left, right = relation.left, relation.right
+        if self.constant is not None and left == self.constant.left and role == "define" and variables_of(right):
+            self.constant = None  # The proof uses the letter for something of its own.
         if self.constant is not None and relation.op == "=" and left == self.constant.left:
             if right == self.constant.right:
                 return True

@@ -12,6 +12,8 @@ from olmix.graph.step import Step
 class FakeContext:
     """`read` and `folder` look steps up by identity first, then by equality."""
 
+    dry = False
+
     def __init__(
         self,
         tmp_path: pathlib.Path,

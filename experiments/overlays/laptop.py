@@ -72,6 +72,7 @@ def laptop(cfg: fdl.Config[MixtureRun]) -> None:
     )
     cfg.scan.corpus = cfg.corpus
     cfg.scan.dtype = "uint16"
+    cfg.scan.if_unreadable = ""
     for name, leaf in tree_edits.leaves(cfg.scan.tree):
         leaf.paths = tuple(_local(name, path) for path in leaf.paths)
     proxy = cfg.train.proxy

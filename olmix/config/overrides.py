@@ -279,6 +279,8 @@ def _exists(module: str) -> bool:
 def describe(error: BaseException) -> str:
     """An exception in a line, with the last place in the user's code that it came through."""
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0].rstrip(".")
+    if isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType):
+        text += nearest(error.name or "", vars(error.obj))
     if isinstance(error, SyntaxError) and error.filename:
         return f"{text} ({error.filename.rpartition('/')[2]}:{error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)

@@ -31,7 +31,8 @@ from olmix.config import nodes
 
 _FIDDLE = str(pathlib.Path(fdl.__file__).parent)
 _STDLIB = sysconfig.get_paths()["stdlib"]
-_OWN = str(pathlib.Path(__file__).parent)
+#: All of olmix: where a helper of the library sets a value (`tree_edits.set_weights`), it is its caller who sets it.
+_OWN = str(pathlib.Path(__file__).parents[1])
 _NOT_USERS = (_FIDDLE, _STDLIB, _OWN, "<frozen", "<string>")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from olmix.data import models
 from olmix.errors import UserError, nearest
@@ -157,13 +157,21 @@ def largest_target(rows: list[LeafPlan]) -> int | None:
 def lines(run: RunPlan) -> tuple[str, ...]:
     """The plan as plain lines, for the dry run."""
     said = [training_line(run.training)]
-    wide = max(len(row.leaf) for row in run.leaves)
-    for row in run.leaves:
-        needs = "" if row.target_needs is None else f", final run needs {row.target_needs:,}"
-        said.append(
-            f"{row.leaf:<{wide}}  has {row.tokens:,} tokens (prior {percent(row.prior)}); weight {percent(row.weight)}, "
-            f"draws {row.drawn:,}, read {row.repetition:.3g} of at most {row.limit:g} times{needs}"
+    columns = ("leaf", "tokens", "prior", "weight", "drawn", "times read", "at most", "final run needs")
+    rows = [
+        (
+            row.leaf,
+            f"{row.tokens:,}",
+            percent(row.prior),
+            percent(row.weight),
+            f"{row.drawn:,}",
+            f"{row.repetition:.3g}",
+            f"{row.limit:g}",
+            "" if row.target_needs is None else f"{row.target_needs:,}",
         )
+        for row in run.leaves
+    ]
+    said += aligned(columns if run.target is not None else columns[:-1], rows)
     unread = [row.leaf for row in run.leaves if row.weight > 0 and row.drawn == 0]
     if unread:
         said.append(f"less than one sequence falls to {', '.join(unread)}: nothing of it is read")
@@ -192,7 +200,14 @@ def percent(share: float) -> str:
     return f"{share:.3%}" if share == 0 or share >= 1e-4 else f"{100 * share:.2g}%"
 
 
-def shortage(run: RunPlan, most: int = 6) -> str:
+def aligned(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right; what is beyond `columns` is left out."""
+    table = [columns, *(row[: len(columns)] for row in rows)]
+    wide = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join([row[0].ljust(wide[0]), *map(str.rjust, row[1:], wide[1:])]) for row in table]
+
+
+def shortage(run: RunPlan, most: int = 3) -> str:
     """Why the final run of a plan cannot be, and the largest that can, in a sentence or two; for plans with `short` leaves."""
     if run.target is None or run.largest_target is None:
         raise ValueError("a plan without a final run, or without limits, is not short of anything")

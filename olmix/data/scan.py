@@ -143,6 +143,11 @@ def result(tree: Tree, counted: Counted, dtype: str, endpoint: str | None) -> Sc
     )
 
 
+def counted(found: ScanResult) -> Counted:
+    """The numbers of a result that do not depend on weights."""
+    return Counted(**{field.name: getattr(found, field.name) for field in dataclasses.fields(Counted)})
+
+
 def _closer(
     leaf_files: tuple[str, tuple[Found, ...]],
     dtype: str,

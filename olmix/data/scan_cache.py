@@ -5,6 +5,7 @@ Kept are conclusions (counts and the manifest), not listings, so reading them ba
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -24,6 +25,7 @@ from olmix.data.tree import Tree
 
 #: Raised when the files of a cached scan change their meaning.
 _FORMAT = 1
+_SHOWN = "shown.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,25 @@ def save(where: pathlib.Path, counted: Counted, files: Mapping[str, Sequence[Tok
         if old != path:
             old.unlink(missing_ok=True)
     return Cached(counted, path, 0.0)
+
+
+def show(where: pathlib.Path, counted: Counted) -> None:
+    """Remembers what a dry run showed of a tree, so that a run that finds something else can say so; if it can be written."""
+    with contextlib.suppress(OSError):
+        where.mkdir(parents=True, exist_ok=True)
+        beside = _beside(where)
+        beside.write_bytes(msgspec.json.encode((time.time(), counted)))
+        os.replace(beside, where / _SHOWN)
+
+
+def shown(where: pathlib.Path, seconds: float) -> Counted | None:
+    """What a dry run showed in the last so many seconds, if no run asked for it since: it is forgotten by asking."""
+    try:
+        made, counted = msgspec.json.decode((where / _SHOWN).read_bytes(), type=tuple[float, Counted])
+        (where / _SHOWN).unlink(missing_ok=True)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return counted if time.time() - made <= seconds else None
 
 
 def _beside(where: pathlib.Path) -> pathlib.Path:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.parquet"
 #: A listing no older than so many seconds is what `observe` just saw, and need not be made again to run.
 _JUST_NOW = 60
+#: What a dry run showed so many seconds ago is what its reader thinks a run would use.
+_LOOKED_AT = 3600
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class Scan(Step):
             return self._scan(None)[0].digest
         from olmix.data import scan_cache
 
-        where = scan_cache.place(self.tree, self.dtype, self.held_out_tokens, self.endpoint)
+        where = self._place()
         kept = scan_cache.load(where)
         if kept is None or kept.age > 3600 * self.cache_hours:
             kept = scan_cache.save(where, *self._scan(None))
@@ -68,7 +70,7 @@ class Scan(Step):
         Raises:
           UserError: when something cannot be listed or counted, or changed since the run was planned.
         """
-        from olmix.data import manifest, scan
+        from olmix.data import manifest, scan, scan_cache
 
         if self.corpus is None and self._all_remote():
             counted = self._run_remote(context)
@@ -76,23 +78,28 @@ class Scan(Step):
             root = None if self.corpus is None else context.folder(self.corpus)
             counted, files = self._scan(root, context.progress)
             manifest.write(context.out / MANIFEST, files)
+        if self.corpus is None and not context.dry:
+            before = scan_cache.shown(self._place(), _LOOKED_AT)
+            if before is not None:
+                _unchanged(before, counted, "the dry run")
         return scan.result(self.tree, counted, self.dtype, self.endpoint)
 
     def _run_remote(self, context: Context) -> Counted:
         from olmix.data import scan_cache
 
-        where = scan_cache.place(self.tree, self.dtype, self.held_out_tokens, self.endpoint)
+        where = self._place()
         planned = kept = scan_cache.load(where)
         if kept is None or kept.age > _JUST_NOW:
             kept = scan_cache.save(where, *self._scan(None, context.progress))
         shutil.copyfile(kept.manifest, context.out / MANIFEST)
-        if planned is not None and planned.counted.digest != kept.counted.digest:
-            raise UserError(
-                f"The data changed since this run was planned: {planned.counted.files:,} files with "
-                f"{sum(planned.counted.tokens.values()):,} training tokens then, {kept.counted.files:,} with "
-                f"{sum(kept.counted.tokens.values()):,} now; run the same command again to use what is there now."
-            )
+        if planned is not None:
+            _unchanged(planned.counted, kept.counted, "this run was planned")
         return kept.counted
+
+    def _place(self) -> pathlib.Path:
+        from olmix.data import scan_cache
+
+        return scan_cache.place(self.tree, self.dtype, self.held_out_tokens, self.endpoint)
 
     def _all_remote(self) -> bool:
         return all("://" in path for leaf in self.tree.leaves() for path in leaf.paths)
@@ -115,6 +122,10 @@ class Scan(Step):
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Tokens and share of each leaf, for the dry run."""
         found: ScanResult = context.read(self)
+        if self.corpus is None:
+            from olmix.data import scan, scan_cache
+
+            scan_cache.show(self._place(), scan.counted(found))
         left_out = [leaf.name for leaf in self.tree.leaves(with_zero=True) if leaf.name not in found.tokens]
         width = max(map(len, (*found.tokens, *left_out)))
         lines = tuple(
@@ -123,6 +134,18 @@ class Scan(Step):
             for leaf, count in found.tokens.items()
         )
         return (*lines, *(f"{leaf:<{width}}  left out: weight 0" for leaf in left_out))
+
+
+def _unchanged(then: Counted, now: Counted, since: str) -> None:
+    """Raises UserError if the data are not what they were, naming the leaves that differ."""
+    if then.digest == now.digest:
+        return
+    leaves = [leaf for leaf in {**then.tokens, **now.tokens} if then.tokens.get(leaf) != now.tokens.get(leaf)]
+    named = f" ({', '.join(leaves[:3])}{f' and {len(leaves) - 3} more' if len(leaves) > 3 else ''})" if leaves else ""
+    raise UserError(
+        f"The data changed since {since}{named}: {then.files:,} files with {sum(then.tokens.values()):,} training tokens "
+        f"then, {now.files:,} with {sum(now.tokens.values()):,} now; run the same command again to use what is there now."
+    )
 
 
 #: The fine topics of the standard library, folded into two for a corpus that a laptop can make a swarm of.

@@ -22,6 +22,8 @@ from olmix.graph.store import RESULT
 class PreviewContext(Context):
     """Reads what is there, computes what is cheap, and says `NotYet` about the rest."""
 
+    dry = True
+
     def __init__(self, plan: Plan, folder: pathlib.Path) -> None:
         self.plan = plan
         self.root = folder

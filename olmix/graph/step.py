@@ -25,6 +25,9 @@ class NotYet(Exception):
 class Context(Protocol):
     """What a running step may use of the world outside its own fields."""
 
+    #: Whether this is a dry run: nothing is paid for, and nobody reads the results.
+    dry: bool = False
+
     #: Files written here become part of the artifact when `run` returns, and vanish when it raises.
     out: pathlib.Path
     #: Kept between attempts of the same step (for checkpoints), removed once the artifact is whole.

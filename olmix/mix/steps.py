@@ -91,7 +91,7 @@ class Limits(Step):
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """How long the final run is and why, and what that means for every leaf."""
-        from olmix.data.budgets import as_multiple, percent
+        from olmix.data.budgets import aligned, as_multiple, percent
         from olmix.mix.limits import chinchilla_multiple
 
         feasible: FeasibleSet = context.read(self)
@@ -100,15 +100,22 @@ class Limits(Step):
             return self.declared()
         lines = list(self.declared())
         low, high = feasible.ranges
-        wide = max(map(len, feasible.leaves))
-        for j, leaf in enumerate(feasible.leaves):
-            limit, prior, most = feasible.repetition_limits[j], feasible.prior[j], min(float(high[j]), 1.0)
-            reads = prior * target / max(feasible.tokens[j], 1)
-            lines.append(
-                f"{leaf:<{wide}}  weight {max(low[j], 0):7.3%} to {most:7.3%}: at most {limit:g} x {feasible.tokens[j]:,} tokens;"
-                f" at the prior's {percent(prior)} the final run reads it {reads:.3g} times"
-                f" and it must hold {prior * target / limit:,.0f}"
+        columns = ("leaf", "tokens", "prior", "least", "at most", "reads", "of", "must hold")
+        rows = [
+            (
+                leaf,
+                f"{feasible.tokens[j]:,}",
+                percent(feasible.prior[j]),
+                percent(max(float(low[j]), 0.0)),
+                percent(min(float(high[j]), 1.0)),
+                f"{feasible.prior[j] * target / max(feasible.tokens[j], 1):.3g}",
+                f"{feasible.repetition_limits[j]:g}",
+                f"{feasible.prior[j] * target / feasible.repetition_limits[j]:,.0f}",
             )
+            for j, leaf in enumerate(feasible.leaves)
+        ]
+        lines += aligned(columns, rows)
+        lines.append("reads, and the tokens that a leaf must hold, are those of the final run at the prior")
         if feasible.largest_tokens is not None:
             multiple = as_multiple(int(feasible.largest_tokens), self.target_model)
             if not multiple and feasible.parameters is not None:

@@ -11,13 +11,13 @@ import functools
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from olmix.config.tags import Resources
-from olmix.data import budgets, models
+from olmix.data import budgets
 from olmix.data.budgets import Budget, RunPlan
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, Step
 from olmix.train import planner
-from olmix.train.recipe import nominal_parameters, resolve
+from olmix.train.recipe import resolve
 from olmix.train.results import ProxyResult
 from olmix.train.settings import Proxy
 from olmix.train.steps import TrainProxy, ready
@@ -26,22 +26,6 @@ if TYPE_CHECKING:
     from olmix.data.scan_result import ScanResult
 
 PIECE = "proxy"
-
-
-def training_budget(proxy: Proxy) -> Budget:
-    """The tokens of a run, exactly, and how they follow from its settings: whole global batches of what was asked for."""
-    run = resolve(proxy)
-    asked = "proxy.tokens"
-    if proxy.chinchilla_multiple is not None:
-        parameters = nominal_parameters(proxy.model) or 0
-        asked = f"{proxy.chinchilla_multiple:g} × {models.TOKENS_PER_PARAMETER} × {parameters:,} ({proxy.model})"
-    batches = f"{run.steps:,} global batches of {run.batch} × {run.length:,} tokens"
-    if run.tokens == run.declared_tokens:
-        how = f"{asked}, {batches}"
-    else:
-        how = f"{asked} = {run.declared_tokens:,}, rounded down to {batches}"
-    model = proxy.model if isinstance(proxy.model, str) and proxy.model in models.NON_EMBEDDING_PARAMETERS else None
-    return Budget(tokens=run.tokens, computed=how, model=model)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +55,7 @@ class MixturePlan(Step):
         from olmix.train.source import order_of
 
         scan: ScanResult = context.read(self.scan)
-        training = training_budget(self.proxy)
+        training = planner.training_budget(self.proxy)
         plan = functools.partial(
             budgets.plan,
             tokens=scan.tokens,
@@ -104,9 +88,9 @@ class MixturePlan(Step):
         short = "; ".join(
             f"{row.leaf} would be read {row.repetition:.3g} times of at most {row.limit:g} "
             f"({row.drawn:,} tokens from the {row.tokens:,} it has)"
-            for row in sorted(over, key=lambda row: -row.repetition / row.limit)[:6]
+            for row in sorted(over, key=lambda row: -row.repetition / row.limit)[:3]
         )
-        more = f"; and {len(over) - 6} more leaves" if len(over) > 6 else ""
+        more = f"; and {len(over) - 3} more leaves" if len(over) > 3 else ""
         raise UserError(
             f"The data cannot supply {run.training.tokens:,} training tokens in this mixture: {short}{more}. The longest "
             f"run that it can supply is {possible:,} tokens{multiple}. Train less, raise repetition limits, or add data."
@@ -116,7 +100,7 @@ class MixturePlan(Step):
         """The lengths of this run and of the final one, and how they were computed."""
         target = self.target()
         final = () if target is None else (f"final run: {target.tokens:,} tokens = {target.computed}",)
-        return (budgets.training_line(training_budget(self.proxy)), *final)
+        return (budgets.training_line(planner.training_budget(self.proxy)), *final)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """Tokens, weights, repetitions and limits of every leaf."""

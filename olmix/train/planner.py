@@ -11,10 +11,12 @@ import dataclasses
 import itertools
 import math
 
+from olmix.data import models
+from olmix.data.budgets import Budget
 from olmix.graph.hardware import PROFILES, HardwareProfile
 from olmix.graph.resources import Needs
 from olmix.train.ladder import Foreign, Shape, count_parameters, flops_per_token, padded, shape_of
-from olmix.train.recipe import Plan, resolve
+from olmix.train.recipe import Plan, nominal_parameters, resolve
 from olmix.train.settings import Proxy
 
 #: Share of the peak that training reaches, by non-embedding parameters of all models in a stack together: guesses,
@@ -134,15 +136,28 @@ def device_hours(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | No
     return None if one is None else one.hours * proxy.device.processes * runs
 
 
+def training_budget(proxy: Proxy) -> Budget:
+    """The tokens of a run, exactly, and how they follow from its settings: whole global batches of what was asked for."""
+    run = resolve(proxy)
+    asked = "proxy.tokens"
+    if proxy.chinchilla_multiple is not None:
+        parameters = nominal_parameters(proxy.model) or 0
+        asked = f"{proxy.chinchilla_multiple:g} × {models.TOKENS_PER_PARAMETER} × {parameters:,} ({proxy.model})"
+    batches = f"{run.steps:,} global batches of {run.batch} × {run.length:,} tokens"
+    if run.tokens == run.declared_tokens:
+        how = f"{asked}, {batches}"
+    else:
+        how = f"{asked} = {run.declared_tokens:,}, rounded down to {batches}"
+    model = proxy.model if isinstance(proxy.model, str) and proxy.model in models.NON_EMBEDDING_PARAMETERS else None
+    return Budget(tokens=run.tokens, computed=how, model=model)
+
+
 def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None, stack: int = 1) -> tuple[str, ...]:
     """The plan for `runs` runs in words, for the dry run."""
     plan = resolve(proxy)
-    rounded = (
-        "" if plan.tokens == plan.declared_tokens else f" ({plan.declared_tokens:,} rounded down to whole batches)"
-    )
     found = [
-        f"each {plan.tokens:,} tokens{rounded}: {plan.steps:,} steps of {plan.batch} × {plan.length:,} tokens, "
-        f"learning rate {plan.learning_rate:.3g}, warm-up {plan.warmup_tokens:,} tokens"
+        f"each {plan.tokens:,} tokens = {training_budget(proxy).computed}; learning rate {plan.learning_rate:.3g}, "
+        f"warm-up {plan.warmup_tokens:,} tokens"
     ]
     operations = flops(proxy, plan)
     total = f"{runs} runs, {runs * plan.tokens:,} tokens"

@@ -188,7 +188,7 @@ def test_data_that_changed_between_plan_and_run(s3, tmp_path, monkeypatch):
     s3.delete("data", "a/part-00002.npy")
     monkeypatch.setattr(steps, "_JUST_NOW", -1)
     wrong = error(scan, tmp_path)
-    assert "changed since this run was planned: 3 files with 300 training tokens then, 2 with 200 now" in wrong
+    assert "changed since this run was planned (s0): 3 files with 300 training tokens then, 2 with 200 now" in wrong
     assert run(scan, tmp_path)[0].tokens == {"s0": 200}
 
 

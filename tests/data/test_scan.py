@@ -164,3 +164,32 @@ def test_an_empty_leaf_and_a_shared_file_are_errors(tmp_path):
     both = Tree(sources=[Source(name=name, paths=[f"{tmp_path}/a"]) for name in ("x", "y")])
     with pytest.raises(UserError, match="belongs to two leaves, 'x' and 'y'"):
         run(Scan(tree=both), tmp_path)
+
+
+def test_what_a_dry_run_showed_is_what_the_run_uses_or_an_error_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "cache"))
+    for name in ("a", "b"):
+        shard(tmp_path / f"{name}/one.npy", 300)
+        shard(tmp_path / f"{name}/two.npy", 100)
+    scan = Scan(tree=tree("a", "b", root=str(tmp_path)), held_out_tokens=0)
+
+    def dry_run():
+        context = FakeContext(tmp_path / "preview")
+        context.dry = True
+        context.results[id(scan)] = scan.run(context)
+        scan.forecast(context)
+
+    dry_run()
+    assert run(scan, tmp_path)[0].tokens == {"a": 400, "b": 400}
+    dry_run()
+    (tmp_path / "b/two.npy").unlink()
+    with pytest.raises(UserError) as caught:
+        run(scan, tmp_path)
+    assert str(caught.value) == (
+        "The data changed since the dry run (b): 4 files with 800 training tokens then, 3 with 700 now; run the same command "
+        "again to use what is there now."
+    )
+    assert run(scan, tmp_path)[0].tokens == {"a": 400, "b": 300}
+    dry_run()
+    dry_run()  # A dry run only looks, whatever an earlier one showed.
+    assert run(scan, tmp_path)[0].tokens == {"a": 400, "b": 300}

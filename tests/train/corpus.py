@@ -41,6 +41,8 @@ def scan(root: pathlib.Path) -> Scan:
 class Graph:
     """Runs steps and pieces when they are read, results through JSON as in the store; equal steps are one artifact."""
 
+    dry = False
+
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
         self.done: list[tuple[Step, pathlib.Path]] = []

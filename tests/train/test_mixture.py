@@ -12,7 +12,8 @@ from olmix.data.steps import Scan
 from olmix.data.tree import Source, Tree
 from olmix.errors import UserError
 from olmix.report.mixture_run import MixtureReport, compare
-from olmix.train.mixture import MixturePlan, TrainMixture, training_budget
+from olmix.train.mixture import MixturePlan, TrainMixture
+from olmix.train.planner import training_budget
 from olmix.train.settings import Proxy
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)

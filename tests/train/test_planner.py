@@ -81,7 +81,10 @@ def test_guesses_grow_with_the_model_and_stay_shares() -> None:
 
 def test_lines_say_tokens_and_rounding_and_every_kind_of_gpu_where_none_is_named() -> None:
     text = "\n".join(planner.lines(proxy(), 128, Needs(gpus=1)))
-    assert "each 139,984,896 tokens (140,000,000 rounded down to whole batches): 1,068 steps of 64 × 2,048" in text
+    budget = (
+        "139,984,896 tokens = 0.5 × 20 × 14,000,000 (olmo3_14m) = 140,000,000, rounded down to 1,068 global batches"
+    )
+    assert f"each {budget} of 64 × 2,048 tokens" in text
     assert f"128 runs, {128 * 139_984_896:,} tokens" in text
     assert all(kind in text for kind in ("A100", "V100", "H100", "H200"))
     foreign = Foreign(model_type="llama")

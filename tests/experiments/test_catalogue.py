@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import fiddle as fdl
 import pytest
 import yaml
 
@@ -155,3 +156,16 @@ def test_the_catalogue_is_imported_without_anything_heavy():
     heavy = "sorted({'torch', 'ray', 'transformers', 'pandas', 'sklearn', 'pyarrow', 'obstore'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", f"{code}print({heavy})"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_readmes_example_is_an_experiment():
+    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = (part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "topics.heavy_science" in part)
+    names: dict = {}
+    exec(compile(block, "README.md", "exec"), names)
+    meaning = fdl.build(names["experiment"]()).scan.tree.canonical_meaning()
+    assert len(meaning) == 6 * 3 + 2
+    assert meaning["all_dressed:science_math_and_technology:vigintile_0017"]["share"] == pytest.approx(
+        0.98 * 50 / 98 / 3
+    )
+    assert meaning["wikipedia"]["share"] == pytest.approx(0.01)

@@ -122,7 +122,9 @@ def test_the_constraints_experiment_is_300m_tokens_for_a_final_run_of_2800_billi
     search = experiments.resolve("constraints.olmo2_30m_for_7b").build()
     assert search.limits.tokens() == 2_800_000_000_000
     assert search.limits.declared() == ("final run: 2,800,000,000,000 tokens = 20 × 20 × 7,000,000,000 (olmo2_7b)",)
-    assert search.swarm.declared()[0].startswith("each 299,892,736 tokens = 0.5 × 20 × 30,000,000 (olmo2_30m) = 300,000,000,")
+    assert search.swarm.declared()[0].startswith(
+        "each 299,892,736 tokens = 0.5 × 20 × 30,000,000 (olmo2_30m) = 300,000,000,"
+    )
     limits = search.scan.tree.repetition_limits()
     assert {limit for leaf, limit in limits.items() if leaf.startswith("all_dressed")} == {5.0}
 

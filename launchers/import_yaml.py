@@ -35,6 +35,7 @@ PRESETS = (
     Preset("single_run", _PROXY_RUN, "proxy_run_14m", _RUN, _FOLDERS, _TASKS),
     Preset("single_run", _PROXY_RUN, "dclm_run_14m", _RUN, _FOLDERS, _TASKS),
     Preset("mixture_search", _SWARM, "swarm_30m", _SEARCH, _FOLDERS, _TASKS),
+    Preset("fit_runs", "experiments.presets.finished_runs", "finished_runs", ("olmix.mixture_search", "FitRuns")),
     Preset("reuse_search", _SWARM, "reuse_swarm_30m", _SEARCH, _FOLDERS, _TASKS),
 )
 

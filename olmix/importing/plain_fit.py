@@ -16,6 +16,8 @@ _LAWS = {
     "linear": "Linear",
     "quadratic": "Quadratic",
 }
+#: By what the optimum of the objective is found.
+_HOW = {"exact": "computed", "simulation": "drawn", "search": "observed"}
 
 
 def fit(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
@@ -40,9 +42,18 @@ def fit(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
         "law": Fact("LogLinear" if "regression.type" in dropped else _LAWS[law]),
         "seed": Fact(int(plain.number("regression.seed", 0) or 0)),
         "weight of each metric": Fact(weights, 1e-9),
+        "a proposal is made": Fact("proposer.fit_only" in dropped or not _yes(plain, "proposer.fit_only")),
+        "the optimum is": Fact("computed" if "proposer.type" in dropped else _HOW[plain.at("proposer.type", "exact")]),
+        "runs kept back": Fact(0 if "regression.n_test" in dropped else int(plain.number("regression.n_test", 0) or 0)),
+        "part of the runs that is fitted on": Fact(1.0 if "regression.train_split" in dropped else _split(plain)),
         "strength of the KL term": Fact(plain.number("proposer.kl_reg", 0.0)),
         "the worst mixture is wanted": Fact(_yes(plain, "proposer.make_worst_mix")),
     }
+
+
+def _split(plain: Plain) -> float:
+    said = plain.at("regression.train_split", "1.0")
+    return to_number(said[0] if isinstance(said, list) else said)
 
 
 def _yes(plain: Plain, path: str) -> bool:
@@ -51,6 +62,7 @@ def _yes(plain: Plain, path: str) -> bool:
 
 def _objective(plain: Plain, dropped: set[str]) -> tuple[set[str], dict[str, float]]:
     """The metrics of all tasks, and how much each weighs in the mean that is minimised; summing to 1."""
+    by_family = _yes(plain, "regression.aggregate_task_families")
     plain.at("eval.type")
     unwanted = set(plain.at("filtering.drop_metrics") or ())
     given: dict[str, Any] = plain.at("filtering.obj_weights") or {}
@@ -65,7 +77,7 @@ def _objective(plain: Plain, dropped: set[str]) -> tuple[set[str], dict[str, flo
     if not names:
         total = math.fsum(said.values())
         return set(), {name: weight / total for name, weight in said.items()}
-    if _yes(plain, "regression.aggregate_task_families"):
+    if by_family:
         for family, members in families.items():
             for metric in members:
                 weights[metric] += said.get(family, 1.0) / len(members)

@@ -128,20 +128,24 @@ def _fit(root: Any) -> dict[str, Any]:
     else:
         whole = math.fsum(proposal.objective.values())
         weights = {name: weight / whole for name, weight in proposal.objective.items()}
-    prior = math.fsum(limits.prior.values())
+    prior = math.fsum(root.scan.prior.values())
     return {
         "file of mixtures": runs.ratios,
         "file of metrics": runs.metrics,
         "metrics that are fitted": sorted(metrics) if metrics else "all",
         "metrics that are left out": sorted(runs.drop_metrics),
         "tokens of each leaf": dict(root.scan.tokens),
-        "prior": {name: weight / prior for name, weight in limits.prior.items()},
+        "prior": {name: weight / prior for name, weight in root.scan.prior.items()},
         "final run, tokens": limits.target_tokens,
         "repetition limit": limits.repetition_limit,
         "fixed weights": dict(limits.fixed),
         "law": type(root.laws.law).__name__,
         "seed": root.laws.seed,
         "weight of each metric": weights,
+        "a proposal is made": True,
+        "the optimum is": "computed",
+        "runs kept back": 0,
+        "part of the runs that is fitted on": 1.0 if not runs.drop_runs else None,
         "strength of the KL term": proposal.kl,
         "the worst mixture is wanted": proposal.worst,
     }

@@ -8,7 +8,7 @@ from olmix.data.tree import Tree
 from olmix.errors import UserError
 from olmix.importing.schema import Config, Fit, Generate, Launch
 from olmix.importing.translate_training import check_model, needs, proxy_fields
-from olmix.importing.translate_tree import mixed, unmixed
+from olmix.importing.translate_tree import list_ratios, mixed, unmixed
 from olmix.importing.translation import Notes, Translation
 
 
@@ -53,6 +53,7 @@ def single_run(config: Launch) -> Translation:
     }
     settings |= needs(config, "train")
     settings |= final_run(config)
+    list_ratios(config.sources, notes)
     notes.drop("repetition_factor", "repetition limits stand in the data tree")
     return Translation(
         config=config,

@@ -18,7 +18,7 @@ from olmix.fit.law import Law
 from olmix.fit.linear import Linear, Quadratic
 from olmix.fit.log_linear import LogLinear
 from olmix.importing.schema import Fit
-from olmix.importing.translation import Notes, Translation
+from olmix.importing.translation import INLINE, Code, Notes, Translation
 
 LAWS: dict[str, type[Law]] = {
     "log_linear": LogLinear,
@@ -42,10 +42,10 @@ def fit(config: Fit) -> Translation:
     settings: dict[str, Any] = {
         "swarm.ratios": config.ratios,
         "swarm.metrics": config.metrics,
-        "swarm.keep_metrics": metrics,
+        "swarm.keep_metrics": _all_of(families, metrics),
         "swarm.drop_metrics": () if metrics else config.drop_metrics,
         "scan.tokens": counts,
-        "limits.prior": prior,
+        "scan.prior": prior,
         "limits.target_tokens": config.target_tokens if config.constrained else None,
         "limits.repetition_limit": config.repetition if config.constrained else None,
         "limits.fixed": dict(config.fixed),
@@ -64,6 +64,13 @@ def fit(config: Fit) -> Translation:
             )
     _list(config, notes, families)
     return Translation(config=config, root="fit_runs", settings=settings, listed=notes.all())
+
+
+def _all_of(families: dict[str, list[str]], metrics: tuple[str, ...]) -> Any:
+    """The metrics of all families, in terms of those where they have a table of their own in the module."""
+    if len(metrics) <= INLINE or len(metrics) < sum(map(len, families.values())):
+        return metrics
+    return Code("tuple(metric for metrics in PROPOSAL_FAMILIES.values() for metric in metrics)")
 
 
 def _supply(config: Fit, notes: Notes) -> tuple[dict[str, int], dict[str, float]]:
@@ -134,15 +141,12 @@ def _objective(config: Fit, families: dict[str, list[str]], metrics: tuple[str, 
 
 
 def _list(config: Fit, notes: Notes, families: dict[str, list[str]]) -> None:
-    notes.drop(
-        "regression.n_test",
-        "laws are judged by cross-validation (laws.folds, laws.repeats), so no run is kept back"
-        if not config.n_test
-        else f"{config.n_test} runs kept back at random; here every law is judged by cross-validation, and fitted on all runs",
-    )
-    if config.train_split == (1.0,):
-        notes.differs("regression.train_split", "all runs are fitted on")
-    else:
+    if config.n_test:
+        notes.drop(
+            "regression.n_test",
+            f"{config.n_test} runs kept back at random; laws are judged by cross-validation here, and fitted on all runs",
+        )
+    if config.train_split != (1.0,):
         notes.drop(
             "regression.train_split",
             "a random part of the runs, to see what fewer give; HERE ALL RUNS ARE FITTED ON (swarm.drop_runs leaves some out)",
@@ -177,10 +181,8 @@ def _list(config: Fit, notes: Notes, families: dict[str, list[str]]) -> None:
             "proposer",
             "it says no kl_reg, without which the peer's exact proposer stops; here there is no KL term then",
         )
-    notes.drop(
-        "proposer.fit_only",
-        "--until=laws stops after the laws" if config.fit_only else "the proposal is made",
-    )
+    if config.fit_only:
+        notes.drop("proposer.fit_only", "--until=laws stops after the laws")
     if not config.constrained:
         for key in ("target_tokens", "repetition_factor"):
             notes.drop(f"constraints.{key}", "constraints are not enabled, so nothing is limited by token counts")

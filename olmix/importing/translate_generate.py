@@ -15,7 +15,7 @@ from olmix.data.tree import Tree
 from olmix.errors import UserError, nearest
 from olmix.importing.schema import Config, Generate, Launch, Node, Priors, Sampling
 from olmix.importing.translate_training import needs, proxy_fields
-from olmix.importing.translate_tree import check_weights, leaves, unmixed
+from olmix.importing.translate_tree import check_weights, leaves, list_ratios, unmixed
 from olmix.importing.translation import Notes, Translation
 from olmix.train.settings import Tasks
 from olmix.train.tasks import FAMILY, METRIC
@@ -117,6 +117,11 @@ def _search(
     _list_sampling(section, notes)
     if launch is not None:
         settings["proposal.objective"] = _objective(proxy["tasks"])
+    mixed = sum(1 if node.name in frozen else len(list(leaves((node,)))) for node in nodes)
+    if sampling.variants <= mixed:
+        few = f"{sampling.variants} variant{'s' if sampling.variants > 1 else ''}"
+        assumed.append(f"The swarm has {few} for {mixed} leaves to be mixed: laws need more runs than leaves.")
+    list_ratios(nodes, notes)
     assumed.append("Laws, proposal and validation are not in the YAML: they are the preset's.")
     return Translation(
         config=config,

@@ -102,7 +102,8 @@ def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool, limit: fl
     Raises:
       UserError: when siblings have weights in part.
     """
-    check_weights(config, nodes)
+    if weights:
+        check_weights(config, nodes)
     own: dict[str, float | None] = dict.fromkeys(_names(nodes))
     if weights:
         own |= {name: node.weight for name, node in _all(nodes)}
@@ -114,6 +115,15 @@ def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool, limit: fl
         ]
         limits[name] = given[-1] if given else limit
     return _build(nodes, own, limits)
+
+
+def list_ratios(nodes: tuple[Node, ...], notes: Notes) -> None:
+    """Lists the largest shares that nodes of older files may have."""
+    for _, node in _all(nodes):
+        for key in ("max_source_ratio", "max_topic_ratio"):
+            notes.drop(
+                f"{node.path}.{key}", "a largest share, of older versions only; limits.at_most sets one in a search"
+            )
 
 
 def check_weights(config: Config, nodes: tuple[Node, ...]) -> None:

@@ -9,7 +9,9 @@ from olmix.data.tree import Source
 from olmix.importing.document import Entry
 from olmix.importing.schema import Config
 
-#: Words of a listed value that is shown, at most.
+#: A table with more values than this gets a name of its own, above the function.
+INLINE = 4
+#: Characters of a listed value that are shown, at most.
 _SHOWN = 60
 
 
@@ -81,7 +83,7 @@ class Notes:
 
     def _list(self, path: str, reason: str, carried: bool) -> None:
         entry = self._entries.get(path)
-        if entry is not None and path not in self._found:
+        if entry is not None and entry.value is not None and path not in self._found:
             self._found[path] = Listed(path=path, line=entry.line, said=said(entry), reason=reason, carried=carried)
 
     def all(self) -> tuple[Listed, ...]:

@@ -20,10 +20,7 @@ from olmix.data.tree import Tree
 from olmix.errors import UserError
 from olmix.importing.shorten import TreeText
 from olmix.importing.source_text import WIDTH, Call, Name, render
-from olmix.importing.translation import Code, Listed, Translation
-
-#: A table with more entries than this gets a name of its own, above the function.
-_INLINE = 4
+from olmix.importing.translation import INLINE, Code, Listed, Translation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +151,7 @@ class _Writer:
                 if not _is_default(field, getattr(value, field.name))
             )
             return Call("fdl.Config", (Name(kind.__name__),), named)
-        if isinstance(value, tuple | list | dict) and len(value) > _INLINE:
+        if _size(value) > INLINE:
             name = "_".join(path.split(".")[-2:]).upper()
             self._constants[name] = _plain(value)
             return Name(f"dict({name})" if isinstance(value, dict) else name)
@@ -246,6 +243,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_plain(item) for item in value)
     return value
+
+
+def _size(value: Any) -> int:
+    """How many values a table holds; 0 for what is none."""
+    if isinstance(value, Mapping):
+        return sum(max(1, _size(item)) for item in value.values())
+    return sum(max(1, _size(item)) for item in value) if isinstance(value, list | tuple) else 0
 
 
 def _at(config: Any, path: str) -> Any:

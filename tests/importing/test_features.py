@@ -267,3 +267,52 @@ def test_every_field_that_the_peer_has_is_carried_or_listed(tmp_path):
     _, done = launch(tmp_path, DATA, priors, swarm, GENERATE, "description: all\n")
     assert done.proof.holds
     assert "swarm.manual_prior.nobody" in reasons(done, False)
+
+
+def test_an_older_experiment_with_weights_in_part_and_one_variant(tmp_path):
+    """The peer freezes the topics that have weights, and does not read the weights of sources."""
+    data = """
+    data:
+      sources:
+      - name: dclm
+        max_repetition_factor: 1.0
+        topics:
+        - {name: code, weight: 5.0, paths: [x/code/**/*.npy]}
+        - {name: news, weight: 3.0, paths: [x/news/**/*.npy]}
+      - {name: wikipedia, weight: 1.0, paths: [x/wiki/*.npy], max_repetition_factor: 2.0}
+      - {name: arxiv, weight: 1.0, paths: [x/arxiv/*.npy]}
+    priors: {token_counts: {arxiv: 2, "dclm:code": 3, "dclm:news": 4, wikipedia: 1}}
+    swarm: {seed: 42, variants: 1}
+    """.replace("\n    ", "\n")
+    root, done = launch(tmp_path, TRAINING, data)
+    assert root.limits.mixture == {"dclm:code": 0.625, "dclm:news": 0.375}
+    assert root.design.variants == 1
+    assert root.scan.tree.repetition_limits() == {"dclm:code": 1.0, "dclm:news": 1.0, "wikipedia": 2.0, "arxiv": 5.0}
+    assert "data.sources[1].weight" in reasons(done, False)
+    assert any("1 variant" in sentence for sentence in done.translation.assumed)
+
+
+def test_a_flat_older_swarm_without_priors(tmp_path):
+    text = """
+    budget: b
+    proxy_model_id: olmo2_30m
+    tokenizer: dolma2
+    max_tokens: 500_000_000
+    sequence_length: 2048
+    seed: 42
+    variants: 10
+    mix_temperature: 1.0
+    min_strength: 0.1
+    sources:
+    - name: web
+      max_source_ratio: 0.7
+      topics:
+      - {name: a, quality: [{name: v18, paths: [x/a/18]}, {name: v20, paths: [x/a/20]}]}
+      - {name: b, quality: [{name: v18, paths: [x/b/18]}, {name: v20, paths: [x/b/20]}]}
+    - {name: wiki, paths: [x/wiki], max_repetition_factor: 3.0}
+    """.replace("\n    ", "\n")
+    root, done = launch(tmp_path, text)
+    proxy = root.swarm.proxy
+    assert (proxy.tokens, proxy.sequence_length, root.design.variants) == (500_000_000, 2048, 10)
+    assert root.limits.prior == {}
+    assert "sources[0].max_source_ratio" in reasons(done, False)

@@ -178,8 +178,9 @@ class SupplyResult:
 class Supply(Step):
     """Token counts and prior for runs that come without a data tree: what a scan would have said.
 
-    `token_counts` and `priors` are files by leaf: CSV with two columns, JSON or YAML. The prior is, in this order, `priors`,
-    the shares of the token counts, or the mean mixture of the runs, and then a note says so.
+    `token_counts` and `priors` are files by leaf: CSV with two columns, JSON or YAML; `tokens` and `prior` are the same
+    numbers within the config. The prior is, in this order, what is given, the shares of the token counts, or the mean mixture
+    of the runs, and then a note says so.
     """
 
     cheap: ClassVar[bool] = True
@@ -187,6 +188,8 @@ class Supply(Step):
     runs: Step
     token_counts: str = ""
     priors: str = ""
+    tokens: dict[str, int] = dataclasses.field(default_factory=dict)
+    prior: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def observe(self) -> str | None:
         """A hash of the files, None without any."""
@@ -210,10 +213,15 @@ class Supply(Step):
         """Reads the files and fills in the prior."""
         from olmix.fit.inputs import supply
 
+        for file, inline, name in (("token_counts", self.tokens, "tokens"), ("priors", self.prior, "prior")):
+            if getattr(self, file) and inline:
+                raise UserError(f"Both scan.{file} (a file) and scan.{name} (numbers) are given; give one of them.")
         table: RunTable = context.read(self.runs)
-        counts = supply.token_counts(self.token_counts, table.leaves) if self.token_counts else {}
-        if self.priors:
-            return SupplyResult(leaves=table.leaves, tokens=counts, prior=supply.priors(self.priors, table.leaves))
+        given = self.token_counts or self.tokens
+        counts = supply.token_counts(given, table.leaves) if given else {}
+        if self.priors or self.prior:
+            prior = supply.priors(self.priors or self.prior, table.leaves)
+            return SupplyResult(leaves=table.leaves, tokens=counts, prior=prior)
         prior, notes = supply.default_prior(table, counts)
         return SupplyResult(leaves=table.leaves, tokens=counts, prior=prior, notes=notes)
 

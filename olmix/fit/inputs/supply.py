@@ -18,13 +18,14 @@ from olmix.fit.inputs.sheet import listed
 from olmix.mix.runs import RunTable
 
 
-def token_counts(path: str, leaves: Sequence[str]) -> dict[str, int]:
-    """Tokens of every leaf.
+def token_counts(given: str | Mapping[str, float], leaves: Sequence[str]) -> dict[str, int]:
+    """Tokens of every leaf, from a file or as they are.
 
     Raises:
       UserError: if a leaf has none, or a count is no whole number of 1 or more.
     """
-    found = _covering(_by_leaf(path, ("token_counts", "tokens")), leaves, path, "token count")
+    path, table = _table(given, ("token_counts", "tokens"), "scan.tokens")
+    found = _covering(table, leaves, path, "token count")
     for leaf, count in found.items():
         if count < 1 or count != int(count):
             raise UserError(
@@ -33,13 +34,14 @@ def token_counts(path: str, leaves: Sequence[str]) -> dict[str, int]:
     return {leaf: int(count) for leaf, count in found.items()}
 
 
-def priors(path: str, leaves: Sequence[str]) -> dict[str, float]:
-    """The prior weight of every leaf, normalised.
+def priors(given: str | Mapping[str, float], leaves: Sequence[str]) -> dict[str, float]:
+    """The prior weight of every leaf, normalised, from a file or as they are.
 
     Raises:
       UserError: if a leaf has none, or a weight is negative.
     """
-    found = _covering(_by_leaf(path, ("relative_sizes", "priors", "prior")), leaves, path, "prior")
+    path, table = _table(given, ("relative_sizes", "priors", "prior"), "scan.prior")
+    found = _covering(table, leaves, path, "prior")
     for leaf, weight in found.items():
         if weight < 0:
             raise UserError(f"{path} gives {leaf!r} the prior weight {weight:g}; it must be 0 or more.")
@@ -60,6 +62,11 @@ def default_prior(table: RunTable, counts: Mapping[str, int]) -> tuple[dict[str,
         " is said about a gain over the prior is about that mixture"
     )
     return dict(zip(table.leaves, (weight / math.fsum(mean) for weight in mean), strict=True)), (note,)
+
+
+def _table(given: str | Mapping[str, float], keys: Sequence[str], field: str) -> tuple[str, Mapping[str, float]]:
+    """What to call a table in messages, and its numbers."""
+    return (given, _by_leaf(given, keys)) if isinstance(given, str) else (field, given)
 
 
 def _covering(found: Mapping[str, float], leaves: Sequence[str], path: str, what: str) -> dict[str, float]:

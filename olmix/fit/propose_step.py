@@ -55,8 +55,8 @@ class Proposal(Step):
     front: tuple[str, ...] = ()
     #: How many further runs to suggest.
     next_runs: int = 0
-    #: The config field that the overlay sets.
-    overlay_field: Annotated[str, RunIdentity] = "mixture"
+    #: The config field that the overlay sets: by default the mixture of a single run.
+    overlay_field: Annotated[str, RunIdentity] = "plan.mixture"
 
     def run(self, context: Context) -> ProposalResult:
         """The proposal; writes `proposal.json`, `proposal.txt` and `proposed_mixture.py` (an overlay)."""

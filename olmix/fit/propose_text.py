@@ -12,7 +12,9 @@ from olmix.fit.propose_result import ProposalResult
 def to_json(result: ProposalResult) -> str:
     """The whole result, with the mixtures as leaf -> weight first."""
     plain = msgspec.to_builtins(result)
-    return json.dumps({"mixture": result.mixture(), "prior": result.prior_mixture(), **plain}, indent=1, allow_nan=False)
+    return json.dumps(
+        {"mixture": result.mixture(), "prior": result.prior_mixture(), **plain}, indent=1, allow_nan=False
+    )
 
 
 def to_table(result: ProposalResult) -> str:
@@ -23,7 +25,9 @@ def to_table(result: ProposalResult) -> str:
     for leaf in sorted(result.leaves, key=lambda row: -row.weight):
         repeats = "" if leaf.repetitions is None else f"{leaf.repetitions:12.2f}"
         interval = f"{leaf.low:.4f} to {leaf.high:.4f}"
-        lines.append(f"{leaf.leaf:<{wide}}  {leaf.prior:.4f}    {leaf.weight:.4f}  {interval}  {leaf.cap:8.4f} {repeats}")
+        lines.append(
+            f"{leaf.leaf:<{wide}}  {leaf.prior:.4f}    {leaf.weight:.4f}  {interval}  {leaf.cap:8.4f} {repeats}"
+        )
     best = f"  {result.best_run} (observed)" if result.best_run else ""
     lines += ["", f"{'metric':<{wide}}  prior              proposal         {best}"]
     for row in result.metrics:
@@ -48,21 +52,43 @@ def to_table(result: ProposalResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_overlay(result: ProposalResult, *, experiment: str, field: str = "mixture") -> str:
+def to_overlay(result: ProposalResult, *, experiment: str, field: str = "plan.mixture") -> str:
     """A Python module with an overlay that sets `field` (a dotted path) of a config to the proposed mixture.
 
-    Weights are written with all digits, so that the module reproduces the mixture exactly.
+    Weights are written with all digits, so that the module reproduces the mixture exactly; it is formatted as the rest of the
+    code is, to be committed as it stands.
     """
     gain = result.over_prior
-    known = {row.leaf: f"  # prior {row.prior:.4f}, 90 % interval {row.low:.4f} to {row.high:.4f}" for row in result.leaves}
-    rows = "".join(f"    {json.dumps(leaf)}: {w!r},{known.get(leaf, '')}\n" for leaf, w in result.mixture().items())
+    known = {row.leaf: f"prior {row.prior:.4f}, 90 % interval {row.low:.4f} to {row.high:.4f}" for row in result.leaves}
+    rows = []
+    for leaf, weight in result.mixture().items():
+        row, remark = f"    {_quoted(leaf)}: {weight!r},", known.get(leaf, "")
+        fits = len(row) + len(remark) + 4 <= _WIDTH
+        rows.append((f"{row}  # {remark}" if remark else row) if fits else f"    # {remark}\n{row}")
     kind = "worst mixture (a counterfactual)" if result.worst else "proposed mixture"
     return (
-        f'"""The {kind} of the experiment {experiment}: gain over the prior {gain.expected:.4g}'
-        f" ({gain.low:.4g} to {gain.high:.4g}).\"\"\"\n\n"
+        f'"""The {kind} of a search.\n\n'
+        f"Search: {_plain(experiment)}. Gain over the prior: {gain.expected:.4g} (90 % interval {gain.low:.4g} to {gain.high:.4g}).\n"
+        f'"""\n\n'
+        "from __future__ import annotations\n\n"
+        "from typing import Any\n\n"
         "import fiddle as fdl\n\n"
-        f"MIXTURE = {{\n{rows}}}\n\n\n"
-        "def proposed_mixture(config: fdl.Config) -> None:\n"
+        "MIXTURE = {\n" + "\n".join(rows) + "\n}\n\n\n"
+        "def proposed_mixture(cfg: fdl.Config[Any]) -> None:\n"
         f'    """Trains on the {kind}."""\n'
-        f"    config.{field} = dict(MIXTURE)\n"
+        f"    cfg.{field} = dict(MIXTURE)\n"
     )
+
+
+#: Columns of the code that is written here.
+_WIDTH = 120
+
+
+def _quoted(text: str) -> str:
+    """A string literal in the quotes that the formatter would choose."""
+    return json.dumps(text) if '"' not in text else repr(text)
+
+
+def _plain(text: str) -> str:
+    """Text that cannot end a docstring."""
+    return text.replace("\\", "/").replace('"', "'")

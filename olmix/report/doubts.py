@@ -26,12 +26,12 @@ def doubts_section(findings: Findings) -> Markup | None:
     return section(
         "doubts",
         "What to doubt",
-        _calibration(findings) if findings.calibration else None,
         _runs(shown, "Runs that the laws explain least") if shown else None,
         details(f"{plural(len(rest), 'more run')}", _runs(rest, "Further runs")) if rest else None,
         details(f"Why {plural(len(doubtful), 'leaf is', 'leaves are')} not identified", _leaves(findings))
         if doubtful
         else None,
+        details("How often the laws' intervals held", _calibration(findings)) if findings.calibration else None,
         lead=_lead(findings),
     )
 
@@ -57,7 +57,7 @@ def _lead(findings: Findings) -> str:
     odd = [run.run for run in findings.run_doubts if run.surprise > SURPRISING]
     if findings.run_doubts:
         words.append(
-            f"{listing(odd, 4)} came out far from what laws without {'it' if len(odd) == 1 else 'them'} expected: look at"
+            f"{'run' if len(odd) == 1 else 'runs'} {listing(odd, 4)} came out far from what laws without {'it' if len(odd) == 1 else 'them'} expected: look at"
             f" {'that run' if len(odd) == 1 else 'those runs'} before trusting the fit"
             if odd
             else "no single run came out far from what laws without it expected"

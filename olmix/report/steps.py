@@ -1,4 +1,6 @@
-"""The step `report`: reads what the search found and writes `report.html`, a page that needs nothing else, and `report.json`."""
+"""The step `report`: reads what the search found and writes `report.html`, a page that needs nothing else, `report.json`,
+and the main figures as PNG in `figures`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,14 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 DATA = "report.json"
+FIGURES = "figures"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReportResult:
     """The report in short: `verdict` is better, noise, worse, predicted, predicted noise, counterfactual or unknown.
 
-    `answer` and `change` are its two sentences; `page` and `data` are files in the artifact's folder. The gain is that over
+    `answer` and `change` are its two sentences; `page`, `data` and `figures` are files in the artifact's folder. The gain is that over
     the prior in units of the objective, measured if it was, and `gain_error` its standard error (measured) or None.
     """
 
@@ -32,6 +35,7 @@ class ReportResult:
     gain_error: float | None
     page: str = PAGE
     data: str = DATA
+    figures: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ class Report(Step):
     title: Annotated[str, RunIdentity] = ""
 
     #: Raised whenever the page says something else for the same results.
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def upstream(self) -> dict[str, Step]:
         """The steps that the report reads, in the order of the road; the table of runs is called swarm where it is one."""
@@ -77,6 +81,7 @@ class Report(Step):
 
         import msgspec
 
+        from olmix.report import figures
         from olmix.report.page import render
         from olmix.report.verdict import verdict
 
@@ -85,6 +90,7 @@ class Report(Step):
         (context.out / PAGE).write_text(render(findings), encoding="utf-8")
         plain = msgspec.to_builtins(findings)
         (context.out / DATA).write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        drawn = figures.write(findings, context.out / FIGURES)
         gain = findings.gain("prior", True) or findings.gain("prior", False)
         return ReportResult(
             verdict=answer.kind,
@@ -93,6 +99,7 @@ class Report(Step):
             change=answer.change,
             gain=None if gain is None else gain.value,
             gain_error=None if gain is None else gain.standard_error,
+            figures=tuple(f"{FIGURES}/{name}" for name in drawn),
         )
 
     def findings(self, context: Context) -> Findings:

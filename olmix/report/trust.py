@@ -88,7 +88,12 @@ def score_table(findings: Findings, scatters: Sequence[Scatter]) -> Markup:
         Column("Spearman", "number", hint="Rank correlation of predicted and observed"),
         Column("Pearson", "number", secondary=True),
         Column("RMSE", "number", hint="Root mean squared error, in the metric's units"),
-        Column("Regret", "number", hint="How much worse the run with the best prediction is than the best run"),
+        Column(
+            "Regret",
+            "number",
+            secondary=bool(findings.test_runs),
+            hint="How much worse the run with the best prediction is than the best run",
+        ),
         Column("In 90 % interval", "number", secondary=True, hint="Share of runs inside their predicted 90 % interval"),
         Column(
             "Error ÷ its estimate",

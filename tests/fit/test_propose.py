@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
+import subprocess
+import sys
+import types
 import typing
 
 import msgspec
@@ -15,12 +19,14 @@ from olmix.fit.log_linear import LogLinear
 from olmix.fit.propose import ProposalResult, divergence, optimum, propose
 from olmix.fit.propose_objective import objective
 from olmix.fit.propose_step import Proposal
+from olmix.fit.propose_text import to_overlay
 from olmix.graph.step import Step
 from olmix.mix.design import design
 from olmix.mix.runs import RunTable
 from tests.fake_context import FakeContext
 from tests.mix.sets import box, group
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 N, K = 8, 4
 PRIOR = np.random.default_rng(0).dirichlet(np.full(N, 4.0))
 SLOPES = np.random.default_rng(1).normal(size=(K, N))
@@ -218,24 +224,36 @@ def test_step_matches_columns_by_name_and_survives_json(tmp_path):
     assert (context.out / "proposal.txt").read_text().startswith(plain.verdict)
 
 
-def test_the_overlay_is_python_that_sets_the_mixture(tmp_path):
-    import fiddle as fdl
+def test_the_overlay_is_code_to_commit_that_applies_to_an_experiment(tmp_path, monkeypatch):
+    """Written for the leaves of an experiment that ships, applied to it by `--overlay`, and read by the step that trains."""
+    from olmix.config import experiments
+    from olmix.config.overrides import Override
 
-    result, context = run(tmp_path, overlay_field="training.mixture")
-
-    class Training:
-        def __init__(self, mixture=None):
-            self.mixture = mixture
-
-    class Experiment:
-        def __init__(self, training=None):
-            self.training = training
-
-    config = fdl.Config(Experiment, training=fdl.Config(Training))
-    module: dict = {}
-    exec((context.out / "proposed_mixture.py").read_text(), module)
-    module["proposed_mixture"](config)
-    assert config.training.mixture == result.mixture()
+    result, context = run(tmp_path)
+    names = [leaf.name for leaf in experiments.resolve("data_proportions.baseline").build().scan.tree.leaves()]
+    weights = [0.0, *np.random.default_rng(0).dirichlet(np.ones(len(names) - 1)).tolist()]
+    rows = [dataclasses.replace(result.leaves[0], leaf=name, weight=w) for name, w in zip(names, weights, strict=True)]
+    long = dataclasses.replace(result, leaves=tuple(rows))
+    file = tmp_path / "proposed_mixture.py"
+    for shown in (result, long):
+        file.write_text(to_overlay(shown, experiment='my "first" search'))
+        for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+            config = ["--config", str(ROOT / "pyproject.toml")]
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *command, *config, str(file)], capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stdout + file.read_text()
+    assert (context.out / "proposed_mixture.py").read_text() == to_overlay(result, experiment="test")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    changed = experiments.resolve("data_proportions.baseline", [Override("overlay", "proposed_mixture")])
+    assert changed.config.plan.mixture == long.mixture()
+    assert str(changed.blame[f"plan.mixture[{names[0]!r}]"]).startswith("proposed_mixture.py:")
+    plan = changed.build().plan
+    scan = types.SimpleNamespace(
+        tokens=dict.fromkeys(names, 10**11), mixture={}, repetition_limits=dict.fromkeys(names, 4.0)
+    )
+    planned = {row.leaf: row.weight for row in plan.run(FakeContext(tmp_path, {id(plan.scan): scan})).leaves}
+    assert planned == pytest.approx(dict(zip(names, weights, strict=True)))
 
 
 def test_step_mistakes(tmp_path):

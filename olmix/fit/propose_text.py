@@ -68,7 +68,8 @@ def to_overlay(result: ProposalResult, *, experiment: str, field: str = "plan.mi
     kind = "worst mixture (a counterfactual)" if result.worst else "proposed mixture"
     return (
         f'"""The {kind} of a search.\n\n'
-        f"Search: {_plain(experiment)}. Gain over the prior: {gain.expected:.4g} (90 % interval {gain.low:.4g} to {gain.high:.4g}).\n"
+        f"Search: {_plain(experiment)}.\n"
+        f"Gain over the prior: {gain.expected:.4g} (90 % interval {gain.low:.4g} to {gain.high:.4g}).\n"
         f'"""\n\n'
         "from __future__ import annotations\n\n"
         "from typing import Any\n\n"

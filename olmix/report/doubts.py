@@ -55,13 +55,14 @@ def _lead(findings: Findings) -> str:
             f"90 % intervals held the left-out runs {percent(covered, 0)} of the time, {honest}{tail.get(honest, '')}"
         )
     odd = [run.run for run in findings.run_doubts if run.surprise > SURPRISING]
-    if findings.run_doubts:
+    if odd:
+        which, those = ("run", "that run") if len(odd) == 1 else ("runs", "those runs")
         words.append(
-            f"{'run' if len(odd) == 1 else 'runs'} {listing(odd, 4)} came out far from what laws without {'it' if len(odd) == 1 else 'them'} expected: look at"
-            f" {'that run' if len(odd) == 1 else 'those runs'} before trusting the fit"
-            if odd
-            else "no single run came out far from what laws without it expected"
+            f"{which} {listing(odd, 4)} came out far from what laws fitted without {'it' if len(odd) == 1 else 'them'}"
+            f" expected: look at {those} before trusting the fit"
         )
+    elif findings.run_doubts:
+        words.append("no single run came out far from what laws fitted without it expected")
     alone = sum(run.leverage > ALONE for run in findings.run_doubts)
     if alone:
         stand = plural(alone, "mixture stands", "mixtures stand")

@@ -23,8 +23,9 @@ FIGURES = "figures"
 class ReportResult:
     """The report in short: `verdict` is better, noise, worse, predicted, predicted noise, counterfactual or unknown.
 
-    `answer` and `change` are its two sentences; `page`, `data` and `figures` are files in the artifact's folder. The gain is that over
-    the prior in units of the objective, measured if it was, and `gain_error` its standard error (measured) or None.
+    `answer` and `change` are its two sentences; `page`, `data` and `figures` are files in the artifact's folder. The gain
+    is that over the prior in units of the objective, measured if it was, and `gain_error` its standard error (measured) or
+    None.
     """
 
     verdict: str

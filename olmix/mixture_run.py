@@ -26,7 +26,7 @@ class MixtureRun(Experiment):
     report: Step
 
     def summary(self, read: Callable[[Step], Any], folder: Callable[[Step], pathlib.Path]) -> Sequence[Any]:
-        """Every leaf's share, tokens, repetition and held-out BPB as a table, and where the run lies."""
+        """Every leaf's share, tokens, repetition and held-out BPB as a table, and where the page lies."""
         from olmix.report.mixture_run import summary
 
-        return summary(read(self.report), folder(self.train))
+        return summary(read(self.report), folder(self.report))

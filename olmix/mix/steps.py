@@ -42,6 +42,9 @@ class Limits(Step):
     groups: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     prior: dict[str, float] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.budget()  # A declaration that does not add up shows here, with who made it.
+
     def run(self, context: Context) -> FeasibleSet:
         """The feasible set; a UserError that names the binding limits when it is empty."""
         from olmix.mix.limits import feasible_set

@@ -1,4 +1,4 @@
-"""The end of a single training run: what every leaf was to give, what it gave, and the metrics.
+"""The end of a single training run: what every leaf was to give, what it gave, and the metrics; as a table and a page.
 
 The counts come from two places that know nothing of each other: the plan works them out from the mixture alone, the trainer
 counts the sequences that it was handed. A run that finished with other counts than planned is a failure of this
@@ -10,13 +10,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from olmix.config.tags import RunIdentity
 from olmix.graph.step import Context, Step
 
 if TYPE_CHECKING:
     from olmix.data.budgets import RunPlan
     from olmix.train.results import ProxyResult
+
+PAGE = "report.html"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,14 +44,19 @@ class MixtureReportResult:
     sentence: str
     rows: tuple[LeafRow, ...]
     metrics: dict[str, float]
+    page: str = PAGE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MixtureReport(Step):
-    """Compares what `train` counted with `plan`, to the token."""
+    """Compares what `train` counted with `plan`, to the token, and writes `report.html`."""
+
+    #: Raised whenever the page says something else for the same results.
+    version: ClassVar[int] = 2
 
     plan: Step
     train: Step
+    title: Annotated[str, RunIdentity] = ""
 
     def run(self, context: Context) -> MixtureReportResult:
         """The comparison.
@@ -56,7 +64,13 @@ class MixtureReport(Step):
         Raises:
           RuntimeError: if a finished run did not read exactly what was planned.
         """
-        return compare(context.read(self.plan), context.read(self.train))
+        from olmix.report.mixture_page import render
+
+        plan, trained = context.read(self.plan), context.read(self.train)
+        found = compare(plan, trained)
+        page = render(self.title or context.experiment, plan, trained, found)
+        (context.out / PAGE).write_text(page, encoding="utf-8")
+        return found
 
 
 def compare(plan: RunPlan, trained: ProxyResult) -> MixtureReportResult:
@@ -100,7 +114,7 @@ def compare(plan: RunPlan, trained: ProxyResult) -> MixtureReportResult:
 
 
 def summary(result: MixtureReportResult, folder: pathlib.Path) -> Sequence[Any]:
-    """What the launcher prints: rich's renderables. BPB is of held-out text; `folder` is the artifact of the run."""
+    """What the launcher prints: rich's renderables. BPB is of held-out text; `folder` is the artifact of the report."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -126,4 +140,8 @@ def summary(result: MixtureReportResult, folder: pathlib.Path) -> Sequence[Any]:
     leaves = {f"bpb/{row.leaf}" for row in result.rows}
     others = "\n".join(f"{name}: {value:.4f}" for name, value in sorted(result.metrics.items()) if name not in leaves)
     shown: list[Any] = [Text(f"\n{result.sentence}\n", style="bold"), table]
-    return (*shown, *([Text(others)] if others else []), Text(f"\nThe run: {folder}", no_wrap=True, overflow="ignore"))
+    return (
+        *shown,
+        *([Text(others)] if others else []),
+        Text(f"\nReport: {folder / result.page}", no_wrap=True, overflow="ignore"),
+    )

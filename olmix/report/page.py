@@ -41,7 +41,7 @@ def render(findings: Findings) -> str:
     body = tag(
         "body",
         tag("a", "Skip to the mixture", href="#mixture", class_="skip"),
-        tag("div", _contents(sections), tag("main", _header(findings, answer), *sections), class_="layout"),
+        tag("div", contents(sections), tag("main", _header(findings, answer), *sections), class_="layout"),
         tag("footer", "Intervals are central 90 % intervals. Nothing on this page was loaded from a network."),
         tag("div", id="tip", role="tooltip", hidden=True),
         tag("script", embedded_json(page_data(findings)), type="application/json", id="data"),
@@ -74,7 +74,8 @@ def _header(findings: Findings, answer: Verdict) -> Markup:
     )
 
 
-def _contents(sections: list[Markup]) -> Markup:
+def contents(sections: list[Markup]) -> Markup:
+    """The names of the sections, as links beside the page."""
     items = []
     for made in sections:
         found = re.search(r'<a href="#([a-z]+)">(.*?)</a>', made)

@@ -46,6 +46,9 @@ class MixturePlan(Step):
     target_chinchilla_multiple: float | None = None
     target_model: str | None = None
 
+    def __post_init__(self) -> None:
+        self.target()  # A declaration that does not add up shows here, with who made it.
+
     def run(self, context: Context) -> RunPlan:
         """The plan.
 

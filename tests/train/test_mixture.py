@@ -56,6 +56,10 @@ def test_the_trainer_counts_what_was_declared_to_the_token_and_per_leaf(tmp_path
     assert "exactly 3,968 tokens" in found.sentence
     assert "4,045 were asked for, and 77 of them" in found.sentence
     assert {row.leaf: row.counted for row in found.rows} == trained.tokens_per_leaf
+    page = (graph.folder(report) / found.page).read_text()
+    assert "counted: every token as planned" in page
+    assert all(f"{count:,}" in page for count in trained.tokens_per_leaf.values())
+    assert "<script" not in page
     assert all(row.bpb is not None and row.repetition <= row.limit for row in found.rows)
 
 
@@ -111,14 +115,12 @@ def test_a_final_run_that_cannot_be_supplied_is_forecast_and_refused(tmp_path, g
 
 
 def test_a_target_in_chinchilla_multiples_needs_its_model():
-    plan = MixturePlan(
-        scan=Scan(tree=Tree(sources=(Source(name="a", paths=("/a",)),))),
-        proxy=toys.proxy(),
-        target_chinchilla_multiple=20.0,
-    )
+    scan = Scan(tree=Tree(sources=(Source(name="a", paths=("/a",)),)))
     with pytest.raises(UserError, match="needs target_model"):
-        plan.target()
-    target = dataclasses.replace(plan, target_model="olmo2_7b").target()
+        MixturePlan(scan=scan, proxy=toys.proxy(), target_chinchilla_multiple=20.0)
+    target = MixturePlan(
+        scan=scan, proxy=toys.proxy(), target_chinchilla_multiple=20.0, target_model="olmo2_7b"
+    ).target()
     assert target is not None
     assert target.tokens == 2_800_000_000_000
 

@@ -104,7 +104,7 @@ def timed(call: Callable, repeats: int) -> tuple[float, object]:
 
 def laws() -> dict[str, Law]:
     """The laws that ship and can be compared here."""
-    names = ("LogLinear", "EffectiveData", "GaussianProcess", "Quadratic")
+    names = ("LogLinear", "EffectiveData", "GaussianProcess", "Quadratic", "Best")
     return {name: getattr(olmix.fit, name)() for name in names if name in olmix.fit.__all__}
 
 

@@ -12,7 +12,7 @@ from experiments import base
 from olmix.data.corpus_result import Tokenising
 from olmix.data.steps import LocalCorpus
 from olmix.data.tree import QualityBucket, Source, Topic, Tree
-from olmix.fit.log_linear import LogLinear
+from olmix.fit.effective_data import EffectiveData
 from olmix.mixture_search import MixtureSearch
 from olmix.train.ladder import Shape
 from olmix.train.settings import Proxy
@@ -74,7 +74,8 @@ def local_text() -> fdl.Config[MixtureSearch]:
     )
     cfg.swarm.proxy = proxy
     cfg.swarm.seed = 0
-    cfg.laws.law = fdl.Config(LogLinear)
+    cfg.laws.law = fdl.Config(EffectiveData)
+    cfg.laws.repeats = 1
     cfg.proposal.bootstrap = 1000
     cfg.proposal.kl = 0.0
     cfg.validation.proxy = proxy

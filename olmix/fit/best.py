@@ -97,7 +97,8 @@ class Best(Law):
         The candidates' left-out predictions of those other parts come from fits that did see this part, so
         the choice of weights (a few numbers) is not quite independent of it; the fits themselves are.
         """
-        mean, std = self._left_out(self.candidates, w, y, parts)
+        fitted = {law: law for law in self.laws_} if self.is_fitted else {}
+        mean, std = self._left_out([fitted.get(law, law) for law in self.candidates], w, y, parts)
         total, spread = np.empty_like(y), np.empty_like(y)
         for out in parts:
             kept = np.setdiff1d(np.arange(len(w)), out)

@@ -209,7 +209,7 @@ class EffectiveData(Law):
             if not used.size:
                 continue
             task = swarm.task(data.take(used), beta, delta[used], doubt[used], ridge[used, q])
-            theta[used, q], _ = task.solve(theta[used, q][None], tolerance=1e-8, steps=60)
+            theta[used, q], _ = task.solve(theta[used, q][None], tolerance=1e-6, steps=25)
             own = task.noise(theta[used, q])
             noise[used] += share[used, q] * own
             # For the uncertainty only: no weaker a ridge than a believable prior.

@@ -77,7 +77,7 @@ class Laws(Step):
         context.progress(0, 3, f"fitting {len(table.metrics)} metrics on {len(table.runs)} runs")
         law = self.law.clone().fit(w, y)
         context.progress(1, 3, f"cross-validating ({self.repeats} x {self.folds} folds)")
-        held_out = cross_validate(self.law, w, y, folds=self.folds, repeats=self.repeats, seed=self.seed)
+        held_out = cross_validate(law, w, y, folds=self.folds, repeats=self.repeats, seed=self.seed)
         (context.out / "law.json").write_text(law.to_json() + "\n")
         test_scores, test_runs, test_warnings = self._test(context, law, table)
         context.progress(2, 3, "diagnosing")

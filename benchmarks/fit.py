@@ -141,9 +141,9 @@ def accuracy(names: list[str], sizes: list[int]) -> None:
                 square = np.mean((predicted - truth) ** 2, axis=0)
                 rows.append((np.mean(each), each[pile_cc], square.mean(), square[pile_cc], took))
             spearman, pile, square, square_pile, took = np.mean(rows, axis=0)
+            errors = f"{square:7.4f}  {square_pile:11.5f}"
             print(
-                f"  {runs:>4}  {name:<16}  {100 * spearman:8.2f}  {100 * pile:7.2f}  {square:7.4f}  {square_pile:11.5f}  {took:6.1f}",
-                flush=True,
+                f"  {runs:>4}  {name:<16}  {100 * spearman:8.2f}  {100 * pile:7.2f}  {errors}  {took:6.1f}", flush=True
             )
 
 

@@ -75,7 +75,7 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.swarm.proxy = proxy
     cfg.swarm.seed = 0
     cfg.laws.law = fdl.Config(EffectiveData)
-    cfg.laws.repeats = 1
+    cfg.laws.repeats = cfg.laws.learning_repeats = 1
     cfg.proposal.bootstrap = 1000
     cfg.proposal.kl = 0.0
     cfg.validation.proxy = proxy

@@ -44,10 +44,20 @@ def _items() -> Iterator[dict[str, Any]]:
         raise UserError(f"--file={path} does not exist.") from None
     except (ValueError, OSError) as error:
         raise UserError(f"--file={path} is not readable as JSON: {error}") from None
+    if items == []:
+        raise UserError(f"--file={path} holds no proof: its list is empty.")
     for number, item in enumerate(items if isinstance(items, list) else [None]):
-        if not isinstance(item, dict) or not {"problem", "solution"} <= set(item):
-            raise UserError(f"--file={path} must hold a JSON list of objects with 'problem' and 'solution'.")
+        if not isinstance(item, dict) or not isinstance(item.get("problem"), str) or not _proofs(item.get("solution")):
+            raise UserError(
+                f"--file={path} must hold a JSON list of objects with 'problem' (text) and 'solution' (text, or a list of them)."
+            )
         yield {"data_id": str(number), "answer": None, **item}
+
+
+def _proofs(solution: object) -> bool:
+    return isinstance(solution, str) or (
+        isinstance(solution, list) and bool(solution) and all(isinstance(text, str) for text in solution)
+    )
 
 
 def main(argv: list[str]) -> None:

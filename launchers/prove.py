@@ -48,10 +48,20 @@ def _items() -> Iterator[dict[str, Any]]:
         raise UserError(f"--file={path} does not exist.") from None
     except (ValueError, OSError) as error:
         raise UserError(f"--file={path} is not readable as JSON: {error}") from None
-    if not isinstance(items, list) or not all(isinstance(i, dict) and "statement" in i for i in items):
-        raise UserError(f"--file={path} must hold a JSON list of objects with a 'statement'.")
+    if not isinstance(items, list) or not all(isinstance(i, dict) and _is_text(i.get("statement")) for i in items):
+        raise UserError(f"--file={path} must hold a JSON list of objects with a 'statement', which is text.")
+    for number, item in enumerate(items):
+        listed = item.get("constraints") or []
+        if not isinstance(listed, list) or not all(map(_is_text, listed)):
+            raise UserError(f"--file={path}, item {item.get('id', number)}: 'constraints' must be a list of texts.")
+    if not items:
+        raise UserError(f"--file={path} holds no statement: its list is empty.")
     for number, item in enumerate(items):
         yield {"id": str(number), "domain": DOMAIN.value, "constraints": [], **item}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _decide(item: dict[str, Any]) -> dict[str, Any]:

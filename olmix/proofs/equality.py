@@ -18,6 +18,7 @@ from olmix.proofs.statement import Statement, make_statement
 _BUDGET = Budget(starts=200, survivors=8, generations=8, offspring=6, candidates=2)
 #: Both sides agree when their relative difference stays below this on the whole case.
 _AGREE = 1e-9
+OUTSIDE = "the case does not satisfy the hypotheses"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _compatible(statement: Statement, case: Case) -> str | None:
         there = constraint.map(case.put)
         try:
             if not there.variables() and holds_at(_relaxed(there), {}) is False:
-                return "the case does not satisfy the hypotheses"
+                return OUTSIDE
         except Undefined:
             return "the hypotheses are not defined in this case"
     for name, domain in zip(statement.variables, statement.domains, strict=True):

@@ -125,7 +125,23 @@ def _as_lemma(relation: Relation, context: Context, given: list[Relation]) -> Li
             return _exact(statement) or LinkResult(
                 "unrefuted", f"no counterexample found, for {kind} {', '.join(unknown)}"
             )
-    return None
+    return _never_strictly(relation, context, unknown)
+
+
+def _never_strictly(relation: Relation, context: Context, unknown: list[str]) -> LinkResult | None:
+    """Whatever the symbols mean, as long as they are positive: refuted where the opposite is proved for all of them."""
+    if relation.op in ("=", "!="):
+        return None
+    trial = dataclasses.replace(context, domains={**context.domains, **dict.fromkeys(unknown, "pos")})
+    opposite = Relation(relation.right, "<=" if relation.op in ("<", "<=") else ">=", relation.left)
+    turned, _ = build_link(opposite, trial, ())
+    here, _ = build_link(relation, trial, ())
+    if turned is None or here is None or _exact(turned) is None:
+        return None
+    found = search(here, LINK_BUDGET).counterexample
+    if found is None:
+        return None
+    return LinkResult("refuted", f"the opposite holds for all positive {', '.join(unknown)}; it fails at {found.describe()}")
 
 
 def _exact(statement: Statement) -> LinkResult | None:

@@ -15,7 +15,7 @@ import re
 
 from olmix.errors import UserError
 from olmix.proofs.expr import Expr, Relation, Var, add, all_variables, num, substitute, variables_of
-from olmix.proofs.formulas import Chain, Member, Piece, Side, read_formula
+from olmix.proofs.formulas import Chain, Member, Piece, Side, has_relation, read_formula
 from olmix.proofs.latex import Scope, variable_groups
 from olmix.proofs.statement import Statement, make_statement
 
@@ -189,8 +189,11 @@ class _Problem:
                 self.pending.append(only.name)
         elif (only is None and r"\ldots" in piece.sides[0].text) or r"\cdots" in piece.sides[0].text:
             self.trouble = "it is about a family of variables x_1, ..., x_n"
-        elif only is None and not self.in_claim and re.search(r"[a-z]", piece.sides[0].text):
-            self._not_understood(piece.sides[0])
+        elif only is None:
+            text = piece.sides[0].text
+            claim = self.in_claim and not self.condition and has_relation(text)
+            if claim or (not self.in_claim and re.search(r"[a-z]", text)):
+                self._not_understood(piece.sides[0])
 
     def _not_understood(self, side: Side) -> None:
         """Notes the first thing that was not understood."""

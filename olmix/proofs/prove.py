@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from olmix.proofs.algebra import System, Unsupported, build_system
+from olmix.proofs.algebra import System, Unsupported, build_system, known_sign
 from olmix.proofs.certificate import check_certificate, methods, uses_z3
 from olmix.proofs.cones import ConeBudget
 from olmix.proofs.counterexample import Counterexample
@@ -69,6 +69,10 @@ def prove(statement: Statement, effort: Effort | None = None) -> Verdict:
     effort = effort or Effort()
     start = time.monotonic()
     verdict = _decide(statement, effort, start)
+    if verdict.verdict == "proved":
+        poles = _poles(build_system(statement))
+        note = f"; the claim is about points where {' and '.join(poles)}" if poles else ""
+        verdict = dataclasses.replace(verdict, reason=verdict.reason + note)
     return dataclasses.replace(verdict, seconds=round(time.monotonic() - start, 3))
 
 
@@ -94,6 +98,15 @@ def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
     if verdict or not effort.long:
         return verdict or Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))
     return _in_processes(statement, system, effort, start, seen)
+
+
+def _poles(system: System) -> list[str]:
+    """Denominators that may vanish on the domain: where they do, the claim says nothing."""
+    from olmix.proofs.readable import poly_text
+
+    open_ones = [p for p in system.nonzero if known_sign(p, system.signs) != "pos"]
+    given = [q for q, strict in system.inequalities if strict]
+    return [f"{poly_text(p, system.names)} is not 0" for p in open_ones if p not in given and -p not in given]
 
 
 def _accept(statement: Statement, certificate: Mapping[str, Any] | None) -> Verdict | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from olmix.proofs import changes
 from olmix.proofs.algebra import Poly
+from olmix.proofs.tangents import tangent
 from olmix.proofs.tasks import (
     Params,
     RuleError,
@@ -249,6 +250,7 @@ RULES: dict[str, Callable[[Task, Params], list[Task]]] = {
     "split_in": _split_in,
     "radical": _radical,
     "by_sign": changes.by_sign,
+    "tangent": tangent,
     "cut": _cut,
     "times": _times,
 }

@@ -54,7 +54,7 @@ _INTERIOR = 1e-7
 def find_sos(task: Task, size: Size | None = None) -> dict[str, Any] | None:
     """An `sos` leaf, or None."""
     size = size or Size()
-    if not task.used() or len(task.names) > 8 or len(task.goal) > 4 * size.entries:
+    if task.goal.is_zero() or not task.used() or len(task.names) > 8 or len(task.goal) > 4 * size.entries:
         return None
     zeros: list[tuple[Fraction, ...]] | None = None
 

@@ -20,6 +20,7 @@ from olmix.proofs.cones import ConeBudget, Negative, find_cones
 from olmix.proofs.leaves import as_system
 from olmix.proofs.rules import apply_rule
 from olmix.proofs.sos import SMALL, Size, find_sos
+from olmix.proofs.tangents import bounds
 from olmix.proofs.tasks import (
     RuleError,
     Task,
@@ -162,6 +163,8 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
         if len(equation) <= 60 and len(equation.factor()[1]) > 1:
             yield "reduce_equation", {"equation": i}
     yield from _roots(task)
+    for params in bounds(task):
+        yield "tangent", params
     yield from _homogenising(task)
     yield from _changes_of_variables(task)
     if task.inequalities and not task.equations:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from olmix.proofs.equality import check_case, is_case
+from olmix.proofs.equality import OUTSIDE, check_case, is_case
 from olmix.proofs.expr import Expr, Relation, Var, substitute, variables_of
 from olmix.proofs.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, variable_groups
@@ -166,7 +166,8 @@ class Walker:
             fault = check_case(self.context.statement, expanded, [r.map(expand) for r in about])
             latex = ", ".join(relation_text(r) for r in case)
             self.chains += 1
-            status = "refuted" if fault and not self.context.unread else "doubtful" if fault else "unrefuted"
+            certain = fault == OUTSIDE or not self.context.unread
+            status = "unrefuted" if fault is None else "refuted" if certain else "doubtful"
             self._add(case[0], "equality", latex, LinkResult(status, fault or "equality holds there"))
             if fault or len(cases) > 1:
                 return

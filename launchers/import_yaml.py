@@ -80,7 +80,7 @@ def _proof(done: Imported) -> Table:
 def _listed(title: str, listed: list[Listed]) -> Table:
     table = Table("path", "line", "value", "why", title=title, title_justify="left")
     for item in listed:
-        table.add_row(item.path, str(item.line), item.said, item.reason)
+        table.add_row(f"launch config: {item.path}" if item.base else item.path, str(item.line), item.said, item.reason)
     return table
 
 

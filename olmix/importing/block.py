@@ -118,7 +118,7 @@ class Block:
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
         for item in self.items(key):
-            if isinstance(item.value, dict | list) or not item.text:
+            if isinstance(item.value, dict | list | None) or not item.text:
                 raise UserError(f"{self.at(item)} must be a text; it is {describe(item)}.")
         return tuple(item.text for item in self.items(key))
 

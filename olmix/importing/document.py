@@ -57,13 +57,18 @@ def read(file: pathlib.Path) -> Entry:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{file}:{line} is not YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML: {error}.") from None
+        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply to be a config.") from None
     if not isinstance(node, yaml.MappingNode):
         what = (
             "is empty" if node is None else f"holds {'a list' if isinstance(node, yaml.SequenceNode) else 'one value'}"
         )
         raise UserError(f"{file} {what}; a config of allenai/olmix is a mapping of sections.")
-    return _Reader(file).entry(node, "")
+    try:
+        return _Reader(file).entry(node, "")
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply to be a config.") from None
 
 
 class _Reader:

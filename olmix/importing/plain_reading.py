@@ -22,9 +22,12 @@ _UNITS = {"m": 10**6, "b": 10**9}
 
 
 class _TextLoader(yaml.SafeLoader):
-    """Every scalar is its text; merge keys are followed."""
+    """Every scalar is its text, or None; merge keys are followed."""
 
-    yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("^(?:<<)$"))]}  # noqa: RUF012
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        "<": [("tag:yaml.org,2002:merge", re.compile("^<<$"))],
+        **{first: [("tag:yaml.org,2002:null", re.compile("^(~|null|Null|NULL|)$"))] for first in ("~", "n", "N", "")},
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Plain:
             else:
                 node = node.get(part) if isinstance(node, dict) else None
         self.used.add(path)
-        return default if node is None or node in ("", "null", "~", "Null", "NULL") else node
+        return default if node is None else node
 
     def number(self, path: str, default: float | None = None) -> float | None:
         """The number at a path."""
@@ -68,7 +71,7 @@ class Plain:
             elif isinstance(node, list):
                 for i, below in enumerate(node):
                     yield from walk(below, f"{path}[{i}]")
-            elif node not in (None, "", "null", "~", "Null", "NULL"):
+            elif node:
                 yield path
 
         return walk(self.tree, "")
@@ -102,7 +105,7 @@ def leaves(plain: Plain, at: str) -> dict[str, dict[str, Any]]:
 
 def _leaf(node: dict[str, Any], above: list[dict[str, Any]]) -> dict[str, Any]:
     def numbers(key: str) -> list[float | None]:
-        return [None if n.get(key) in (None, "", "null", "~") else to_number(n[key]) for n in above]
+        return [None if n.get(key) is None else to_number(n[key]) for n in above]
 
     limits = [limit for limit in numbers("max_repetition_factor") if limit is not None]
     return {
@@ -177,6 +180,8 @@ def training(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
         "tasks": Fact({} if silent else tasks(plain, dropped)),
         "evaluation every, tokens": Fact(None if silent else interval),
     }
+    if f"{at}train_type" not in dropped:
+        facts["kind of training"] = Fact(plain.at(f"{at}train_type", "pretrain"))
     micro = plain.number(f"{at}device_batch_size")
     infra = "infra." if plain.at("infra") else ""
     plain.used.discard("infra")
@@ -188,13 +193,16 @@ def training(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
 
 def tasks(plain: Plain, dropped: set[str]) -> dict[str, tuple[str, ...]]:
     """Family -> in-loop tasks; those of a plain list are in a family without a name."""
+    if "eval" in dropped:
+        return {}
     listed = plain.at("eval_tasks")
     if listed:
-        return {"": tuple(listed)}
+        return {"": tuple(task for i, task in enumerate(listed) if f"eval_tasks[{i}]" not in dropped)}
     plain.at("eval.type")
     found: dict[str, tuple[str, ...]] = {}
     for family, members in (plain.at("eval.tasks") or {}).items():
-        kept = tuple(task for task in members if f"eval.tasks.{family}.{task}" not in dropped)
+        at = [f"[{i}]" if isinstance(members, list) else f".{task}" for i, task in enumerate(members)]
+        kept = tuple(t for t, end in zip(members, at, strict=True) if f"eval.tasks.{family}{end}" not in dropped)
         if kept:
             found[family] = kept
     return found
@@ -234,7 +242,7 @@ def launch(plain: Plain, dropped: set[str]) -> dict[str, Fact]:
 def own_shares(nodes: list[dict[str, Any]], above: str, whole: float) -> dict[str, float]:
     """Shares by the weights in the data, and by `count` where siblings have none."""
     named = [(f"{above}{node['name']}", node, node.get("topics") or node.get("quality") or ()) for node in nodes]
-    if all(node.get("weight") in (None, "", "null", "~") for node in nodes):
+    if all(node.get("weight") is None for node in nodes):
         sizes = [float(_held(name, below)) for name, _, below in named]
     else:
         sizes = [to_number(node["weight"]) for node in nodes]

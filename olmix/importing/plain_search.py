@@ -49,7 +49,7 @@ def _sampled(plain: Plain, dropped: set[str], tokens: int, at: str) -> dict[str,
     frozen = {
         source["name"]: _within(source)
         for source in raw
-        if any("weight" in topic for topic in source.get("topics") or ())
+        if any(topic.get("weight") is not None for topic in source.get("topics") or ())
     }
     facts = {
         "dtype of tokens": Fact(plain.at("data.dtype" if "data" in plain.tree else "dtype", "uint32")),

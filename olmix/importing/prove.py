@@ -60,7 +60,7 @@ def prove(
     `kind` is run, swarm, generate or fit.
     """
     plain = Plain(file)
-    dropped = {item.path for item in listed if not item.carried}
+    dropped = {item.path for item in listed if not item.carried and not item.base}
     read = {
         "run": plain_reading.launch,
         "swarm": plain_search.swarm,
@@ -68,14 +68,21 @@ def prove(
         "fit": plain_fit.fit,
     }
     theirs = read[kind](plain, dropped)
+    forgotten = _unread(plain, [item for item in listed if not item.base])
     if base is not None:
-        training = plain_reading.training(Plain(base), dropped)
+        other = Plain(base)
+        training = plain_reading.training(other, {item.path for item in listed if not item.carried and item.base})
         theirs = {**theirs, **training, "tokens of a variant": training["training tokens"]}
+        forgotten += (f"launch config: {path}" for path in _unread(other, [item for item in listed if item.base]))
     ours = resolved_reading.facts(root)
     rows = tuple(compare(what, fact, ours.get(what)) for what, fact in theirs.items())
+    return Proof(rows=rows, forgotten=tuple(forgotten))
+
+
+def _unread(plain: Plain, listed: Sequence[Listed]) -> list[str]:
+    """The values that take part in no fact and are not listed."""
     covered = [*plain.used, *(item.path for item in listed), *_NAMES]
-    forgotten = tuple(path for path in plain.scalars() if not any(_inside(path, above) for above in covered))
-    return Proof(rows=rows, forgotten=forgotten)
+    return [path for path in plain.scalars() if not any(_inside(path, above) for above in covered)]
 
 
 def compare(what: str, fact: Fact, ours: Any) -> Row:

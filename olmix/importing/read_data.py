@@ -83,6 +83,9 @@ def _share(block: Block, name: str, entry: Entry) -> Share:
     below: tuple[Share, ...] = ()
     if isinstance(value, dict):
         inner = block.within(entry)
+        for key in _OF_SHARE:
+            if key in value and value[key].value is None:
+                raise UserError(f"{block.at(value[key])} is null; give it a number, or leave it out.")
         weight, repetition = inner.number("weight", least=0), _repetition(inner, "repetition_factor")
         below = tuple(_share(inner, child, found) for child, found in value.items() if child not in _OF_SHARE)
     elif isinstance(value, list):  # The pair of weight and repetition factor that generated files had.

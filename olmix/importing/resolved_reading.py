@@ -72,6 +72,7 @@ def training(proxy: Proxy, needs: Any, seed: int) -> dict[str, Any]:
         "evaluation every, tokens": proxy.evaluate_tokens,
         "sequences per forward pass": proxy.device.micro_batch,
         "GPUs": needs.gpus,
+        "kind of training": "pretrain",
     }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from olmix.data.tree import Tree
 from olmix.errors import UserError
 from olmix.importing.schema import Config, Fit, Generate, Launch
-from olmix.importing.translate_training import check_model, needs, proxy_fields
-from olmix.importing.translate_tree import list_ratios, mixed, unmixed
+from olmix.importing.translate_training import HELD_OUT, check_model, needs, proxy_fields
+from olmix.importing.translate_tree import access, list_ratios, mixed, unmixed
 from olmix.importing.translation import Notes, Translation
 
 
@@ -35,7 +35,7 @@ def translate(config: Config, base: Launch | None = None) -> Translation:
 def single_run(config: Launch) -> Translation:
     """One run on one mixture."""
     notes = Notes(config)
-    assumed: list[str] = []
+    assumed = [HELD_OUT]
     if config.mix is not None:
         sources = mixed(config, config.sources, config.mix, notes)
         if config.sampling is not None:
@@ -52,7 +52,7 @@ def single_run(config: Launch) -> Translation:
         "train.seed": config.training.seed,
     }
     settings |= needs(config, "train")
-    settings |= final_run(config)
+    settings |= final_run(config) | access(sources)
     list_ratios(config.sources, notes)
     notes.drop("repetition_factor", "repetition limits stand in the data tree")
     return Translation(

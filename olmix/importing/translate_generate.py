@@ -7,16 +7,17 @@ the variants of one seed are others, out of the same distribution as far as the 
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from olmix.data.tree import Tree
 from olmix.errors import UserError, nearest
 from olmix.importing.schema import Config, Generate, Launch, Node, Priors, Sampling
-from olmix.importing.translate_training import needs, proxy_fields
-from olmix.importing.translate_tree import check_weights, leaves, list_ratios, unmixed
-from olmix.importing.translation import Notes, Translation
+from olmix.importing.translate_training import HELD_OUT, needs, proxy_fields
+from olmix.importing.translate_tree import access, check_weights, leaves, list_ratios, unmixed
+from olmix.importing.translation import Listed, Notes, Translation
 from olmix.train.settings import Tasks
 from olmix.train.tasks import FAMILY, METRIC
 
@@ -32,6 +33,7 @@ def generate(config: Generate, base: Launch | None) -> Translation:
         "max_tokens", "it is the run that limits are made for: a leaf is read 5 times at most, as in the peer"
     )
     assumed = []
+    further: tuple[Listed, ...] = ()
     if base is None:
         proxy = _assumed_proxy(config.max_tokens)
         assumed.append(
@@ -39,8 +41,17 @@ def generate(config: Generate, base: Launch | None) -> Translation:
             "(--base=LAUNCH.yaml takes them from a launch config)."
         )
     else:
-        proxy = proxy_fields(base, Notes(base))
-    return _search(
+        of_base = Notes(base, base=True)
+        proxy = proxy_fields(base, of_base)
+        if dict(_files(base.sources)) == dict(_files(config.sources)):
+            reason = "they are those of the generate config"
+        else:
+            reason = f"VARIANTS ARE TRAINED ON THE DATA OF {config.file.name}, which are others than these"
+        of_base.drop("data", reason)
+        for key in ("mix", "priors", "swarm"):
+            of_base.drop(key, "every variant has a mixture of its own, out of the generate config")
+        further = of_base.all()
+    translated = _search(
         config,
         config.sources,
         config.dtype,
@@ -52,6 +63,11 @@ def generate(config: Generate, base: Launch | None) -> Translation:
         notes,
         assumed,
     )
+    return dataclasses.replace(translated, listed=(*translated.listed, *further))
+
+
+def _files(nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return ((name, node.paths) for name, node in leaves(nodes))
 
 
 def swarm_of(config: Launch) -> Translation:
@@ -122,7 +138,8 @@ def _search(
         few = f"{sampling.variants} variant{'s' if sampling.variants > 1 else ''}"
         assumed.append(f"The swarm has {few} for {mixed} leaves to be mixed: laws need more runs than leaves.")
     list_ratios(nodes, notes)
-    assumed.append("Laws, proposal and validation are not in the YAML: they are the preset's.")
+    settings |= access(sources)
+    assumed += [HELD_OUT, "Laws, proposal and validation are not in the YAML: they are the preset's."]
     return Translation(
         config=config,
         root="reuse_search" if frozen else "mixture_search",

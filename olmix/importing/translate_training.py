@@ -21,6 +21,11 @@ from olmix.train.tasks import METRIC, known_tasks
 #: The peer's tokenizers, by name: the size of the vocabulary before padding.
 VOCABULARIES = {"dolma2": 100_278, "gpt_neox": 50_280}
 
+#: What every run here does that the peer does not.
+HELD_OUT = (
+    "Of every leaf a slice (at most 5 %) is held out of training and evaluated on; the peer trains on everything."
+)
+
 _INFRA = {
     "budget": "a Beaker budget; experiments here run on a Ray cluster (--ray_address) and have none",
     "workspace": "a Beaker workspace; runs are kept in a store (--store)",
@@ -101,13 +106,17 @@ def tasks(evaluation: Evaluation | None, notes: Notes) -> Tasks:
     """The in-loop tasks, with a family's mean as a metric of its own; what our evaluation does not have is listed."""
     if evaluation is None:
         return Tasks()
+    if evaluation.offline:
+        notes.drop("eval", "its tasks are for a fit of finished runs; in the loop there are none")
+        return Tasks()
     known = set(known_tasks())
     families: dict[str, tuple[str, ...]] = {}
     names: list[str] = []
     for family, members in evaluation.families.items():
         kept = []
-        for task, metric in members.items():
-            path = f"eval.tasks.{family}.{task}" if family else "eval_tasks"
+        for i, (task, metric) in enumerate(members.items()):
+            path = f"eval.tasks.{family}.{task}" if family else f"eval_tasks[{i}]"
+            path = path if notes.has(path) else f"eval.tasks.{family}[{i}]"
             if task not in known:
                 notes.drop(path, f"there is no in-loop task of that name{nearest(task, known, 1)}")
                 continue
@@ -141,8 +150,6 @@ def _list_training(config: Launch, notes: Notes) -> None:
     )
     if training.train_type == "anneal":
         notes.drop(at("training", "train_type"), "annealing goes on from a checkpoint, and a run cannot do that here")
-    else:
-        notes.differs(at("training", "train_type"), "every run here is pretraining")
     notes.drop(
         at("training", "instance_filter"),
         "repetitive sequences are not left out here; clean the text before it is tokenised",

@@ -19,6 +19,8 @@ from olmix.importing.translation import Notes
 
 #: The share of a leaf may differ by so much of itself when the numbers of a mix are kept; published mixes are rounded.
 TOLERANCE = 1e-5
+#: Where the published configs have their data.
+_REFERENCE = "s3://ai2-llm/"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,12 @@ def unmixed(config: Config, nodes: tuple[Node, ...], *, weights: bool, limit: fl
         ]
         limits[name] = given[-1] if given else limit
     return _build(nodes, own, limits)
+
+
+def access(sources: tuple[Source, ...]) -> dict[str, Any]:
+    """The presets advise who has no access to the reference's buckets; other data need other advice, or none."""
+    paths = [path for leaf in Tree(sources=sources).leaves() for path in leaf.paths]
+    return {} if any(path.startswith(_REFERENCE) for path in paths) else {"scan.if_unreadable": ""}
 
 
 def list_ratios(nodes: tuple[Node, ...], notes: Notes) -> None:

@@ -17,13 +17,17 @@ _SHOWN = 60
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A part of the YAML, by path and line, that is not in the experiment (or, if `carried`, differs in how it works)."""
+    """A part of the YAML, by path and line, that is not in the experiment (or, if `carried`, differs in how it works).
+
+    `base` says that it stands in the launch config which a generate config is for.
+    """
 
     path: str
     line: int
     said: str
     reason: str
     carried: bool = False
+    base: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +57,10 @@ class Translation:
 
 
 class Notes:
-    """Collects what is listed, and knows what stands where."""
+    """Collects what is listed of one file, and knows what stands where."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, base: bool = False) -> None:
+        self._base = base
         self._entries: dict[str, Entry] = {}
         self._add(config.entry)
         self._found: dict[str, Listed] = {}
@@ -84,7 +89,9 @@ class Notes:
     def _list(self, path: str, reason: str, carried: bool) -> None:
         entry = self._entries.get(path)
         if entry is not None and entry.value is not None and path not in self._found:
-            self._found[path] = Listed(path=path, line=entry.line, said=said(entry), reason=reason, carried=carried)
+            self._found[path] = Listed(
+                path=path, line=entry.line, said=said(entry), reason=reason, carried=carried, base=self._base
+            )
 
     def all(self) -> tuple[Listed, ...]:
         """Everything listed, in the order of the file."""

@@ -216,7 +216,8 @@ def docstring(translation: Translation) -> str:
 
 def in_words(item: Listed) -> str:
     """One listed part of the YAML as a line of text."""
-    return f"{item.path} (line {item.line}: {item.said}): {item.reason}."
+    where = "launch config, " if item.base else ""
+    return f"{where}{item.path} (line {item.line}: {item.said}): {item.reason}."
 
 
 def _wrapped(text: str, bullet: str) -> list[str]:

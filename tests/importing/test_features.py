@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from olmix.mix.reuse_steps import ReusedLimits
@@ -238,7 +240,11 @@ def test_weights_of_topics_freeze_their_source_also_two_of_them(tmp_path):
 def test_a_base_says_how_variants_are_trained(tmp_path):
     base = write(tmp_path, TRAINING + DATA + "eval: {tasks: {math: {gsm8k_gold_bpb_5shot: x}}}\n", "base.yaml")
     file = write(tmp_path, DATA + PRIORS + SWARM + GENERATE)
-    root = root_of(run(tmp_path, file, base=base))
+    done = run(tmp_path, file, base=base)
+    root = root_of(done)
+    assert {item.path: item.reason for item in done.translation.listed if item.base}["data"].startswith(
+        "they are those"
+    )
     assert (root.swarm.proxy.model, root.swarm.proxy.chinchilla_multiple, root.swarm.proxy.tokens) == (
         "olmo3_14m",
         0.5,
@@ -247,6 +253,17 @@ def test_a_base_says_how_variants_are_trained(tmp_path):
     assert root.swarm.seed == 42
     assert root.proposal.objective == {"family/math": 1.0}
     assert root.validation.proxy == root.swarm.proxy
+
+
+def test_what_a_base_says_and_variants_cannot_take_is_listed(tmp_path):
+    tasks = "eval: {tasks: {math: {gsm8k_gold_bpb_5shot: x, none_such: y}}}\n"
+    text = "infra: {budget: b}\n" + TRAINING + DATA.replace("s3://b", "s3://c") + NESTED + tasks + "extra: 1\n"
+    done = run(tmp_path, write(tmp_path, DATA + PRIORS + GENERATE), base=write(tmp_path, text, "base.yaml"))
+    root_of(done)
+    listed = {item.path: item.reason for item in done.translation.listed if item.base}
+    assert {"infra.budget", "mix", "eval.tasks.math.none_such", "extra"} <= listed.keys()
+    assert "which are others" in listed["data"]
+    assert "launch config, infra.budget (line 1: b)" in done.text
 
 
 def test_an_older_launch_config_with_a_swarm_is_a_search(tmp_path):
@@ -316,3 +333,66 @@ def test_a_flat_older_swarm_without_priors(tmp_path):
     assert (proxy.tokens, proxy.sequence_length, root.design.variants) == (500_000_000, 2048, 10)
     assert root.limits.prior == {}
     assert "sources[0].max_source_ratio" in reasons(done, False)
+
+
+def test_what_the_peer_writes_itself_with_every_default_and_null(tmp_path):
+    """The form of the files that its generate command makes: complete launch configs."""
+    text = """
+    name: swarm-abc-0000
+    description: ''
+    infra: {budget: b, workspace: w, cluster: c, priority: normal, preemptible: true, nodes: 1, gpus: 1, weka: false,
+      shared_filesystem: false, wandb_debug: false}
+    training: {proxy_model_id: olmo3_14m, tokenizer: dolma2, chinchilla_multiple: 0.5, seed: 42, device_batch_size: 4,
+      global_batch_size: 16, checkpoint_path: null, train_type: pretrain, eval_interval: 1000, no_eval: false,
+      instance_filter: null}
+    data:
+      dtype: uint32
+      sources:
+      - name: web
+        paths: null
+        quality: null
+        weight: null
+        topics:
+        - {name: a, paths: [x/a], quality: null, weight: null}
+        - {name: b, paths: null, weight: null, quality: [{name: q, paths: [x/b/q], weight: null}]}
+      - {name: wiki, paths: [x/wiki], topics: null, quality: null, weight: null}
+    eval: {type: inloop, tasks: {math: {gsm8k_gold_bpb_5shot: eval/downstream/gsm8k_gold_bpb_5shot (BPB v2)}}}
+    mix:
+      web:a: {repetition_factor: 1.234, weight: 0.12345678901234}
+      web:b:q: {repetition_factor: 1.0, weight: 0.0}
+      wiki: {repetition_factor: 1.0, weight: 0.87654321098766}
+    group_id: abc
+    """.replace("\n    ", "\n")
+    root, done = launch(tmp_path, text.replace("name: swarm-abc-0000\n", ""))
+    assert root.scan.tree.mixture({}) == pytest.approx({"web:a": 0.12345678901234, "wiki": 0.87654321098766})
+    assert root.scan.tree.repetition_limits()["web:a"] == 1.234
+    assert {path for path in reasons(done, False) if not path.startswith("infra.")} == {"group_id"}
+
+
+def test_tasks_as_lists_and_tasks_of_a_fit(tmp_path):
+    tasks = "eval: {type: inloop, tasks: {math: [gsm8k_gold_bpb_5shot, nothing]}}\n"
+    root, done = launch(tmp_path, TRAINING, DATA, NESTED, tasks)
+    assert root.train.proxy.tasks.families == {"math": ("gsm8k_gold_bpb_5shot",)}
+    assert "eval.tasks.math[1]" in reasons(done, False)
+    root, done = launch(tmp_path, TRAINING, DATA, NESTED, tasks.replace("inloop", "offline"))
+    assert root.train.proxy.tasks.names == ()
+    assert "eval" in reasons(done, False)
+
+
+def test_texts_that_python_must_escape(tmp_path):
+    """Quotes, braces, backslashes and letters of other scripts, in names, paths and the description."""
+    data = textwrap.dedent(
+        r"""
+        data:
+          sources:
+          - name: wörter "x"
+            topics:
+            - {name: 'a{b}', paths: ['s3://bucket/a folder of some length/a{b}/{0001..0020}/*.npy']}
+            - {name: "it's", paths: ['s3://bucket/a folder of some length/it''s/{0001..0020}/*.npy']}
+          - {name: back\slash, paths: ['C:\data\*.npy', "x/\u00e9/*.npy"]}
+        """
+    )
+    text = 'description: "He said \\"\\"\\"stop\\"\\"\\" \\\\ and \\u0007 went on"\n'
+    root, _ = launch(tmp_path, text, TRAINING, data)
+    assert [leaf.name for leaf in root.scan.tree.leaves()] == ['wörter "x":a{b}', 'wörter "x":it\'s', "back\\slash"]
+    assert root.scan.tree.leaves()[0].paths == ("s3://bucket/a folder of some length/a{b}/{0001..0020}/*.npy",)

@@ -51,6 +51,8 @@ GENERATE = DATA + PRIORS + "max_tokens: 140000000\n"
         (TRAINING + "data: {sources: [{name: a}]}\n", "(a) must have exactly one of paths, topics, quality; it has none of them"),
         (TRAINING + "data: {sources: [{name: a, paths: [x]}, {name: a, paths: [y]}]}\n", "data.sources[1] has the name 'a'"),
         (TRAINING + "data: {sources: [{name: a, paths: x}]}\n", "data.sources[0].paths must be a list; it is 'x'"),
+        (TRAINING + "data: {sources: [{name: a, paths: [null]}]}\n", "data.sources[0].paths[0] must be a text; it is null"),
+        (TRAINING + DATA + "mix: {wiki: {weight: null}}\n", "mix.wiki.weight is null"),
         (TRAINING + "data: {sources: [{name: a, paths: []}]}\n", "data.sources[0].paths is empty"),
         (TRAINING + "data: {sources: [{name: a, weight: 1, paths: [x]}, {name: b, paths: [y]}]}\n", "has no weight and a sibl"),
         (GENERATE.replace("140000000", "0"), "max_tokens must be 1 or more; it is 0"),

@@ -24,28 +24,35 @@ LIMITS = st.one_of(st.none(), st.sampled_from([1.0, 1.5, 2.0, 4.0]))
 @st.composite
 def configs(draw):
     """A launch config with a mix, nested or flat, and the shares that it means, computed beside it."""
-    sources, mix, leaves = [], {}, {}
-    for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
-        kind = draw(st.sampled_from(["paths", "topics", "quality"]))
-        weight, limit = draw(WEIGHTS), draw(LIMITS)
-        node, share = {"name": name}, {"weight": weight} | ({} if limit is None else {"repetition_factor": limit})
-        sources.append(node)
-        mix[name] = share
-        if kind == "paths":
-            node["paths"] = [f"s3://b/{name}/*.npy"]
-            leaves[name] = (weight, limit or 1.0)
-            continue
-        node[kind] = []
-        for child in draw(st.lists(NAMES.filter(lambda n: n not in ("weight",)), min_size=1, max_size=3, unique=True)):
-            below, inner = draw(WEIGHTS), draw(LIMITS)
-            node[kind].append(
-                {"name": child, "paths": [f"s3://b/{name}/{child}/{n}.npy" for n in range(draw(st.integers(1, 2)))]}
-            )
-            share[child] = {"weight": below} | ({} if inner is None else {"repetition_factor": inner})
-            leaves[f"{name}:{child}"] = (weight * below, inner or limit or 1.0)
+    leaves = {}
+
+    def node(kind: str, name: str, above: str, weight: float, limit: float):
+        """The node in the data, and in the mix."""
+        full = f"{above}:{name}" if above else name
+        mine, own = draw(WEIGHTS), draw(LIMITS)
+        share = {"weight": mine} | ({} if own is None else {"repetition_factor": own})
+        inside = draw(
+            st.sampled_from({"sources": ["", "topics", "quality"], "topics": ["", "quality"]}.get(kind, [""]))
+        )
+        if not inside:
+            files = [f"s3://bucket/{above}/{name}/{n}/{{0001..0020}}/*.npy" for n in range(draw(st.integers(1, 2)))]
+            leaves[full] = (weight * mine, own or limit)
+            return {"name": name, "paths": files}, share
+        parts = {
+            child: node(inside, child, full, weight * mine, own or limit)
+            for child in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+        }
+        return {"name": name, inside: [data for data, _ in parts.values()]}, share | {
+            n: m for n, (_, m) in parts.items()
+        }
+
+    names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    nodes = {name: node("sources", name, "", 1.0, 1.0) for name in names}
+    mix = {name: share for name, (_, share) in nodes.items()}
     if draw(st.booleans()):
         mix = {leaf: {"weight": weight, "repetition_factor": limit} for leaf, (weight, limit) in leaves.items()}
     training = {"proxy_model_id": "olmo3_14m", "tokenizer": "dolma2", "chinchilla_multiple": 0.5, "seed": 1}
+    sources = draw(st.permutations([data for data, _ in nodes.values()]))
     return {"name": "random", "training": training, "data": {"sources": sources}, "mix": mix}, leaves
 
 

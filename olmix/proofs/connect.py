@@ -9,6 +9,7 @@ it has been reached in the same way. The claim restated never supports itself.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -31,6 +32,7 @@ from olmix.proofs.expr import (
     mul,
     num,
     power,
+    rebuild,
     sub,
     substitute,
     variables_of,
@@ -314,10 +316,31 @@ def _product(target: Fact, facts: list[Fact]) -> list[Fact] | None:
 
 def _positive_sides(fact: Fact) -> bool:
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    return all(
-        visibly_nonneg(side, domains) and side != num(0) and not any(d == "nonneg" for d in domains.values())
-        for side in (fact.relation.left, fact.relation.right)
-    )
+    if any(d in ("nonneg", "real") for d in domains.values()):
+        return False
+    return all(_positive(side, fact.statement, domains) for side in (fact.relation.left, fact.relation.right))
+
+
+def _positive(side: Expr, statement: Statement, domains: dict[str, str]) -> bool:
+    if visibly_nonneg(side, domains):
+        return side != num(0)
+    try:
+        system = build_system(dataclasses.replace(statement, claim=Relation(side, ">", num(0)), constraints=()))
+    except (Unsupported, UserError):
+        return False
+    return not system.unknown_factors and known_sign(system.goal, system.signs) == "pos"
+
+
+def spread_roots(expr: Expr, domains: dict[str, str]) -> Expr:
+    """Roots of products of non-negative factors as products of roots, so that equal roots look alike."""
+    inner = rebuild(expr, lambda part: spread_roots(part, domains))
+    if isinstance(inner, Pow) and isinstance(inner.exponent, Num) and inner.exponent.value.denominator > 1:
+        base = inner.base
+        if isinstance(base, Mul) and all(visibly_nonneg(f, domains) for f in base.factors):
+            return mul(*(spread_roots(power(f, inner.exponent), domains) for f in base.factors))
+        if isinstance(base, Pow) and isinstance(base.exponent, Num) and visibly_nonneg(base.base, domains):
+            return spread_roots(power(base.base, base.exponent.value * inner.exponent.value), domains)
+    return inner
 
 
 def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, logs: bool = False) -> list[Fact] | None:
@@ -360,7 +383,9 @@ def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, log
     if not exact:
         return None
     built = combine(list(exact.values()), [parts[i] for i in exact])  # type: ignore[operator]
-    if sum(1 for _ in walk(built)) > 4000 or not _zero(sub(wanted, built), target.statement):
+    domains = dict(zip(names, target.statement.domains, strict=True))
+    rest = spread_roots(sub(wanted, built), domains)
+    if sum(1 for _ in walk(built)) > 4000 or not _zero(rest, target.statement):
         return None
     return [same[i] for i in exact]
 

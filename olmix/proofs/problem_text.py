@@ -131,8 +131,10 @@ class _Problem:
             self.trouble = "it asks for more than a relation that holds everywhere"
         if _TRIANGLE.search(low) and self.pending:
             self._triangle()
-        domain = next((kind for pattern, kind in _DOMAINS if pattern.search(low)), None)
-        if domain and not re.search(r"(constant|number|value)\s*$", low):
+        # "the largest positive constant" says nothing about the variables.
+        about = re.sub(r"[^.]*(constant|number|value)\s*$", "", low)
+        domain = next((kind for pattern, kind in _DOMAINS if pattern.search(about)), None)
+        if domain:
             be = re.search(r"\b(be|are|is|being|denote)\b", low)
             if self.pending and be:
                 self._assign(list(self.pending), domain)
@@ -216,7 +218,8 @@ class _Problem:
         simple = [self._sign(r) for r in relations]
         if all(simple) and not (self.in_claim and not self.condition and self.claims == [] and self.domains):
             return
-        if self.in_claim and not self.condition:
+        asked = self.constant is not None and any(self.constant[0] in r.variables() for r in relations)
+        if self.in_claim and (asked or not self.condition):
             if self.claims and set(relations) <= set(self.claims):
                 return
             self.claims.extend(relations)

@@ -30,6 +30,8 @@ class Formula:
     lasts: str = "proof"
     #: The words between the formula before and this one.
     between: str = ""
+    #: All words of its sentence.
+    sentence_words: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +141,7 @@ class _Reader:
             start = supposed[0] if supposed else 0
             for i in range(start, len(self.waiting)):
                 self.waiting[i] = dataclasses.replace(self.waiting[i], role="hypothetical")
+        self.waiting = [dataclasses.replace(f, sentence_words=self.words) for f in self.waiting]
         if self.waiting:
             first = [f for f in self.waiting if f.role == "assume" and f.lasts != "proof"]
             self.out.extend(first)

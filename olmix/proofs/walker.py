@@ -239,7 +239,7 @@ class Walker:
             self.context.assumptions.append(Assumption(relation, lasts, formula.paragraph, formula.sentence))
             return
         result = check_relation(relation, self.context, self._given(formula))
-        self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.words} {formula.between}")))
+        self._add(relation, role, latex, result, bool(_CITED.search(formula.sentence_words)))
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)

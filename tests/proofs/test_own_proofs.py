@@ -97,6 +97,67 @@ This is equivalent to Schur's inequality $x^3+y^3+z^3+3xyz\ge x^2y+x^2z+y^2x+y^2
     ("contra", "unknown",
      r"Let $a,b$ be real numbers such that $a>2$ and $a<1$ and $b = 1$. Prove that $a \ge b$.",
      r"Clear as $a>2>1=b$."),
+    ("prod64", "accepted",
+     r"Let $a,b,c$ be positive real numbers such that $a+b+c=1$. Prove that $\left(1+\frac1a\right)\left(1+\frac1b\right)\left(1+\frac1c\right)\ge64$.",
+     r"By AM-GM we have $1+\frac1a=\frac{a+a+b+c}{a}\ge\frac{4\sqrt[4]{a^2bc}}{a}$. Similarly $1+\frac1b\ge\frac{4\sqrt[4]{ab^2c}}{b}$ and $1+\frac1c\ge\frac{4\sqrt[4]{abc^2}}{c}$. Multiplying these three inequalities we get $$\left(1+\frac1a\right)\left(1+\frac1b\right)\left(1+\frac1c\right)\ge\frac{64\sqrt[4]{a^4b^4c^4}}{abc}=64.$$"),
+    ("cheb", "accepted",
+     r"Let $a,b,c>0$. Prove that $3(a^3+b^3+c^3)\ge(a+b+c)(a^2+b^2+c^2)$.",
+     r"WLOG let $a\ge b\ge c$. Then $a^2\ge b^2\ge c^2$ and by Chebyshev's inequality $a\cdot a^2+b\cdot b^2+c\cdot c^2\ge\frac13(a+b+c)(a^2+b^2+c^2)$. Multiplying by $3$ gives the result."),
+    ("index", "accepted",
+     r"Let $x_1,x_2,x_3$ be positive reals. Prove that $(x_1+x_2+x_3)\left(\frac1{x_1}+\frac1{x_2}+\frac1{x_3}\right)\ge9$.",
+     r"Expanding, $$(x_1+x_2+x_3)\left(\frac1{x_1}+\frac1{x_2}+\frac1{x_3}\right)=3+\left(\frac{x_1}{x_2}+\frac{x_2}{x_1}\right)+\left(\frac{x_2}{x_3}+\frac{x_3}{x_2}\right)+\left(\frac{x_3}{x_1}+\frac{x_1}{x_3}\right)\ge3+2+2+2=9.$$"),
+    ("ravi", "accepted",
+     r"Let $a,b,c$ be the side lengths of a triangle. Prove that $abc\ge(a+b-c)(b+c-a)(c+a-b)$.",
+     r"Let $a=y+z$, $b=z+x$, $c=x+y$ with $x,y,z>0$. The inequality becomes $(x+y)(y+z)(z+x)\ge8xyz$. By AM-GM $x+y\ge2\sqrt{xy}$, $y+z\ge2\sqrt{yz}$, $z+x\ge2\sqrt{zx}$; multiplying these yields the claim."),
+    ("sos1", "accepted",
+     r"For real numbers $a,b,c$ prove that $a^4+b^4+c^4\ge abc(a+b+c)$.",
+     r"""We have
+\begin{align*}
+a^4+b^4+c^4-abc(a+b+c) &= \frac12\left[(a^2-b^2)^2+(b^2-c^2)^2+(c^2-a^2)^2\right]\\
+&\quad+\frac12\left[(ab-bc)^2+(bc-ca)^2+(ca-ab)^2\right]\\
+&\ge 0.
+\end{align*}"""),
+    ("sos_bad", "rejected",
+     r"For real numbers $a,b,c$ prove that $a^4+b^4+c^4\ge abc(a+b+c)$.",
+     r"""We have
+\begin{align*}
+a^4+b^4+c^4-abc(a+b+c) &= \frac12\left[(a^2-b^2)^2+(b^2-c^2)^2+(c^2-a^2)^2\right]\\
+&\quad+\left[(ab-bc)^2+(bc-ca)^2+(ca-ab)^2\right]\\
+&\ge 0.
+\end{align*}"""),
+    ("iff", "accepted",
+     r"Let $a,b>0$. Prove that $\frac{a}{b}+\frac{b}{a}\ge2$.",
+     r"$$\frac ab+\frac ba\ge2\iff a^2+b^2\ge2ab\iff(a-b)^2\ge0,$$ which is true."),
+    ("iff_bad", "rejected",
+     r"Let $a,b>0$. Prove that $\frac{a}{b}+\frac{b}{a}\ge2$.",
+     r"$$\frac ab+\frac ba\ge2\iff a^2+b^2\ge4ab\iff(a-b)^2\ge0,$$ which is true."),
+    ("weighted", "accepted",
+     r"Let $a,b,c\geq 0$. Prove that $a^2b+b^2c+c^2a\le a^3+b^3+c^3$.",
+     r"By AM-GM, $\frac{a^3+a^3+b^3}{3}\ge a^2b$, $\frac{b^3+b^3+c^3}{3}\ge b^2c$ and $\frac{c^3+c^3+a^3}{3}\ge c^2a$. Summing gives $a^3+b^3+c^3\ge a^2b+b^2c+c^2a$."),
+    ("titu2", "accepted",
+     r"If $a,b,c>0$ and $abc=1$, show that $\frac{1}{a^3(b+c)}+\frac{1}{b^3(c+a)}+\frac{1}{c^3(a+b)}\ge\frac32$.",
+     r"Let $x=\frac1a,y=\frac1b,z=\frac1c$. Then $xyz=1$ and the inequality is equivalent to $\frac{x^2}{y+z}+\frac{y^2}{z+x}+\frac{z^2}{x+y}\ge\frac32$. By the Cauchy-Schwarz inequality, $\frac{x^2}{y+z}+\frac{y^2}{z+x}+\frac{z^2}{x+y}\ge\frac{(x+y+z)^2}{2(x+y+z)}=\frac{x+y+z}{2}\ge\frac{3\sqrt[3]{xyz}}{2}=\frac32$."),
+    ("titu2_bad", "rejected",
+     r"If $a,b,c>0$ and $abc=1$, show that $\frac{1}{a^3(b+c)}+\frac{1}{b^3(c+a)}+\frac{1}{c^3(a+b)}\ge\frac32$.",
+     r"Let $x=\frac1a,y=\frac1b,z=\frac1c$. Then $xyz=1$ and the inequality is equivalent to $\frac{x^2}{y+z}+\frac{y^2}{z+x}+\frac{z^2}{x+y}\ge\frac32$. By the Cauchy-Schwarz inequality, $\frac{x^2}{y+z}+\frac{y^2}{z+x}+\frac{z^2}{x+y}\ge\frac{(x+y+z)^2}{2(x+y+z)}=\frac{x+y+z}{2}\ge\frac{3\sqrt[3]{xyz}}{2}=\frac52$."),
+    ("jensen", "accepted",
+     r"Let $a,b,c$ be positive with $a+b+c=3$. Show $\sqrt a+\sqrt b+\sqrt c\le3$.",
+     r"Since $f(x)=\sqrt x$ is concave, by Jensen $\frac{\sqrt a+\sqrt b+\sqrt c}{3}\le\sqrt{\frac{a+b+c}{3}}=1$."),
+    ("three_var", "accepted",
+     r"Let $a$, $b$ and $c$ be nonnegative real numbers such that $a+b+c=3$. Prove that $\sqrt{a}+\sqrt{b}+\sqrt{c}\ge ab+bc+ca$.",
+     r"Note that $2(ab+bc+ca)=(a+b+c)^2-(a^2+b^2+c^2)=9-(a^2+b^2+c^2)$. So it is enough to prove $a^2+2\sqrt a+b^2+2\sqrt b+c^2+2\sqrt c\ge9$. By AM-GM, $a^2+\sqrt a+\sqrt a\ge3a$, and similarly $b^2+2\sqrt b\ge3b$, $c^2+2\sqrt c\ge3c$. Adding, $\sum_{cyc}(a^2+2\sqrt a)\ge3(a+b+c)=9$."),
+    ("mink", "accepted",
+     r"Let $a,b>0$. Prove that $\sqrt{a^2+b^2}\ge\frac{a+b}{\sqrt2}$.",
+     r"Squaring, this is equivalent to $2(a^2+b^2)\ge(a+b)^2$, i.e. $(a-b)^2\ge0$."),
+    ("constant", "accepted",
+     r"Let $a, b, c$ be positive real numbers. Find the largest constant $k$ such that $\frac{a}{b+c}+\frac{b}{c+a}+\frac{c}{a+b} \geq k$ always holds.",
+     r"Let $S=a+b+c$. Then $\sum\frac{a}{b+c}=S\sum\frac1{b+c}-3\ge\frac{9S}{2S}-3=\frac32$ by Cauchy-Schwarz. Equality holds at $a=b=c$. Therefore, the answer is $k=\frac32$."),
+    ("xyz", "accepted",
+     r"Suppose that $x,y,z>0$ satisfy $x+y+z=xyz$. Prove that $xy+yz+zx\ge9$.",
+     r"Dividing by $xyz$ we get $\frac1{xy}+\frac1{yz}+\frac1{zx}=1$. By Cauchy-Schwarz, $(xy+yz+zx)\left(\frac1{xy}+\frac1{yz}+\frac1{zx}\right)\ge9$, hence $xy+yz+zx\ge9$."),
+    ("long_words", "accepted",
+     r"Positive real numbers $p$, $q$ satisfy $p+q=1$. Show that $\left(p+\frac1p\right)^2+\left(q+\frac1q\right)^2\ge\frac{25}2$.",
+     r"By QM-AM, $\left(p+\frac1p\right)^2+\left(q+\frac1q\right)^2\ge\frac12\left(p+q+\frac1p+\frac1q\right)^2=\frac12\left(1+\frac1{pq}\right)^2$. Since $pq\le\frac{(p+q)^2}{4}=\frac14$, we have $\frac1{pq}\ge4$, so the expression is at least $\frac12\cdot5^2=\frac{25}{2}$."),
 ]  # fmt: skip
 
 

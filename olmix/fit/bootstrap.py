@@ -102,3 +102,16 @@ def gain(against: str, *, fitted: float, crossed: Array, spread: Array, runs: in
         high=float(high),
         probability=float((gains > 0).mean()),
     )
+
+
+def influence(chance: Array, values: Array) -> Array | None:
+    """How much more of each run changes what was refitted, [n]: leaving run i out changes it by about minus this.
+
+    `values` [B] is something computed from each refit, `chance` [B, n] their sample weights. The infinitesimal jackknife
+    (Efron, Estimation and accuracy after model selection, 2014): cov(weight of the run, value) over the refits. None where
+    there are too few refits for it to be more than noise.
+    """
+    if len(chance) < 10 * chance.shape[1]:
+        return None
+    centred = chance - chance.mean(0)
+    return np.asarray(centred.T @ (values - values.mean()) / (centred**2).sum(0))

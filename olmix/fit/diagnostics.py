@@ -23,7 +23,7 @@ NARROW, INSIDE = 1e-3, 0.5
 #: A run is out of the ordinary from this many standard deviations on (root mean square over the metrics).
 SURPRISING = 3.0
 #: The smallest subset that a learning curve begins with, and how many sizes it has at most, the last included.
-_SMALLEST, _SIZES = 6, 4
+_SMALLEST, _SIZES = 6, 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 
 from olmix.errors import UserError
 from olmix.fit import convex, propose_search
-from olmix.fit.bootstrap import Ensemble, Gain, exponential_weights, gain, half_weights, refits
+from olmix.fit.bootstrap import Ensemble, Gain, exponential_weights, gain, half_weights, influence, refits
 from olmix.fit.checks import Array
 from olmix.fit.law import Law
 from olmix.fit.propose_objective import Objective
-from olmix.fit.propose_result import LeafProposal, MetricPrediction, ProposalResult
+from olmix.fit.propose_result import Influence, LeafProposal, MetricPrediction, ProposalResult
 from olmix.mix import sparsity
 from olmix.mix.feasible import FeasibleSet
 from olmix.mix.limits import restricted
@@ -189,7 +189,8 @@ def propose(
         kept = restricted(feasible, lower[0], upper[0])
         best = optimum(law, coefficients, kept, kl=kl, known=np.concatenate([weights, start]), seed=seed)
     count = bootstrap if law.refits_in_batch else few
-    boot = refits(law, weights, values, exponential_weights(count, len(weights), seed))
+    chance = exponential_weights(count, len(weights), seed)
+    boot = refits(law, weights, values, chance)
     chosen = choices(boot, coefficients, feasible, kl=kl, start=best.weights, seed=seed)
     pairs = max(3, count // 8)
     halves = refits(law, weights, values, half_weights(pairs, len(weights), seed))
@@ -213,6 +214,8 @@ def propose(
         )
 
     over_prior = over("prior", 0)
+    moved = influence(chance, spread[:, 0] - spread[:, 1])
+    without = () if moved is None else tuple(float(over_prior.expected - change) for change in moved)
     over_best = None if run is None else over(runs[run], 2)
     repetitions = feasible.repetitions(best.weights) if feasible.target_tokens is not None else None
     result = ProposalResult(
@@ -251,7 +254,15 @@ def propose(
         gap=best.gap,
         refits=boot.size,
         frozen=feasible.frozen,
-        warnings=(*law.warnings_, *objective.warnings, *cautions(feasible, best.weights, weights, run is None)),
+        influences=tuple(
+            Influence(run=r, gain_without=g) for r, g in zip(runs if without else (), without, strict=True)
+        ),
+        warnings=(
+            *law.warnings_,
+            *objective.warnings,
+            *cautions(feasible, best.weights, weights, run is None),
+            *_hinges_on(runs, without, over_prior),
+        ),
     )
     return result, boot, chosen
 
@@ -293,6 +304,19 @@ def verdict(over_prior: Gain, over_best: Gain | None, worst: bool) -> str:
         return first + " No observed run is feasible, so it is compared with none."
     second = f" It beats the best observed run, {over_best.against}, with probability {over_best.probability:.0%}"
     return first + second + f", by {described(over_best)}."
+
+
+def _hinges_on(runs: tuple[str, ...], without: tuple[float, ...], over_prior: Gain) -> list[str]:
+    """A warning about the run without which the gain would be less than half, if there is one."""
+    if not without or over_prior.low <= 0:
+        return []
+    least = int(np.argmin(without))
+    if without[least] >= over_prior.expected / 2:
+        return []
+    return [
+        f"single-run: without {runs[least]} the expected gain would be {without[least]:.4g} instead of"
+        f" {over_prior.expected:.4g}; train that mixture again before believing it"
+    ]
 
 
 def cautions(feasible: FeasibleSet, w: Array, weights: Array, no_run: bool) -> list[str]:

@@ -65,6 +65,14 @@ class MetricPrediction:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Influence:
+    """One run: what the gain of this very proposal over the prior would be by laws fitted without it, to first order."""
+
+    run: str
+    gain_without: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ProposalResult:
     """The proposal, in the order of importance: the verdict, the mixture, what is expected of it, and how it was found."""
 
@@ -86,6 +94,8 @@ class ProposalResult:
     path: tuple[PathPoint, ...] = ()
     front: tuple[FrontPoint, ...] = ()
     next_runs: tuple[NextRun, ...] = ()
+    #: Of every run; empty where the law is refitted too few times to say.
+    influences: tuple[Influence, ...] = ()
 
     def mixture(self) -> dict[str, float]:
         """Leaf -> proposed weight, every real leaf named."""

@@ -6,7 +6,7 @@ from olmix.report.findings import Findings, RunDoubt
 from olmix.report.labels import breakable
 from olmix.report.markup import Markup, tag
 from olmix.report.tables import Cell, Column, Row, details, section, table
-from olmix.report.words import fixed, listing, percent, plural
+from olmix.report.words import fixed, listing, percent, places_for, plural
 
 #: A run is named in the lead from this many standard deviations on.
 SURPRISING = 3.0
@@ -84,20 +84,28 @@ def _calibration(findings: Findings) -> Markup:
 
 
 def _runs(runs: tuple[RunDoubt, ...], caption: str) -> Markup:
+    gains = [run.gain_without for run in runs if run.gain_without is not None]
+    places = places_for((max(gains) - min(gains)) / 3) if gains else 0
     columns = [
         Column("Run"),
-        Column(
-            "Surprise, standard deviations",
-            "number",
-            hint="How far laws without this run were off, over all metrics; 1 is usual",
-        ),
+        Column("Surprise", "number", hint="How many standard deviations laws without this run were off; 1 is usual"),
         Column(
             "Leverage", "number", hint="How alone its mixture stands: at 1 nothing checks what happened in this run"
+        ),
+        *(
+            [Column("Gain without it", "number", hint="The proposal's expected gain by laws without this run")]
+            if gains
+            else []
         ),
     ]
     rows = [
         Row(
-            [breakable(run.run), Cell(fixed(run.surprise, 2), run.surprise), Cell(fixed(run.leverage, 2), run.leverage)]
+            [
+                breakable(run.run),
+                Cell(fixed(run.surprise, 2), run.surprise),
+                Cell(fixed(run.leverage, 2), run.leverage),
+                *([Cell(fixed(run.gain_without, places), run.gain_without)] if gains else []),
+            ]
         )
         for run in runs
     ]

@@ -116,11 +116,14 @@ class Scatter:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunDoubt:
-    """One run: how alone its mixture stands (0 to 1), and how many standard deviations laws without it were off."""
+    """One run: how alone its mixture stands (0 to 1), how many standard deviations laws without it were off, and the
+    proposal's expected gain over the prior by laws without it.
+    """
 
     run: str
     leverage: float
     surprise: float
+    gain_without: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ def search_findings(
         learning=gather_trust.learning(laws),
         test_runs=laws.test_runs,
         calibration=gather_trust.calibration(laws),
-        run_doubts=gather_trust.run_doubts(laws),
+        run_doubts=gather_trust.run_doubts(laws, proposal),
         front=_front(proposal, trade),
         path=_path(proposal, grows),
         next_runs=_next_runs(proposal),

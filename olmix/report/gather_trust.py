@@ -60,7 +60,11 @@ def calibration(laws: LawsResult) -> tuple[tuple[float, float], ...]:
     return () if found is None else tuple(zip(found.levels, found.observed, strict=True))
 
 
-def run_doubts(laws: LawsResult) -> tuple[RunDoubt, ...]:
+def run_doubts(laws: LawsResult, proposal: ProposalResult) -> tuple[RunDoubt, ...]:
     """All runs, the most surprising first."""
     ordered = sorted(laws.diagnostics.runs, key=lambda run: -run.surprise)
-    return tuple(RunDoubt(run=run.run, leverage=run.leverage, surprise=run.surprise) for run in ordered)
+    without = {item.run: item.gain_without for item in proposal.influences}
+    return tuple(
+        RunDoubt(run=run.run, leverage=run.leverage, surprise=run.surprise, gain_without=without.get(run.run))
+        for run in ordered
+    )

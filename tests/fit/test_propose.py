@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from olmix.errors import UserError
+from olmix.fit.bootstrap import Gain
 from olmix.fit.log_linear import LogLinear
-from olmix.fit.propose import ProposalResult, divergence, optimum, propose
+from olmix.fit.propose import ProposalResult, _hinges_on, divergence, optimum, propose
 from olmix.fit.propose_objective import objective
 from olmix.fit.propose_step import Proposal
 from olmix.fit.propose_text import to_overlay
@@ -92,6 +93,31 @@ def test_claims_above_the_truth_are_rare():
         result, _, _ = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=100, seed=seed)
         false += result.over_prior.low > 0
     assert false <= 4
+
+
+def test_influences_are_what_leaving_runs_out_does():
+    """Against refits that really leave one run out, of the same proposal."""
+    names, w, y = swarm(0.05, count=40)
+    y[11] -= 1.0  # one run that came out far too well
+    law = LogLinear(ridge=1e-3, huber=1e6).fit(w, y)
+    result, _, _ = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=1000)
+    points = np.stack([result.prior_weights, [row.weight for row in result.leaves]])
+    alone = law.refit(w, y, 1 - np.eye(40)).predict(points).mean(-1)
+    truth_ = (alone[:, 0] - alone[:, 1]) - float(np.diff(law.predict(points).mean(-1)[::-1])[0])
+    ours = np.array([item.gain_without for item in result.influences]) - result.over_prior.expected
+    assert [item.run for item in result.influences] == list(names)
+    assert np.corrcoef(ours, truth_)[0, 1] > 0.9
+    assert ours[np.abs(truth_).argmax()] == pytest.approx(truth_[np.abs(truth_).argmax()], rel=0.5)
+    few, _, _ = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=100)
+    assert few.influences == ()
+
+
+def test_a_gain_that_hinges_on_one_run_is_said_to():
+    over = Gain(against="prior", fitted=1.0, expected=1.0, low=0.5, high=1.5, probability=0.99)
+    (warning,) = _hinges_on(("a", "b", "c"), (0.9, 0.4, 1.1), over)
+    assert warning.startswith("single-run: without b the expected gain would be 0.4 instead of 1")
+    assert _hinges_on(("a", "b"), (0.9, 0.6), over) == []
+    assert _hinges_on(("a", "b"), (0.9, 0.1), dataclasses.replace(over, low=-0.1)) == []
 
 
 def test_intervals_narrow_with_less_noise():

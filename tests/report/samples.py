@@ -222,7 +222,8 @@ def sample(runs: int = 24, seed: int = 0, validated: bool = True, gain: float = 
         ),
         calibration=((0.5, 0.47), (0.8, 0.79), (0.9, 0.88), (0.95, 0.93)),
         run_doubts=tuple(
-            RunDoubt(run=name, leverage=0.5 - 0.01 * i, surprise=3.4 / (1 + i)) for i, name in enumerate(names)
+            RunDoubt(run=name, leverage=0.5 - 0.01 * i, surprise=3.4 / (1 + i), gain_without=0.03 + i / 1000)
+            for i, name in enumerate(names)
         ),
         scatter_words="3 × 5-fold cross-validation",
         curves=tuple(curves),

@@ -22,7 +22,7 @@ def _lines(entry: Entry, width: int) -> list[str]:
     family = entry.name.rpartition(".")[0]
     named = (layer.name for layer in entry.layers if layer.kind in ("base", "preset", "overlay"))
     layers = " → ".join(name.removeprefix(f"{family}.") for name in named)
-    facts = [layers or "no layers", entry.hardware, catalogue.count(entry.tokens)]
+    facts = [layers or "no layers", entry.hardware, catalogue.count(entry.tokens, entry.at_most)]
     return [f"{entry.name:<{width}}  {entry.hypothesis or '(no hypothesis)'}", f"{'':<{width}}  {' | '.join(facts)}"]
 
 

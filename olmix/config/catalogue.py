@@ -3,7 +3,8 @@
 Every module is imported on its own; one that fails is an entry with its error and hides no other.
 
 Hardware and tokens are read off the configs without knowing their classes: a node with fields `gpus` and `accelerator`
-says what a task needs; a class with a method `training_tokens()` says how many tokens one run of it trains on.
+says what a task needs; a class with a method `training_tokens()` says how many tokens one run of it trains on, and one with
+`most_training_tokens()` how many at most, where the exact number is known only once the data are there.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from olmix.errors import UserError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An experiment in the list. `tokens` are those of its largest training run; `error` is set if it is broken."""
+    """An experiment in the list. `tokens` are those of its largest training run, or a bound on them if `at_most` is set;
+    `error` is set if it is broken.
+    """
 
     name: str
     hypothesis: str = ""
     layers: tuple[Layer, ...] = ()
     hardware: str = ""
     tokens: int | None = None
+    at_most: bool = False
     error: str = ""
 
 
@@ -47,12 +51,14 @@ def entry(name: str, package: str = experiments.PACKAGE) -> Entry:
     recorder = experiments.make_recorder(package)
     try:
         module, config = experiments.call(name, package, recorder)
+        tokens, at_most = training_tokens(config)
         return Entry(
             name=name,
             hypothesis=experiments.hypothesis(module),
             layers=tuple(recorder.layers(config)),
             hardware=hardware(config),
-            tokens=training_tokens(config),
+            tokens=tokens,
+            at_most=at_most,
         )
     except UserError as error:
         return Entry(name=name, error=str(error))
@@ -70,14 +76,17 @@ def hardware(config: object) -> str:
     return ", ".join(sorted(found)) or "CPU"
 
 
-def training_tokens(config: object) -> int | None:
-    """The tokens of the largest single training run in a config; None if nothing in it trains."""
-    found = []
+def training_tokens(config: object) -> tuple[int | None, bool]:
+    """The tokens of the largest single training run in a config and whether that is only a bound; None if nothing trains."""
+    found: list[tuple[int, bool]] = []
     for node in _nodes(config):
-        if callable(getattr(nodes.target(node), "training_tokens", None)):
-            built: Any = experiments.build(node) if isinstance(node, fdl.Buildable) else node
-            found.append(built.training_tokens())
-    return max(found, default=None)
+        for method, at_most in (("training_tokens", False), ("most_training_tokens", True)):
+            if callable(getattr(nodes.target(node), method, None)):
+                built: Any = experiments.build(node) if isinstance(node, fdl.Buildable) else node
+                tokens = getattr(built, method)()
+                if tokens is not None:
+                    found.append((tokens, at_most))
+    return max(found, default=(None, False))
 
 
 def _nodes(config: object) -> list[Any]:
@@ -96,10 +105,12 @@ def _nodes(config: object) -> list[Any]:
     return list(seen.values())
 
 
-def count(number: int | None) -> str:
-    """A number of tokens in three digits: `655k`, `1.31B`."""
+def count(number: int | None, at_most: bool = False) -> str:
+    """A number of tokens in three digits: `655k`, `1.31B`, `at most 9.8M`."""
     if number is None:
         return "no training"
+    if at_most:
+        return f"at most {count(number)}"
     for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{unit} tokens"

@@ -36,6 +36,15 @@ class Needs:
                 f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0."
             )
 
+    def text(self) -> str:
+        """For a reader: `8 CPUs, 4 A100`."""
+        parts = [f"{self.cpus:g} CPU{'s' if self.cpus != 1 else ''}"]
+        if self.gpus:
+            parts.append(f"{self.gpus:g} {self.accelerator or 'GPU'}")
+        if self.memory_gib is not None:
+            parts.append(f"{self.memory_gib:g} GiB")
+        return ", ".join(parts)
+
     def ray_options(self) -> dict[str, Any]:
         """The options of `ray.remote` that ask for this."""
         options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": self.gpus}

@@ -133,6 +133,18 @@ def require(total: MemorySum) -> tuple[str, ...]:
     return (total.text(),)
 
 
+def in_words(
+    model: Model, hardware: HardwareProfile, *, devices: int, dtype: str, tokens: int, utilisation: float
+) -> str | None:
+    """Whether generating fits, with the sum; None where the model's shape or the memory is not known."""
+    shape = shape_of(model)
+    if shape is None or hardware.memory_gib is None:
+        return None
+    return generation_sum(
+        short_name(model), shape, hardware, devices=devices, dtype=dtype, tokens=tokens, utilisation=utilisation
+    ).text()
+
+
 def check_generation(
     model: Model, hardware: HardwareProfile, *, devices: int, dtype: str, tokens: int, utilisation: float
 ) -> tuple[str, ...]:

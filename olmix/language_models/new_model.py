@@ -1,7 +1,7 @@
 """A small model from nothing: a byte-level BPE trained on given texts and a Phi with random weights.
 
-For trying a whole pipeline on a CPU in minutes, and for tests. Digits and single letters are tokens of their own,
-because a model this small must see the parts of a number and of a monomial to compute with them.
+For trying a whole pipeline on a CPU in minutes, and for tests. No token holds a number and something else, nor a single letter
+and something else: numbers that are frequent are one token each, so that taking a root is one look-up for a model this small.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from olmix.errors import UserError
 from olmix.language_models.requests import Length
 
-#: A digit, a letter that stands alone, or a LaTeX command; what lies between is merged freely.
-_APART = r"\d|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])"
+#: A number, or a letter that stands alone; what lies between is merged freely.
+_APART = r"\d+|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])"
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 

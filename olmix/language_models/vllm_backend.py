@@ -54,8 +54,13 @@ class Vllm(Backend):
         """See `Backend.check`."""
         hardware = profile(needs.accelerator if needs else None)
         if not hardware.vllm:
+            room = fits.in_words(
+                self.model, hardware, devices=self.tensor_parallel, dtype=hardware.dtype,
+                tokens=length.max_length, utilisation=self.memory_share,
+            )  # fmt: skip
             raise UserError(
-                f"vLLM has no kernels for the {hardware.name} ({hardware.note}); use the transformers backend there."
+                f"vLLM has no kernels for the {hardware.name} ({hardware.note}); use the transformers backend there"
+                f"{f', if it fits: {room}' if room else ''}."
             )
         gpus = needs.gpus if needs else 0
         if gpus and gpus != self.tensor_parallel:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 _NAMES = ("a", "b", "c")
 Monomial = tuple[int, int, int]
+
+DIFFICULTIES = ("easy", "medium")
 
 _LINEAR: tuple[Monomial, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 _QUADRATIC: tuple[Monomial, ...] = ((2, 0, 0), (0, 2, 0), (0, 0, 2), (1, 1, 0), (0, 1, 1), (1, 0, 1))
@@ -20,11 +22,13 @@ _QUADRATIC: tuple[Monomial, ...] = ((2, 0, 0), (0, 2, 0), (0, 0, 2), (1, 1, 0), 
 Made = tuple[str, str, str]
 
 
-def write(technique: str, seed: int) -> Iterator[tuple[str, str, dict[str, object], str]]:
+def write(
+    technique: str, seed: int, difficulties: Sequence[str] = DIFFICULTIES
+) -> Iterator[tuple[str, str, dict[str, object], str]]:
     """Problems for ever: (problem, proof, statement as text, difficulty); they repeat themselves now and then."""
     rng = random.Random(f"{technique}/{seed}")
     while True:
-        difficulty = rng.choice(("easy", "medium"))
+        difficulty = rng.choice(difficulties)
         left, right, proof = _MAKERS[technique, difficulty](rng)
         problem = f"Let $a, b, c$ be positive real numbers. Prove that $$ {left} \\ge {right}. $$"
         statement: dict[str, object] = {

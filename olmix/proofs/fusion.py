@@ -96,6 +96,20 @@ class TrainingSet(Step):
             digest.update(path.read_bytes())
         return digest.hexdigest() if outside else None
 
+    def most_items(self) -> int | None:
+        """How many items it can have at most; None where that is known only from its components' files."""
+        if self.size is not None:
+            return self.size
+        chosen = [component for component in self.components if component.share > 0]
+        whole = sum(component.share for component in chosen)
+        found = []
+        for component in chosen:
+            known = getattr(component.items, "most_items", None)
+            most = known() if known is not None else None
+            if most is not None:
+                found.append(int(most * self.repetition * whole / component.share))
+        return min(found, default=None)
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """The counts by component."""
         result: TrainingSetResult = context.read(self)

@@ -83,7 +83,8 @@ class Generate(FanOut):
     def forecast(self, context: Context) -> tuple[str, ...]:
         """How much, in how many shards, and what fits."""
         shards = -(-self.count // self.shard)
-        return (f"{self.count:,} problems in {shards} shards of {self.shard}", *self.source.check(self.each_needs))
+        needs = f"each shard needs {self.each_needs.text()}"
+        return (f"{self.count:,} problems in {shards} shards of {self.shard}; {needs}", *self.source.check(self.each_needs))
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """The shards; the last may be smaller."""

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from olmix.proofs.statement import Statement
 
 #: Raised whenever the same proof could now get another verdict.
-VERSION = 1
+VERSION = 2
+
+#: What `check_proof` says when the claim is so plain that it followed from nothing.
+EVIDENT = "the claim is evident"
 
 #: What `pool.call_all` calls.
 WORK = "olmix.proofs.machine:look_plain"
@@ -28,13 +31,15 @@ class Look:
     """The machine's verdict on a proof. `reason` is one of a few words to count by, `detail` the step and its numbers.
 
     `right_claim`: the proof states the problem's own claim (whether or not it proves it). `key` and `statement` are
-    those of the problem, where it could be read. `step` is the first relation that fails, counted from 1.
+    those of the problem, where it could be read. `step` is the first relation that fails, counted from 1, and `failing`
+    its LaTeX as the checker read it.
     """
 
     verdict: Literal["accepted", "rejected", "undecided"]
     reason: str
     detail: str = ""
     step: int | None = None
+    failing: str = ""
     right_claim: bool = False
     key: str | None = None
     statement: dict[str, Any] | None = None
@@ -67,7 +72,11 @@ def look(problem: str, proof: str, formal: Mapping[str, Any] | None = None) -> L
     key = statement.key()
     found = check_proof(statement, proof)
     failing = found.first_failing
-    if found.verdict == "accepted":
+    states_claim = _states_claim(statement, key, found.links)
+    if found.verdict == "accepted" and found.reason == EVIDENT and not states_claim:
+        # The checker needed no proof at all; a proof that speaks of something else is still none.
+        verdict, reason = "undecided", "does not state the claim"
+    elif found.verdict == "accepted":
         verdict, reason = "accepted", "every step checked"
     elif found.verdict == "rejected":
         verdict, reason = "rejected", "a step is false"
@@ -82,7 +91,8 @@ def look(problem: str, proof: str, formal: Mapping[str, Any] | None = None) -> L
         reason=reason,
         detail=failing.describe() if failing else "" if verdict == "accepted" else found.reason,
         step=failing.number if failing else None,
-        right_claim=verdict == "accepted" or _states_claim(statement, key, found.links),
+        failing=failing.latex if failing else "",
+        right_claim=verdict == "accepted" or states_claim,
         key=key,
         statement=dict(formal) if formal else statement.to_text(),
         seconds=round(time.monotonic() - began, 4),

@@ -1,8 +1,10 @@
 """Calls that can be killed: plain functions on plain data, in worker processes, each call with a last-resort time limit.
 
 Exact algebra written in C cannot be interrupted from Python, so a check that has lost its way is ended with its
-process, and the next check gets a new one. A call that runs out of time or takes its process down is an `Outcome`
-with the reason, never an exception. Workers end by themselves when this process does, however that ends.
+process, and the next check gets a new one. The limit is in seconds of the worker's CPU where the system tells them
+(Linux), so that a busy machine changes no verdict; a worker that sleeps instead is timed by the clock. A call that runs
+out of time or takes its process down is an `Outcome` with the reason, never an exception. Workers end by themselves when
+this process does, however that ends.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import dataclasses
 import importlib
 import json
 import os
+import pathlib
 import queue
 import select
 import subprocess
@@ -83,6 +86,19 @@ def _serve(
             worker.stop()
 
 
+#: A worker that wants to compute may take so many times its limit by the clock: others may have the processor.
+_CLOCK = 50
+
+
+def cpu_seconds(process: int) -> tuple[float, bool] | None:
+    """What a process has computed for so far, and whether it wants to; None where the system does not say."""
+    try:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), fields[0] == "R"
+
+
 class _Worker:
     """One process that answers line by line. It is replaced once it is not `alive`."""
 
@@ -103,7 +119,7 @@ class _Worker:
     def call(self, payload: Any, limit: float) -> Outcome:
         began = time.monotonic()
         if not self._ready:
-            if (hello := self._read(120)) is None or hello != b"ready\n":
+            if (hello := self._read(60)) is None or hello != b"ready\n":
                 return self._lost("did not start", began)
             self._ready = True
             began = time.monotonic()
@@ -125,11 +141,18 @@ class _Worker:
         """One line; b"" or half a line at the end of the stream; None if it takes longer than the limit."""
         assert self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
-        deadline, data = time.monotonic() + limit, b""
+        data, spent = b"", 0.0
+        clock, before = time.monotonic(), cpu_seconds(self.process.pid)
         while not data.endswith(b"\n"):
-            readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            readable, _, _ = select.select([descriptor], [], [], min(limit, 0.25))
             if not readable:
-                return None
+                passed, now = time.monotonic() - clock, cpu_seconds(self.process.pid)
+                starved = now is not None and before is not None and now[1]
+                spent += max(now[0] - before[0], passed / _CLOCK) if starved else passed  # type: ignore[index]
+                if spent >= limit:
+                    return None
+                clock, before = clock + passed, now
+                continue
             piece = os.read(descriptor, 1 << 16)
             if not piece:
                 break

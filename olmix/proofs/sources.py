@@ -128,7 +128,9 @@ class Symbolic(Source):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compact(Source):
-    """The short regular problems of `compact`, that a model of a million parameters can learn."""
+    """The short regular problems of `compact`, that a model of a million parameters can learn; `difficulties` of them."""
+
+    difficulties: tuple[str, ...] = compact.DIFFICULTIES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -137,15 +139,19 @@ class Compact(Source):
             raise UserError(
                 f"There are no compact problems for {missing[0]!r}; there are for {', '.join(compact.TECHNIQUES)}."
             )
+        unknown = [name for name in self.difficulties if name not in compact.DIFFICULTIES]
+        if unknown or not self.difficulties:
+            raise UserError(f"Compact.difficulties are some of {', '.join(compact.DIFFICULTIES)}; they are {self.difficulties}.")
 
     def write(self, count: int, seed: int, prefix: str, context: Context, needs: Needs | None) -> Written:
         """See `Source.write`; techniques by turns, no statement twice in a shard."""
-        writers = {name: compact.write(name, seed) for name in self.techniques}
+        writers = {name: compact.write(name, seed, self.difficulties) for name in self.techniques}
         items: list[Item] = []
         seen: set[str] = set()
         repeats = 0
         while len(items) < count and repeats < 20 * count:
-            technique = self.techniques[len(items) % len(self.techniques)]
+            # By turns of tries, so that a technique that has said everything does not hold up the others.
+            technique = self.techniques[(len(items) + repeats) % len(self.techniques)]
             problem, proof, statement, difficulty = next(writers[technique])
             if problem in seen:
                 repeats += 1

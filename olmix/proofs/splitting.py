@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import ClassVar
@@ -70,6 +71,11 @@ class Split(Step):
                 raise UserError(f"split.test_sets names {name}, which is not there.")
             digest.update(path.read_bytes())
         return digest.hexdigest()
+
+    def most_items(self) -> int | None:
+        """How many items the training side can have at most, but for rounding; None where its source cannot say."""
+        known = getattr(self.items, "most_items", None)
+        return None if known is None else math.ceil(known() * (1 - self.validation - self.test))
 
     def run(self, context: Context) -> SplitResult:
         """Splits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
@@ -34,6 +34,8 @@ QUICK = Checking(seconds_each=20.0)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NewModel(Step):
     """A Phi with random weights and a tokenizer made from the training texts, and from nothing else."""
+
+    version: ClassVar[int] = 2
 
     training_set: Step
     shape: PhiShape
@@ -150,6 +152,15 @@ class Train(FanOut):
         if len(set(self.shares)) < len(self.shares):
             raise UserError(f"train.shares names a share twice: {self.shares}.")
         self._fits()
+
+    def most_training_tokens(self) -> int | None:
+        """Tokens of the largest tuning, if every example were as long as may be; None where their number is not known."""
+        known = getattr(self.training_set, "most_items", None)
+        items = known() if known is not None else None
+        if items is None:
+            return None
+        copies = self.tuning.group if isinstance(self.tuning, Grpo) else 1
+        return math.ceil(items * self.tuning.epochs) * copies * self.length.max_length
 
     def _fits(self) -> tuple[str, ...]:
         hardware = profile(self.each_needs.accelerator)

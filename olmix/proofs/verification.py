@@ -116,6 +116,10 @@ class Verify(Step):
             None if self.verifier is None else f"{self.verifier.prompt.digest()} {observe(self.verifier.backend.model)}"
         )
 
+    def most_items(self) -> int:
+        """How many items can be kept at most."""
+        return sum(step.count for step in self.generated)
+
     def run(self, context: Context) -> Verified:
         """Decides every item."""
         checked: list[Checked] = read_records(context.folder(self.checked) / CHECKED, Checked)

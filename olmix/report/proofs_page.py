@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from olmix.proofs.evaluation import Row as Proof
@@ -13,6 +14,8 @@ from olmix.report.page import asset
 from olmix.report.proofs import Findings
 from olmix.report.tables import Column, Row, section, table
 from olmix.report.words import percent
+
+_STYLE = "pre{white-space:pre-wrap}.right{color:#1a7f37}.wrong{color:#b42318}mark{background:#ffd9d4;color:#7a130b}"
 
 
 def render(findings: Findings, examples: int) -> str:
@@ -35,7 +38,7 @@ def render(findings: Findings, examples: int) -> str:
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{findings.title}: {findings.result.verdict}"),
         tag("style", trusted(asset("page.css"))),
-        tag("style", trusted("pre{white-space:pre-wrap}.right{color:#1a7f37}.wrong{color:#b42318}")),
+        tag("style", trusted(_STYLE)),
     )
     foot = tag("footer", "Intervals are 95 % intervals: Wilson for rates, paired bootstrap for differences.")
     body = tag("body", tag("main", header, *[made for made in sections if made is not None]), foot)
@@ -144,9 +147,35 @@ def _proof(row: Proof) -> Markup:
     return tag(
         "article",
         tag("h3", f"{row.item.id} · {row.item.technique} · ", tag("span", row.look.verdict, class_=colour or None)),
-        tag("pre", f"Problem: {row.item.problem}\nProof: {row.proof}"),
+        tag("pre", f"Problem: {row.item.problem}\nProof: ", *_marked(row.proof, row.look.failing)),
         tag("p", f"{row.look.reason}{where}" + (f": {row.look.detail}" if row.look.detail else "")),
     )
+
+
+def _marked(proof: str, failing: str) -> list[Child]:
+    """The proof with the failing relation marked, where its text is found again."""
+    place = find_relation(proof, failing)
+    if place is None:
+        return [proof]
+    start, end = place
+    return [proof[:start], tag("mark", proof[start:end]), proof[end:]]
+
+
+def find_relation(proof: str, failing: str) -> tuple[int, int] | None:
+    """Where in a proof a relation stands that the checker wrote as tokens (`a ^ { 2 } >= 0`): spacing, sizes of brackets
+    and the way of writing the relation do not matter. None where it is not found, as in lines that go on from the one before.
+    """
+    sides = re.split(r" (?:<=|>=|!=|<|>|=) ", failing)
+    if len(sides) != 2:
+        return None
+    gap = r"(?:\s|&|\\(?:left|right|,|;|!|quad|displaystyle)(?![A-Za-z])|\\\\)*"
+    both = []
+    for side in sides:
+        characters = re.findall(r"\\[A-Za-z]+|\S", re.sub(r"\\(?:left|right)(?![A-Za-z])", "", side))
+        both.append(gap.join(re.escape(character) for character in characters))
+    relation = r"(?:\\(?:geq?|leq?|neq?|geqslant|leqslant|equiv)(?![A-Za-z])|[<>=])"
+    found = re.search(both[0] + gap + relation + gap + both[1], proof)
+    return found.span() if found else None
 
 
 def _fates(findings: Findings) -> Markup:

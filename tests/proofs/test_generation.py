@@ -20,6 +20,7 @@ from olmix.language_models.vllm_backend import Vllm
 from olmix.proofs import compact
 from olmix.proofs.checking import Checking, look_at_all
 from olmix.proofs.generation import Generate, GenerateShard
+from olmix.proofs.machine import look
 from olmix.proofs.sources import Compact, Prompted
 from tests.language_models.endpoint import serving
 from tests.proofs.pipeline_items import context
@@ -113,3 +114,23 @@ def test_unknown_techniques_are_named():
         Compact(techniques=("cauhcy",))
     with pytest.raises(UserError, match="no compact problems for 'tangent_line'"):
         Compact(techniques=("tangent_line",))
+
+
+def test_compact_problems_of_one_difficulty_and_a_technique_that_runs_dry(tmp_path):
+    source = Compact(techniques=("weighted_am_gm", "cauchy"), difficulties=("easy",))
+    ctx = context(tmp_path, {})
+    written = source.write(1500, 0, "p", ctx, None)
+    counts = {name: sum(item.technique == name for item in written.items) for name in source.techniques}
+    # There are 9 * 9 * 6 easy weighted problems, and these do not hold up the others.
+    assert counts["weighted_am_gm"] <= 486
+    assert sum(counts.values()) == 1500
+    assert {item.difficulty for item in written.items} == {"easy"}
+    with pytest.raises(UserError, match=r"Compact\.difficulties are some of easy, medium"):
+        Compact(techniques=("cauchy",), difficulties=("hard",))
+
+
+@pytest.mark.parametrize("proof", ["We have $1 \\ge 0$.", "Squares: $$ \\left(2 a - 5 b\\right)^{2} \\ge 0. $$"])
+def test_true_words_about_something_else_prove_nothing_even_where_the_claim_is_plain(proof):
+    problem = "Let $a, b$ be positive real numbers. Prove that $$ 9 a^{2} + 16 b^{2} \\ge 24 a b. $$"
+    assert look(problem, proof).verdict == "undecided"
+    assert look(problem, "Squares: $$ \\left(3 a - 4 b\\right)^{2} \\ge 0. $$").verdict == "accepted"

@@ -8,12 +8,19 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from olmix.proofs import pool
 from olmix.proofs.pool import call_all
 
 
 def work(payload):
     if payload == "hang":
         time.sleep(1000)
+    if payload == "spin":
+        until = time.process_time() + 1000
+        while time.process_time() < until:
+            pass
     if payload == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if payload == "raise":
@@ -35,6 +42,14 @@ def test_results_in_order_whatever_happens_to_the_workers():
     ]  # fmt: skip
     troubles = [outcome.trouble for outcome in outcomes if not outcome.ok]
     assert troubles == ["stopped after 1.5 s", "its process ended", "ValueError: a wheel came off"]
+
+
+@pytest.mark.skipif(pool.cpu_seconds(os.getpid()) is None, reason="the system does not tell CPU seconds")
+def test_a_worker_that_does_not_get_the_processor_is_not_at_fault():
+    """Workers that compute for ever are ended after their own CPU seconds, not before."""
+    outcomes = call_all(WORK, ["spin", "spin"], workers=2, seconds_each=0.8)
+    assert [outcome.trouble for outcome in outcomes] == ["stopped after 0.8 s"] * 2
+    assert all(outcome.seconds >= 0.75 for outcome in outcomes)
 
 
 def test_a_worker_is_used_again_and_none_is_left_behind():

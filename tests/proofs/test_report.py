@@ -10,12 +10,12 @@ from olmix.errors import UserError
 from olmix.language_models.tuning import TuningResult
 from olmix.proofs.evaluation import CurveResult, Row, choose_shots, score
 from olmix.proofs.fusion import ComponentCount, TrainingSetResult
-from olmix.proofs.machine import Look
+from olmix.proofs.machine import Look, look
 from olmix.proofs.splitting import SplitResult
 from olmix.proofs.training import TrainResult
 from olmix.proofs.verification import Fate, Verified
 from olmix.report.proofs import Findings, compare, summary
-from olmix.report.proofs_page import render
+from olmix.report.proofs_page import find_relation, render
 from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, item
 
 
@@ -93,3 +93,22 @@ def test_the_page_shows_everything_and_escapes_it():
         assert words in page
     lines = summary(found, curve, pathlib.Path("/x"))
     assert "do not overlap" in str(lines[1])
+
+
+@pytest.mark.parametrize("turn", [("9 a^{2}", "8 a^{2}"), ("\\ge 0", "\\le 0"), ("3 a", "5 a")])
+def test_the_failing_step_is_found_in_the_proof_as_it_was_written(turn):
+    problem = "Let $a, b$ be positive real numbers. Prove that $$ 9 a^{2} + 16 b^{2} \\ge 24 a b. $$"
+    proof = "Squares: $$ 9 a^{2} + 16 b^{2} - 24 a b = \\left(3 a - 4 b\\right)^{2} \\ge 0. $$"
+    seen = look(problem, proof.replace(*turn))
+    assert seen.verdict == "rejected"
+    place = find_relation(proof.replace(*turn), seen.failing)
+    assert place is not None
+    marked = proof.replace(*turn)[slice(*place)]
+    assert turn[1].removeprefix("\\left").replace("\\le 0", "\\le") in marked
+    assert marked.startswith(("8 a", "9 a", "\\left(3", "\\left(5", "(3", "(5"))
+
+
+def test_a_relation_that_is_not_there_is_not_marked():
+    assert find_relation("$a \\ge b$", "a >= c") is None
+    assert find_relation("$a \\ge b$", "(the line before) >= b") is None
+    assert find_relation("$a \\ge b$", "") is None

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from olmix.config import catalogue
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.language_models.new_model import PhiShape
@@ -136,3 +137,10 @@ def test_the_smoke_experiment_runs_whole_and_goes_on_after_a_kill(tmp_path: path
     third = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert third.returncode == 0
     assert "train:" not in third.stdout
+
+
+def test_the_list_of_experiments_bounds_the_tokens_of_a_tuning():
+    entry = catalogue.entry("olympiad_inequalities.smoke")
+    # 240 problems less 30 % for validation and test, twice, each of at most 320 tokens.
+    assert (entry.tokens, entry.at_most) == (168 * 2 * 320, True)
+    assert catalogue.count(entry.tokens, entry.at_most) == "at most 108k tokens"

@@ -24,7 +24,11 @@ def run(name: str, store: pathlib.Path) -> str:
     """Runs one experiment; a line of figures."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "launchers.run", f"--experiment=experiments.{name}", f"--store={store}"]
-    subprocess.run([*command, "--overlay=experiments.overlays.laptop"], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--overlay=experiments.overlays.laptop"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return f"{name:<44} FAILED: {done.stderr.strip()}"
     seconds = time.perf_counter() - began
     artifacts = store / "experiments" / name / "latest" / "artifacts"
     found = json.loads((artifacts / "report" / "result.json").read_text())

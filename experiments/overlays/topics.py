@@ -52,7 +52,7 @@ def _shares(
 ) -> None:
     """`arxiv` and `wikipedia` as shares of all tokens, the topics relative to each other."""
     tree = cfg.scan.tree
-    sources = {"all_dressed": 1 - arxiv - wikipedia, "arxiv": arxiv, "wikipedia": wikipedia}
+    sources = {"all_dressed": round(1 - arxiv - wikipedia, 12), "arxiv": arxiv, "wikipedia": wikipedia}
     tree_edits.set_weights(tree, sources)
     topics = {
         "science_math_and_technology": science,

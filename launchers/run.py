@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from launchers import _app, _flags
+from olmix.errors import UserError
 from olmix.graph import runner
 from olmix.graph.executor import StepsFailed
 from olmix.graph.plan import make_plan
-from olmix.graph.preview import blocks
+from olmix.graph.preview import blocks, declared
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RaySettings
 from olmix.graph.store import Store, StoreError
@@ -46,7 +47,13 @@ def main() -> int:
     experiment = resolved.build()
     store = Store(pathlib.Path(_STORE.value))
     if _DRY_RUN.value:
-        for block in blocks(make_plan(experiment, store, _UNTIL.value)):
+        try:
+            plan = make_plan(experiment, store, _UNTIL.value)
+        except UserError:
+            for block in declared(experiment):
+                console.print(block, markup=False, soft_wrap=True)
+            raise
+        for block in blocks(plan):
             console.print(block, markup=False, soft_wrap=True)
         return 0
     if _SUBMIT.value:

@@ -14,6 +14,7 @@ from typing import Any
 
 from olmix.errors import UserError
 from olmix.graph import result
+from olmix.graph.experiment import Experiment
 from olmix.graph.plan import Node, Plan, make_pieces
 from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.graph.store import RESULT
@@ -101,6 +102,14 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
 def render(plan: Plan) -> str:
     """The dry run as text."""
     return "\n".join(blocks(plan))
+
+
+def declared(experiment: Experiment) -> Iterator[str]:
+    """What follows from the settings of an experiment alone, step by step: for when its data cannot be seen."""
+    for name, step in experiment.steps().items():
+        lines = step.declared()
+        if lines:
+            yield "\n".join([f"{name}:", *(f"    {line}" for line in lines)])
 
 
 def blocks(plan: Plan) -> Iterator[str]:

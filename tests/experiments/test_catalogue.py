@@ -169,3 +169,12 @@ def test_the_readmes_example_is_an_experiment():
         0.98 * 50 / 98 / 3
     )
     assert meaning["wikipedia"]["share"] == pytest.approx(0.01)
+
+
+def test_every_experiment_of_the_catalogue_fits_on_a_screen():
+    root = pathlib.Path(experiments.__file__).parents[2] / "experiments"
+    families = ("quality_*", "data_proportions", "training_duration", "verify_tokens", "constraints", "mixture_reuse")
+    files = [file for family in families for folder in root.glob(family) for file in folder.glob("*.py")]
+    modules = [file for file in files if "def experiment(" in file.read_text()]
+    assert len(modules) >= 44
+    assert max(len(file.read_text().splitlines()) for file in modules) <= 30

@@ -75,6 +75,8 @@ def test_without_access_the_canonical_command_fails_at_once_in_a_sentence_that_n
     assert "s3://ai2-llm/" in sentence
     assert "cannot be listed" in sentence
     assert sentence.endswith("--overlay=experiments.overlays.laptop.")
+    if flags:  # What does not depend on the data is shown all the same.
+        assert "training: 139,984,896 tokens = 0.5 × 20 × 14,000,000 (olmo3_14m) = 140,000,000" in done.stdout
 
 
 def write(folder: pathlib.Path, run) -> None:

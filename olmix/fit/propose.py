@@ -68,7 +68,10 @@ def optimum(
         exact = gap <= EXACT * max(1.0, abs(float(solution.value[0])))
         method = "exact (convex)" if exact else f"convex, but certified only to a duality gap of {gap:.1e}"
         w, change = _snapped(
-            solution.w[0], inside, lambda w: _total(parts, w) + kl * float(divergence(w, prior)) * (kl > 0)
+            # Without the KL term leaves of prior 0 may be used, where it is infinite.
+            solution.w[0],
+            inside,
+            lambda w: _total(parts, w) + (kl * float(divergence(w, prior)) if kl > 0 else 0.0),
         )
         return Optimum(weights=w, value=float(solution.value[0]) + change, gap=gap + change, method=method)
 
@@ -97,7 +100,7 @@ def _snapped(w: Array, feasible: FeasibleSet, value: Callable[[Array], float]) -
     roomiest = int(np.argmax(np.minimum(neat - lower, upper - neat)))
     neat[roomiest] += 1 - neat.sum()
     change = value(neat) - value(w)
-    if feasible.excess(neat) > 1e-12 or change > 0.1 * EXACT:
+    if feasible.excess(neat) > 1e-12 or not change <= 0.1 * EXACT:
         return w, 0.0
     return neat, max(change, 0.0)
 

@@ -138,6 +138,19 @@ def test_kl_holds_the_proposal_near_the_prior():
     assert free.kl == 0.0
 
 
+def test_a_leaf_of_prior_0_may_be_used_where_nothing_pulls_to_the_prior():
+    law, _ = proposal()
+    prior = np.array([0.0, *PRIOR[1:]]) / PRIOR[1:].sum()
+    free = box(np.ones(N), prior=prior, names=NAMES)
+    found = optimum(law, np.full(K, 1 / K), free)
+    plain = optimum(law, np.full(K, 1 / K), box(np.ones(N), prior=PRIOR, names=NAMES))
+    assert np.isfinite(found.value)
+    assert found.gap is not None
+    assert found.gap <= 1e-9
+    np.testing.assert_allclose(found.weights, plain.weights, atol=1e-6)
+    assert optimum(law, np.full(K, 1 / K), free, kl=0.1).weights[0] == 0.0
+
+
 def test_worst_is_worse_than_everything():
     """The peer's exact solver ignores the switch."""
     law, best = proposal()

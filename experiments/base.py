@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import fiddle as fdl
 
 from olmix.data.steps import Scan
@@ -75,9 +77,9 @@ def reuse_search() -> fdl.Config[MixtureSearch]:
     return cfg
 
 
-def fit_runs() -> fdl.Config[FitRuns]:
-    """From finished runs in CSV files to laws, proposal and report; nothing is trained."""
-    swarm, test = fdl.Config(CsvRuns), fdl.Config(TestCsvRuns)
+def fit_runs(runs: fdl.Config[Any] | None = None) -> fdl.Config[FitRuns]:
+    """From finished runs, in CSV files or as the step `runs` reads them, to laws, proposal and report; nothing is trained."""
+    swarm, test = fdl.Config(CsvRuns) if runs is None else runs, fdl.Config(TestCsvRuns)
     scan = fdl.Config(Supply, runs=swarm)
     limits = fdl.Config(Limits, scan=scan)
     laws = fdl.Config(Laws, runs=swarm, test=test)

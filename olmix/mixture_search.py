@@ -46,6 +46,9 @@ class FitRuns(MixtureSearch):
     shortcuts: ClassVar[Mapping[str, str | tuple[str, ...]]] = {
         "ratios": "swarm.ratios",
         "metrics": "swarm.metrics",
+        "project": "swarm.project",
+        "group": "swarm.group",
+        "mixture": "swarm.mixture",
         "run_column": "swarm.run_column",
         "drop_runs": "swarm.drop_runs",
         "drop_metrics": "swarm.drop_metrics",

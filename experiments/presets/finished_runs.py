@@ -1,6 +1,8 @@
-"""Preset: laws and a proposal from runs that are finished, in two CSV files; every number set."""
+"""Preset: laws and a proposal from runs that are finished, in two CSV files or a W&B group; every number set."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import fiddle as fdl
 
@@ -9,9 +11,9 @@ from olmix.fit.effective_data import EffectiveData
 from olmix.mixture_search import FitRuns
 
 
-def finished_runs() -> fdl.Config[FitRuns]:
-    """The fit, with the files still to be named."""
-    cfg = base.fit_runs()
+def finished_runs(runs: fdl.Config[Any] | None = None) -> fdl.Config[FitRuns]:
+    """The fit, with the files still to be named, or of the runs that the step `runs` reads."""
+    cfg = base.fit_runs(runs)
     cfg.laws.law = fdl.Config(EffectiveData)
     cfg.laws.folds = 5
     cfg.laws.repeats = 3

@@ -127,17 +127,24 @@ class WandbRuns(Step):
     `mixture` is the key of a run's config under which its mixture lies, `metrics` are keys of its summary or patterns.
     """
 
-    project: str
-    group: str
+    project: str = ""
+    group: str = ""
     mixture: str = "mixture"
     metrics: tuple[str, ...] = ("bpb/*",)
     drop_runs: tuple[str, ...] = ()
     base_url: str | None = None
 
     def observe(self) -> str:
-        """A hash of what W&B has now, of that which counts here."""
+        """A hash of what W&B has now, of that which counts here.
+
+        Raises:
+          UserError: if project or group is not given, or W&B cannot be asked.
+        """
         import msgspec
 
+        for name, given in (("project", self.project), ("group", self.group)):
+            if not given:
+                raise UserError(f"{name} is missing: which W&B runs to fit. Say --set {name}=NAME.")
         return hashlib.sha256(msgspec.json.encode(_wandb(self), order="deterministic")).hexdigest()
 
     def run(self, context: Context) -> RunTable:

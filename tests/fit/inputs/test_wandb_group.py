@@ -5,12 +5,19 @@ from __future__ import annotations
 import copy
 import json
 
+import fiddle as fdl
 import numpy as np
 import pytest
 
+from olmix.config import experiments
+from olmix.config.overrides import Override
 from olmix.errors import UserError
+from olmix.fit import LogLinear
 from olmix.fit.inputs import runs_from_wandb
 from olmix.fit.inputs.steps import WandbRuns, _fetched
+from olmix.graph.plan import make_plan
+from olmix.graph.store import Store
+from tests.experiments.test_fit_csv import ran
 from tests.fake_context import FakeContext
 from tests.fit.inputs.wandb_server import LEAVES, node, recorded, served
 
@@ -108,3 +115,19 @@ def test_the_step_sees_what_changed_on_the_server(tmp_path):
         nodes[0]["summaryMetrics"] = nodes[1]["summaryMetrics"]
         _fetched.cache_clear()
         assert step.observe() != before
+
+
+def test_the_experiment_ends_in_laws(tmp_path):
+    """`fit_wandb` from the command line's settings to fitted laws, all over wandb's own client."""
+    with served(recorded(24)) as (url, _):
+        changes = {"project": "team/mix", "group": "swarm-1", "swarm.base_url": url, "laws.repeats": "1"}
+        resolved = experiments.resolve(
+            "fit_wandb", [Override("set", f"{name}={value}") for name, value in changes.items()]
+        )
+        resolved.config.laws.law = fdl.Config(LogLinear)
+        search = resolved.build()
+        laws = ran(tmp_path, search, "laws").read(search.laws)
+    assert len(laws.runs) == 24
+    assert min(score.spearman for score in laws.scores) > 0.98
+    with pytest.raises(UserError, match=r"group is missing: which W&B runs to fit. Say --set group=NAME"):
+        make_plan(experiments.resolve("fit_wandb", [Override("set", "project=a/b")]).build(), Store(tmp_path / "runs"))

@@ -113,16 +113,16 @@ def tiny() -> fdl.Config[ProofTuning]:
     cfg.generate.source = fdl.Config(
         Compact, techniques=["sos", "cauchy", "weighted_am_gm", "am_gm"], difficulties=["easy"]
     )
-    cfg.generate.count = 3_000
-    cfg.generate.shard = 1_000
+    cfg.generate.count = 3_600
+    cfg.generate.shard = 1_200
     cfg.generate.seed = 0
-    cfg.check.slice = 750
+    cfg.check.slice = 900
     cfg.check.checking = fdl.Config(Checking, seconds_each=20.0)
     cfg.verify.seed = 0
     # Other coefficients of the same problem are other exercises for a model this small; a key is on one side only.
     cfg.verify.per_key = 20
     cfg.split.validation = 0.03
-    cfg.split.test = 0.12
+    cfg.split.test = 0.22
     cfg.split.seed = 0
     cfg.base = fdl.Config(
         NewModel,

@@ -23,11 +23,12 @@ def render(findings: Findings, examples: int) -> str:
     sections = [
         _scores(findings), _curve(findings), _examples(findings, examples), _fates(findings), _data(findings), _judge(findings),
     ]  # fmt: skip
+    overlap = f"The intervals of the two rates {'do not overlap' if findings.result.apart else 'overlap'}."
     header = tag(
         "header",
         tag("p", "Olympiad inequalities", class_="eyebrow"),
         tag("h1", findings.title),
-        tag("p", findings.result.answer, class_="answer"),
+        tag("p", f"{findings.result.answer} {overlap}", class_="answer"),
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     head = tag(
@@ -143,12 +144,11 @@ def _examples(findings: Findings, count: int) -> Markup:
 
 def _proof(row: Proof) -> Markup:
     colour = {"accepted": "right", "rejected": "wrong"}.get(row.look.verdict, "")
-    where = f", step {row.look.step}" if row.look.step is not None else ""
     return tag(
         "article",
         tag("h3", f"{row.item.id} · {row.item.technique} · ", tag("span", row.look.verdict, class_=colour or None)),
         tag("pre", f"Problem: {row.item.problem}\nProof: ", *_marked(row.proof, row.look.failing)),
-        tag("p", f"{row.look.reason}{where}" + (f": {row.look.detail}" if row.look.detail else "")),
+        tag("p", row.look.reason + (f": {row.look.detail}" if row.look.detail else "")),
     )
 
 

@@ -90,7 +90,7 @@ def rows(dice: Dice) -> Draft:
     made = []
     for i, j in pairs:
         shape = [tuple(2 * e for e in shapes[k]) for k in (i, j)]
-        weight = Fraction(dice.randint(1, 3))
+        weight = Fraction(dice.randint(1, 5))
         two = touching(shape, point, weight)
         middle = tuple((a + b) // 2 for a, b in zip(*shape, strict=True))
         made.append((two, monomial(middle, 2 * weight / monomial(middle).at(point))))
@@ -215,7 +215,7 @@ def reciprocals(dice: Dice) -> Draft:
     """A weighted sum of the variables is given; each reciprocal is paired with its variable."""
     size = dice.choice((2, 3, 3, 4))
     names, point = dice.names(size), dice.point(size, 4)
-    weights = [Fraction(dice.randint(1, 4)) for _ in range(size)]
+    weights = [Fraction(dice.randint(1, 6)) for _ in range(size)]
     fixed = linear(weights)
     tops = [w * p * p for w, p in zip(weights, point, strict=True)]
     units = [tuple(int(i == j) for i in range(size)) for j in range(size)]

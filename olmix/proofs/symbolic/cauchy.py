@@ -119,7 +119,7 @@ def inverses(dice: Dice) -> Draft:
     """(w_1 x_1 + ...)(t_1/x_1 + ...) >= a constant."""
     size = dice.choice((2, 3, 3))
     names, point = dice.names(size), dice.point(size, 3)
-    weights = [Fraction(dice.randint(1, 4)) for _ in range(size)]
+    weights = [Fraction(dice.randint(1, 6)) for _ in range(size)]
     tops = [w * p * p for w, p in zip(weights, point, strict=True)]
     common = linear(tops).content()
     sums = linear(weights)
@@ -143,7 +143,7 @@ def plane(dice: Dice) -> Draft:
     size = dice.choice((2, 3, 3, 4))
     names = dice.names(size)
     point = dice.point(size, 4) if dice.random() < 0.4 else tuple(p or Fraction(1) for p in dice.any_point(size, 4))
-    weights = [Fraction(dice.randint(1, 4)) for _ in range(size)]
+    weights = [Fraction(dice.randint(1, 6)) for _ in range(size)]
     slopes = [w * p for w, p in zip(weights, point, strict=True)]
     content = linear(slopes).content()
     given = linear([s / content for s in slopes])

@@ -170,10 +170,10 @@ def multiplied(dice: Dice) -> Draft:
 def bounded(dice: Dice) -> Draft:
     """With a linear condition: a weighted sum of squares minus its least value is a sum of squares of a - (its value there)."""
     size = dice.choice((2, 3, 3))
-    names, point = dice.names(size), dice.any_point(size, 3)
+    names, point = dice.names(size), dice.any_point(size, 4)
     if dice.random() < 0.4:
-        point = dice.point(size, 3)
-    weights = [Fraction(dice.randint(1, 3)) for _ in range(size)]
+        point = dice.point(size, 4)
+    weights = [Fraction(dice.randint(1, 5)) for _ in range(size)]
     slopes = [2 * w * p for w, p in zip(weights, point, strict=True)]
     content = linear(slopes).content()
     given = linear([s / content for s in slopes])

@@ -122,12 +122,12 @@ def mixed(dice: Dice) -> Draft:
 
 def _draft(dice: Dice, family: str, kinds: Sequence[Maker], difficulty: str) -> Draft:
     size = dice.choice((2, 3, 3))
-    names, point = dice.names(size), dice.point(size, 3)
+    names, point = dice.names(size), dice.point(size, 4)
     same = len(set(point)) == 1 and family == "alike" and dice.random() < 0.7
     touches = []
     for kind, x, t in zip(kinds, names, point, strict=False):
         state = dice.getstate()
-        touches.append(kind(dice, x, t, 1 if same else dice.randint(1, 3)))
+        touches.append(kind(dice, x, t, 1 if same else dice.randint(1, 4)))
         if same:
             dice.setstate(state)  # The same shift in every term.
     slopes = [touch.slope for touch in touches]
@@ -158,7 +158,7 @@ def _draft(dice: Dice, family: str, kinds: Sequence[Maker], difficulty: str) -> 
 def normalised(dice: Dice) -> Draft:
     """C x/(s - k x) for each variable, where s is the given sum of the k x: the pattern of Nesbitt's inequality."""
     names, point = dice.names(3), dice.point(3, 3, 0.3)
-    ks = [dice.randint(1, 3) for _ in names]
+    ks = [dice.randint(1, 5) for _ in names]
     s = sum((k * t for k, t in zip(ks, point, strict=True)), Fraction(0))
     # With C = k (s - k t)^2 the slope of each term at its place is s k.
     tops = [k * (s - k * t) ** 2 for k, t in zip(ks, point, strict=True)]

@@ -76,7 +76,7 @@ def rows(dice: Dice) -> Draft:
     made = []
     for i in range(size):
         shape = [shapes[i], shapes[(i + 1) % size]]
-        worth = Fraction(dice.choice((1, 1, 1, 2)))
+        worth = Fraction(dice.choice((1, 1, 2, 3)))
         two = touching(shape, point, worth)
         middle = _middle(shape, weights)
         made.append((two, monomial(middle, degree * worth / monomial(middle).at(point))))
@@ -161,7 +161,7 @@ def powers(dice: Dice) -> Draft:
     size = dice.choice((3, 3, 4))
     n = dice.choice((3, 3, 4))
     names, point = dice.names(size), dice.point(size, 3)
-    tops = [Fraction(dice.randint(1, 3)) for _ in range(size)]
+    tops = [Fraction(dice.randint(1, 5)) for _ in range(size)]
     slopes = [n * c * p ** (n - 1) for c, p in zip(tops, point, strict=True)]
     content = linear(slopes).content()
     given = linear([s / content for s in slopes])

@@ -194,9 +194,9 @@ class _Writer:
 def docstring(translation: Translation) -> str:
     """The hypothesis, where it comes from, and what could not be carried over."""
     config = translation.config
-    sentence = (config.description or config.name or config.file.stem).strip().rstrip(".")
-    sentence = sentence[:1].upper() + sentence[1:]
     kind = type(config).__name__.lower()
+    sentence = config.description.rstrip(".") or f"What the {kind} config {config.name or config.file.stem} asks for"
+    sentence = sentence[:1].upper() + sentence[1:]
     lines = [
         f"{_escaped(sentence)}.",
         "",

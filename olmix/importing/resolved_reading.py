@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from olmix.fit.chosen_runs import ChosenRuns
+from olmix.fit.families import FamilyMeans
 from olmix.fit.propose_objective import objective
 from olmix.importing.plain_reading import count
 from olmix.mix.reuse_steps import ReusedLimits
@@ -117,15 +119,21 @@ def _search(root: Any) -> dict[str, Any]:
 def _fit(root: Any) -> dict[str, Any]:
     runs, limits, proposal = root.swarm, root.limits, root.proposal
     metrics = tuple(runs.keep_metrics)
+    fitted: Any = root.laws.runs
+    if not fitted == proposal.runs == root.report.runs:
+        raise ValueError("laws, proposal and report have different runs")
+    under = fitted.runs if isinstance(fitted, FamilyMeans) else fitted
+    chosen = under if isinstance(under, ChosenRuns) else None
+    if not root.scan.runs == under or (chosen.runs if chosen else under) != runs:
+        raise ValueError("the supply has other runs than the laws")
+    groups = dict(fitted.families) if isinstance(fitted, FamilyMeans) else {name: (name,) for name in metrics}
+    weights = dict.fromkeys(metrics, 0.0)
     if metrics:
-        found = objective(
-            metrics,
-            np.ones((2, len(metrics))),
-            proposal.objective,
-            families=proposal.families,
-            average_families=proposal.average_families,
-        )
-        weights = dict(zip(metrics, found.coefficients.tolist(), strict=True))
+        columns = tuple(groups)
+        found = objective(columns, np.ones((2, len(columns))), proposal.objective, families=proposal.families)
+        for column, weight in zip(columns, found.coefficients.tolist(), strict=True):
+            for name in groups[column]:
+                weights[name] += weight / len(groups[column])
     else:
         whole = math.fsum(proposal.objective.values())
         weights = {name: weight / whole for name, weight in proposal.objective.items()}
@@ -134,6 +142,7 @@ def _fit(root: Any) -> dict[str, Any]:
         "file of mixtures": runs.ratios,
         "file of metrics": runs.metrics,
         "metrics that are fitted": sorted(metrics) if metrics else "all",
+        "laws are of": "families" if isinstance(fitted, FamilyMeans) else "metrics",
         "metrics that are left out": sorted(runs.drop_metrics),
         "tokens of each leaf": dict(root.scan.tokens),
         "prior": {name: weight / prior for name, weight in root.scan.prior.items()},
@@ -146,7 +155,12 @@ def _fit(root: Any) -> dict[str, Any]:
         "a proposal is made": True,
         "the optimum is": "computed",
         "runs kept back": 0,
-        "part of the runs that is fitted on": 1.0 if not runs.drop_runs else None,
+        "part of the runs that is fitted on": (chosen.count or chosen.share if chosen else 1.0)
+        if not runs.drop_runs
+        else None,
+        "seed of their choice": chosen.seed if chosen and (chosen.count or chosen.share < 1) else None,
+        "leaves of the runs": sorted(chosen.within) if chosen and chosen.within else "all",
+        "each of them in every run": bool(chosen and chosen.each),
         "strength of the KL term": proposal.kl,
         "the worst mixture is wanted": proposal.worst,
     }

@@ -39,6 +39,7 @@ def fit(config: Fit) -> Translation:
         notes.drop("regression.type", f"there is no law {config.law!r} here; the log-linear law is fitted instead")
     families = _families(config, notes)
     metrics = tuple(dict.fromkeys(name for members in families.values() for name in members))
+    tables = {family: tuple(members) for family, members in families.items()}
     settings: dict[str, Any] = {
         "swarm.ratios": config.ratios,
         "swarm.metrics": config.metrics,
@@ -51,8 +52,7 @@ def fit(config: Fit) -> Translation:
         "limits.fixed": dict(config.fixed),
         "laws.law": LAWS.get(config.law, LogLinear)(),
         "laws.seed": config.seed,
-        "proposal.families": {family: tuple(members) for family, members in families.items()},
-        "proposal.average_families": bool(families) and config.by_family,
+        "proposal.families": {} if config.by_family else tables,
         "proposal.objective": _objective(config, families, metrics, notes),
         "proposal.kl": float(config.kl or 0.0),
         "proposal.worst": config.worst,
@@ -62,15 +62,59 @@ def fit(config: Fit) -> Translation:
             raise UserError(
                 f"{config.file}: filtering.fixed_weight names {name!r}, which has no prior{nearest(name, prior)}."
             )
+    if config.by_family and families:
+        settings["family means"] = tables
+    chosen = _chosen(config, prior, notes)
+    if chosen:
+        settings["chosen runs"] = chosen
+        if "within" in chosen:
+            whole = math.fsum(prior[name] for name in chosen["within"])
+            settings["scan.prior"] = {name: prior[name] / whole for name in chosen["within"]}
+            settings["scan.tokens"] = {name: counts[name] for name in chosen["within"] if counts}
     _list(config, notes, families)
     return Translation(config=config, root="fit_runs", settings=settings, listed=notes.all())
+
+
+def _chosen(config: Fit, prior: dict[str, float], notes: Notes) -> dict[str, Any]:
+    """The runs that are fitted on, where these are not all."""
+    found: dict[str, Any] = {}
+    if config.keep_sources and config.support_domains:
+        notes.drop("filtering.support_domains", "keep_sources says which runs there are, and more narrowly")
+    within = config.keep_sources or config.support_domains
+    key = "keep_sources" if config.keep_sources else "support_domains"
+    for name in within:
+        if name not in prior:
+            raise UserError(f"{config.file}: filtering.{key} names {name!r}, which has no prior{nearest(name, prior)}.")
+    if within:
+        found["within"] = tuple(within)
+        if math.fsum(prior[name] for name in within) <= 0:
+            raise UserError(f"{config.file}: the leaves of filtering.{key} have a prior of 0.")
+        for name in config.fixed:
+            if name not in within:
+                raise UserError(
+                    f"{config.file}: filtering.fixed_weight names {name!r}, which filtering.{key} leaves out."
+                )
+    if config.keep_sources:
+        found["each"] = True
+    split = config.train_split
+    if len(split) > 1:
+        notes.drop(
+            "regression.train_split", "several parts are of several groups of runs, which CSV files do not tell apart"
+        )
+    elif split[0] != 1.0:
+        found["count" if split[0] > 1 else "share"] = int(split[0]) if split[0] > 1 else split[0]
+        found["seed"] = config.seed
+        notes.differs(
+            "regression.train_split", "as many runs at random, of the same seed, which are others than the peer's"
+        )
+    return found
 
 
 def _all_of(families: dict[str, list[str]], metrics: tuple[str, ...]) -> Any:
     """The metrics of all families, in terms of those where they have a table of their own in the module."""
     if len(metrics) <= INLINE or len(metrics) < sum(map(len, families.values())):
         return metrics
-    return Code("tuple(metric for metrics in PROPOSAL_FAMILIES.values() for metric in metrics)")
+    return Code("tuple(metric for metrics in FAMILIES.values() for metric in metrics)")
 
 
 def _supply(config: Fit, notes: Notes) -> tuple[dict[str, int], dict[str, float]]:
@@ -85,17 +129,18 @@ def _supply(config: Fit, notes: Notes) -> tuple[dict[str, int], dict[str, float]
             "token_counts", "it stands beside priors and not within, where the peer looks; it is read as meant"
         )
     table: dict[str, float] = priors.sizes or priors.tokens
-    for name in priors.tokens if priors.sizes else ():
+    at = priors.elsewhere or "priors.token_counts"
+    for name in priors.tokens:
         if name not in table:
-            raise UserError(
-                f"{config.file}: token_counts has {name!r}, and relative_sizes has not{nearest(name, table)}."
-            )
+            notes.drop(f"{at}.{name}", "it has no prior, and the peer does not look it up")
     missing = [name for name in table if name not in priors.tokens] if priors.tokens else []
-    if missing:
+    if missing and config.constrained:
         raise UserError(
             f"{config.file}: relative_sizes has {missing[0]!r}, and token_counts has not{nearest(missing[0], priors.tokens)}."
         )
-    counts = {name: round(priors.tokens[name]) for name in table} if priors.tokens else {}
+    if missing:
+        notes.drop(at, f"they are not of all leaves ({missing[0]} has none), and nothing here needs them")
+    counts = {name: round(priors.tokens[name]) for name in table} if priors.tokens and not missing else {}
     if config.constrained and not counts:
         raise UserError(f"{config.file}: constraints need priors.token_counts, out of which the caps are made.")
     total = math.fsum(table.values())
@@ -146,19 +191,9 @@ def _list(config: Fit, notes: Notes, families: dict[str, list[str]]) -> None:
             "regression.n_test",
             f"{config.n_test} runs kept back at random; laws are judged by cross-validation here, and fitted on all runs",
         )
-    if config.train_split != (1.0,):
-        notes.drop(
-            "regression.train_split",
-            "a random part of the runs, to see what fewer give; HERE ALL RUNS ARE FITTED ON (swarm.drop_runs leaves some out)",
-        )
     if config.by_family and not families:
         notes.drop(
             "regression.aggregate_task_families", "the file has no families (eval.tasks), so every metric counts alike"
-        )
-    elif config.by_family:
-        notes.differs(
-            "regression.aggregate_task_families",
-            "each metric has a law and a family is the mean of the predictions; the peer fits a law to each family's mean",
         )
     if config.evaluation is not None and config.evaluation.offline:
         subjects = [name for members in families.values() for name in members if name.startswith("mmlu_")]
@@ -175,7 +210,7 @@ def _list(config: Fit, notes: Notes, families: dict[str, list[str]]) -> None:
     notes.drop(
         "proposer.temperature", "it is of the peer's simulation, which draws mixtures; here the optimum is computed"
     )
-    notes.drop("proposer.use_natural_kl", "the KL term is towards the prior of the file, which is the natural one")
+    notes.differs("proposer.use_natural_kl", "the KL term is towards the prior of the file, whichever that is")
     if config.kl is None:
         notes.differs(
             "proposer",
@@ -190,9 +225,3 @@ def _list(config: Fit, notes: Notes, families: dict[str, list[str]]) -> None:
         if families:
             continue
         notes.differs(f"filtering.drop_metrics[{i}]", f"that no run has a metric {name!r} is an error here")
-    for key in ("keep_sources", "support_domains"):
-        if getattr(config, key):
-            notes.drop(
-                f"filtering.{key}",
-                "RUNS ARE NOT CHOSEN BY THEIR MIXTURES HERE; leave them out by name with swarm.drop_runs",
-            )

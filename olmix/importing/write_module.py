@@ -77,11 +77,16 @@ class _Writer:
         self._set_tree(settings.pop("scan.tree", None))
         for field, value in self._translation.proxy.items():
             self._set(f"{self._translation.proxy_at[-1]}.{field}", value)
-        frozen = settings.pop("frozen", None)
+        frozen, means = settings.pop("frozen", None), settings.pop("family means", None)
+        chosen = settings.pop("chosen runs", None)
         for path, value in settings.items():
             self._set(path, value)
         if frozen:
             self._freeze(frozen)
+        if chosen:
+            self._choose(chosen)
+        if means:
+            self._family_means(means, "chosen" if chosen else "cfg.swarm")
         self._lines.append("return cfg")
         return self._module()
 
@@ -152,7 +157,7 @@ class _Writer:
             )
             return Call("fdl.Config", (Name(kind.__name__),), named)
         if _size(value) > INLINE:
-            name = "_".join(path.split(".")[-2:]).upper()
+            name = "FAMILIES" if path == "proposal.families" else "_".join(path.split(".")[-2:]).upper()
             self._constants[name] = _plain(value)
             return Name(f"dict({name})" if isinstance(value, dict) else name)
         return _plain(value)
@@ -168,6 +173,21 @@ class _Writer:
             self._constants[name] = dict(shares)
             named = (("limits", Name("cfg.limits.limits")), ("mixture", Name(f"dict({name})")), ("name", source))
             self._assign("cfg.limits.limits", Call("fdl.Config", (Name("ReusedLimits"),), named))
+
+    def _choose(self, chosen: Mapping[str, Any]) -> None:
+        """Some of the runs, in the place of all."""
+        self._imports.add(("olmix.fit.chosen_runs", "ChosenRuns"))
+        named = (("runs", Name("cfg.swarm")), *((name, _plain(value)) for name, value in chosen.items()))
+        self._assign("chosen", Call("fdl.Config", (Name("ChosenRuns"),), named))
+        self._lines.append("cfg.scan.runs = cfg.laws.runs = cfg.proposal.runs = cfg.report.runs = chosen")
+
+    def _family_means(self, families: Mapping[str, tuple[str, ...]], runs: str) -> None:
+        """Laws and proposal on the means of families, instead of on the metrics."""
+        self._imports.add(("olmix.fit.families", "FamilyMeans"))
+        self._constants["FAMILIES"] = dict(families)
+        for target, of in (("families", runs), ("cfg.laws.test", "cfg.test")):
+            self._assign(target, Name(f"fdl.Config(FamilyMeans, runs={of}, families=dict(FAMILIES))"))
+        self._lines.append("cfg.laws.runs = cfg.proposal.runs = cfg.report.runs = families")
 
     def _assign(self, target: str, value: Any) -> None:
         self._lines.append(f"{target} = " + render(value, 4, 4 + len(target) + 3))

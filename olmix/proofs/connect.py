@@ -158,7 +158,7 @@ def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
     for fact in facts:
         if fact.key == target.key and fact.relation.op != "=" and evident(fact):
             return f"step {fact.number} is equivalent to the claim and evident"
-    if evident(target):
+    if depth and evident(target):
         return "the claim is evident"
     for used in _ways(target, facts):
         if all(_supported(fact, facts, depth) for fact in used):
@@ -346,7 +346,7 @@ def spread_roots(expr: Expr, domains: dict[str, str]) -> Expr:
 def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, logs: bool = False) -> list[Fact] | None:
     """Non-negative weights by least squares on points, made rational, and confirmed exactly."""
     names = target.statement.variables
-    same = [f for f in facts if set(f.statement.variables) <= set(names)]
+    same = [f for f in facts if {*f.statement.variables, *f.relation.variables()} <= set(names)]
     if not same or len(same) > 200:
         return None
     points = _points(target.statement)

@@ -19,6 +19,7 @@ from olmix.proofs.amgm import find_amgm
 from olmix.proofs.cones import ConeBudget, Negative, find_cones
 from olmix.proofs.leaves import as_system
 from olmix.proofs.rules import apply_rule
+from olmix.proofs.sampling import evaluate, plausible, sample
 from olmix.proofs.sos import SMALL, Size, find_sos
 from olmix.proofs.tangents import bounds
 from olmix.proofs.tasks import (
@@ -81,7 +82,7 @@ def prove_task(task: Task, work: Work, depth: int) -> Node | None:
     work.nodes -= 1
     if _closed_by_coefficients(task):
         return {"leaf": "coefficients"}
-    if not _plausible(task):
+    if not plausible(task):
         return None
     found = _short_leaf(task, work)
     if found is not None:
@@ -158,10 +159,15 @@ def _leaf_by_z3(task: Task, work: Work) -> Node | None:
 
 def moves(task: Task, depth: int) -> Iterator[Move]:
     """The rules that may help, in the order in which to try them."""
+    idle = _idle_definition(task)
+    if idle is not None:
+        yield "forget", {"equations": [idle]}
+        return
     yield from _factoring(task)
     for i, equation in enumerate(task.equations):
         if len(equation) <= 60 and len(equation.factor()[1]) > 1:
             yield "reduce_equation", {"equation": i}
+    yield from _by_constraint(task)
     yield from _roots(task)
     for params in bounds(task):
         yield "tangent", params
@@ -182,6 +188,17 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
                 "inequalities": list(range(len(task.inequalities))),
             },
         )
+
+
+def _idle_definition(task: Task) -> int | None:
+    """An equation that only defines a root which nothing else mentions: it says nothing about the other variables."""
+    for i, equation in enumerate(task.equations):
+        others = [task.goal, *task.equations[:i], *task.equations[i + 1 :], *(q for q, _ in task.inequalities)]
+        for at, name in enumerate(task.names):
+            alone = name.startswith("u_") and equation.degrees()[at] > 0
+            if alone and not any(p.degrees()[at] > 0 for p in others):
+                return i
+    return None
 
 
 def _factoring(task: Task) -> Iterator[Move]:
@@ -214,14 +231,25 @@ def _roots(task: Task) -> Iterator[Move]:
         for at, name in enumerate(task.names):
             if not name.endswith("_") or not degrees[at] or not task.goal.degrees()[at]:
                 continue
+            used = [*task.equations[:i], *task.equations[i + 1 :], *(q for q, _ in task.inequalities)]
+            if not any(p.degrees()[at] for p in used) and not any((x[at] % degrees[at]) for x in task.goal.to_dict()):
+                yield "solve", {"equation": i, "variable": name, "power": int(degrees[at])}
             if degrees[at] % 2:
                 yield "radical", {"equation": i, "variable": name, "mode": "odd"}
             else:
                 yield "radical", {"equation": i, "variable": name, "mode": "below"}
                 yield "radical", {"equation": i, "variable": name, "mode": "above"}
-            used = [*task.equations[:i], *task.equations[i + 1 :], *(q for q, _ in task.inequalities)]
-            if not any(p.degrees()[at] for p in used) and not any((x[at] % degrees[at]) for x in task.goal.to_dict()):
-                yield "solve", {"equation": i, "variable": name, "power": int(degrees[at])}
+
+
+def _by_constraint(task: Task) -> Iterator[Move]:
+    """Constraints between the statement's own variables make everything homogeneous before roots are touched."""
+    roots = [at for at, name in enumerate(task.names) if name.startswith("u_")]
+    weights = find_weights(task) if roots and task.equations else None
+    if weights is None:
+        return
+    for i, equation in enumerate(task.equations):
+        if not any(equation.degrees()[at] > 0 for at in roots) and len(components(equation, weights)) == 2:
+            yield "homogenise", {"equation": i, "weights": list(weights)}
 
 
 def _homogenising(task: Task) -> Iterator[Move]:
@@ -351,50 +379,3 @@ def _signs(task: Task) -> Iterator[Move]:
     real = [n for n in task.used() if task.sign(n) == "real"]
     if real and len(real) <= 4 and not task.equations and not task.inequalities:
         yield "by_sign", {"variables": real}
-
-
-def sample(task: Task, count: int) -> np.ndarray:
-    """Points that satisfy the signs and inequalities; with equations, points of the statement's own
-    search.
-    """
-    rng = np.random.default_rng([count, len(task.names)])
-    if task.equations:
-        return _on_equations(task, count)
-    points = np.exp(rng.normal(size=(count, len(task.names))) * rng.choice([0.1, 1.0, 3.0], size=(count, 1)))
-    for j, sign in enumerate(task.signs):
-        if sign == "real":
-            points[:, j] *= rng.choice([-1.0, 1.0], size=count)
-    keep = np.ones(count, dtype=bool)
-    for q, _ in task.inequalities:
-        keep &= evaluate(q, points) >= 0
-    return points[keep]
-
-
-def _on_equations(task: Task, count: int) -> np.ndarray:
-    from olmix.proofs.falsify import Budget, feasible_points
-    from olmix.proofs.task_text import task_statement
-
-    task = dataclasses.replace(task, goal=task.context.constant(1))
-    return feasible_points(task_statement(task), Budget(starts=count))
-
-
-def evaluate(poly: Any, points: np.ndarray) -> np.ndarray:
-    """The polynomial in floats, relative to the size of its terms."""
-    terms = terms_of(poly)
-    if not terms or not len(points):
-        return np.zeros(len(points))
-    exponents = np.array([x for x, _ in terms], dtype=float)
-    coefficients = np.array([float(c) for _, c in terms])
-    with np.errstate(all="ignore"):
-        logs = np.log(np.abs(points)) @ exponents.T
-        signs = np.where((points[:, None, :] < 0) & (exponents[None] % 2 == 1), -1.0, 1.0).prod(axis=2)
-        values = np.exp(logs - logs.max(axis=1, keepdims=True)) * signs
-    return (values @ coefficients) / (np.abs(values) @ np.abs(coefficients))
-
-
-def _plausible(task: Task) -> bool:
-    """Whether the claim survives a look at some points: rules that lose too much are noticed early."""
-    if task.equations or len(task.goal) > 1200:
-        return True
-    points = sample(task, 800)
-    return not len(points) or bool(np.nanmin(evaluate(task.goal, points)) > -1e-10)

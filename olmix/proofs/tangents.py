@@ -7,6 +7,7 @@ does better when it agrees to first order there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -43,18 +44,29 @@ def tangent(task: Task, params: Params) -> list[Task]:
     m, s = read_poly(task, params["top"]), read_poly(task, params["bottom"])
     if not (is_positive(m, task.signs) and is_positive(s, task.signs)) or m.degrees()[at] or s.degrees()[at]:
         raise RuleError("the bound needs positive polynomials without the root")
+    if params.get("mode") == "below":
+        # Where N/D >= m**q the root is at least m.
+        if not is_nonneg(b, task.signs):
+            raise RuleError(f"the coefficient of {name} may be negative")
+        parts = [n * s**q - d * m**q, a * s + b * m]
+        return [_without(task, index, at, part, strict=task.strict and k == 1) for k, part in enumerate(parts)]
     if is_nonneg(-b, task.signs):
         goal = a * q * d * m ** (q - 1) * s + b * (n * s**q + (q - 1) * d * m**q)
     elif is_nonneg(b, task.signs):
         goal = a * (d * m**q + (q - 1) * n * s**q) + b * q * n * m * s ** (q - 1)
     else:
         raise RuleError(f"the sign of the coefficient of {name} is not known")
-    used = [*task.equations[:index], *task.equations[index + 1 :], *(p for p, _ in task.inequalities), *task.nonzero]
-    keep = any(p.degrees()[at] for p in used)
-    equations = task.equations if keep else (*task.equations[:index], *task.equations[index + 1 :])
     # What the root being defined says about the other variables stays known.
     radicand = () if is_nonneg(n, task.signs) else ((n, False),)
-    return [restrict(task, goal, equations=equations, inequalities=(*task.inequalities, *radicand))]
+    return [_without(task, index, at, goal, inequalities=(*task.inequalities, *radicand))]
+
+
+def _without(task: Task, index: int, at: int, goal: Poly, **changes: Any) -> Task:
+    """The task with another goal, and without the root's equation unless something else mentions the root."""
+    used = [*task.equations[:index], *task.equations[index + 1 :], *(p for p, _ in task.inequalities), *task.nonzero]
+    keep = any(p.degrees()[at] > 0 for p in used)
+    equations = task.equations if keep else (*task.equations[:index], *task.equations[index + 1 :])
+    return restrict(task, goal, equations=equations, **changes)
 
 
 def root_equation(task: Task, index: int, at: int) -> tuple[int, Poly, Poly]:
@@ -87,9 +99,37 @@ def bounds(task: Task) -> Iterator[dict[str, Any]]:
             b = coefficients_in(task.goal, at)[1]
             if not (is_nonneg(b, task.signs) or is_nonneg(-b, task.signs)):
                 continue
+            if is_nonneg(b, task.signs):
+                for lower in _cauchy(task, q, d, n):
+                    yield {"equation": index, "variable": name, "mode": "below", "top": write_poly(lower),
+                           "bottom": write_poly(task.context.constant(1))}  # fmt: skip
             for top, bottom in _candidates(task, at, q, d, n):
                 yield {"equation": index, "variable": name, "top": write_poly(top), "bottom": write_poly(bottom)}
             return
+
+
+def _cauchy(task: Task, q: int, d: Poly, n: Poly) -> Iterator[Poly]:
+    """By Cauchy-Schwarz the root of (f1 + f2 + ...)(g1 + g2 + ...) is at least the sum of the roots of fi gi."""
+    if q != 2 or not d.is_constant():
+        return
+    constant, factors = (n / d.leading_coefficient()).factor()
+    front = _root(to_fraction(constant), 2) if to_fraction(constant) > 0 else None
+    if front is None or len(factors) != 2 or any(e != 1 for _, e in factors):
+        return
+    first, second = (terms_of(f) for f, _ in factors)
+    if len(first) != len(second) or len(first) > 3:
+        return
+    for order in itertools.permutations(range(len(first))):
+        total: dict[tuple[int, ...], Fraction] = {}
+        for (x, c), (y, k) in zip(first, (second[i] for i in order), strict=True):
+            value = _root(c * k, 2) if c > 0 and k > 0 else None
+            exponents = [e + f for e, f in zip(x, y, strict=True)]
+            if value is None or any(e % 2 for e in exponents):
+                break
+            place = tuple(e // 2 for e in exponents)
+            total[place] = total.get(place, Fraction(0)) + value * front
+        else:
+            yield task.context.from_dict({x: rational(c) for x, c in total.items()})
 
 
 def _candidates(task: Task, at: int, q: int, d: Poly, n: Poly) -> Iterator[tuple[Poly, Poly]]:

@@ -57,9 +57,7 @@ class Task:
     def describe(self) -> str:
         """The goal and the hypotheses as text."""
         text = f"{self.goal} {'>' if self.strict else '>='} 0"
-        given = [f"{p} = 0" for p in self.equations] + [
-            f"{p} {'>' if s else '>='} 0" for p, s in self.inequalities
-        ]
+        given = [f"{p} = 0" for p in self.equations] + [f"{p} {'>' if s else '>='} 0" for p, s in self.inequalities]
         return f"{text} given {', '.join(given)}" if given else text
 
 
@@ -197,9 +195,7 @@ def find_weights(task: Task) -> tuple[int, ...] | None:
 
     An auxiliary variable is recognised by its name. None where no weights fit.
     """
-    weights: dict[int, Fraction] = {
-        i: Fraction(1) for i, name in enumerate(task.names) if not name.endswith("_")
-    }
+    weights: dict[int, Fraction] = {i: Fraction(1) for i, name in enumerate(task.names) if not name.endswith("_")}
     for equation in task.equations:
         own = [i for i, degree in enumerate(equation.degrees()) if degree]
         unknown = [i for i in own if i not in weights]
@@ -214,6 +210,10 @@ def find_weights(task: Task) -> tuple[int, ...] | None:
         if all(len(found_here) == 1 for found_here in degrees.values()) and 0 in degrees:
             base = next(iter(degrees[0]))
             found = {(base - next(iter(rest))) / power for power, rest in degrees.items() if power}
+        elif 0 in degrees and len(degrees) == 2:
+            # Not homogeneous by itself: a constraint may lift the lower terms to the highest.
+            power = max(degrees)
+            found = {(max(degrees[0]) - max(degrees[power])) / power}
         if len(found) == 1:
             weights[at] = found.pop()
     if len(weights) != len(task.names):

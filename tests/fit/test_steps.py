@@ -47,18 +47,14 @@ def test_scores_are_out_of_sample(tmp_path):
     values = np.random.default_rng(0).normal(3, 1, (30, 2))
     noise = dataclasses.replace(table(), values=tuple(map(tuple, values.tolist())))
     result = run(Laws(runs=Step(), law=LogLinear(ridge=1e-6)), noise, tmp_path)
-    in_sample = np.corrcoef(
-        result.law().predict(np.array(noise.weights))[:, 0], np.array(noise.values)[:, 0]
-    )[0, 1]
+    in_sample = np.corrcoef(result.law().predict(np.array(noise.weights))[:, 0], np.array(noise.values)[:, 0])[0, 1]
     assert in_sample > 0.1
     assert all(score.spearman < 0.1 for score in result.scores)
 
 
 def test_missing_runs_are_refused_by_name_with_the_way_out(tmp_path):
     runs = table(failed=("variant-030", "variant-031"))
-    complaint = (
-        r"2 of 32 runs are missing: variant-030 \(loss is NaN\); variant-031.*--set laws.max_missing=2"
-    )
+    complaint = r"2 of 32 runs are missing: variant-030 \(loss is NaN\); variant-031.*--set laws.max_missing=2"
     with pytest.raises(UserError, match=complaint):
         run(Laws(runs=Step(), law=LogLinear()), runs, tmp_path)
     assert run(Laws(runs=Step(), law=LogLinear(), max_missing=2), runs, tmp_path).failed == runs.failed
@@ -67,3 +63,20 @@ def test_missing_runs_are_refused_by_name_with_the_way_out(tmp_path):
 def test_a_metric_to_maximise_must_exist(tmp_path):
     with pytest.raises(UserError, match="cod/acc"):
         run(Laws(runs=Step(), law=LogLinear(), maximise=("cod/acc",)), table(), tmp_path)
+
+
+def test_results_of_older_stores_can_still_be_read():
+    """Fields that came later have defaults: tables without notes, laws without diagnostics or tests."""
+    old = {"runs": ["a"], "leaves": ["x"], "weights": [[1.0]], "metrics": ["m"], "values": [[2.0]], "failed": {}}
+    assert msgspec.json.decode(msgspec.json.encode(old), type=RunTable).notes == ()
+    score = dict.fromkeys(("spearman", "pearson", "coverage_90", "z_spread")) | {
+        "metric": "m",
+        "rmse": 0.1,
+        "regret": 0.0,
+    }
+    rows = {"observed": [[1.0]], "predicted": [[1.0]], "std": [[1.0]]}
+    names = {"leaves": ["x"], "metrics": ["m"], "runs": ["a"]}
+    laws = {**names, **rows, "law_json": "{}", "scores": [score], "warnings": []}
+    found = msgspec.json.decode(msgspec.json.encode(laws), type=LawsResult)
+    assert found.diagnostics.learning == found.test_scores == ()
+    assert found.diagnostics.warnings() == ()

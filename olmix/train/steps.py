@@ -176,7 +176,9 @@ class Swarm(FanOut):
         """What it will take: tokens, operations, hours, memory."""
         count = len(context.read(self.design).names)
         speed = _speed(context, self.probe)
-        return planner.lines(self.proxy, count, self.each_needs, speed, self._stack(count))
+        corpus = getattr(self.scan, "corpus", None)
+        missing = planner.not_here(self.proxy, None if corpus is None else context.folder(corpus))
+        return (*planner.lines(self.proxy, count, self.each_needs, speed, self._stack(count)), *missing)
 
     def planned_hours(self, context: Context) -> float | None:
         """As the planner thinks, or as a probe that has been run has measured."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import pytest
 
@@ -9,7 +10,7 @@ from olmix.graph.resources import Needs
 from olmix.graph.step import NotYet
 from olmix.train import planner
 from olmix.train.ladder import Foreign
-from olmix.train.settings import Device, Proxy
+from olmix.train.settings import Device, Proxy, Tasks
 from olmix.train.steps import Probe, Swarm
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
@@ -122,3 +123,14 @@ def test_device_hours_are_those_of_one_run_times_the_runs() -> None:
     assert planner.device_hours(proxy("olmo3_14m"), 12, A100) == pytest.approx(12 * one.hours)
     assert planner.device_hours(proxy("olmo3_14m"), 12, None) is None
     assert planner.device_hours(proxy("olmo3_14m"), 12, Needs(gpus=1)) is None
+
+
+def test_what_is_missing_here_is_said(tmp_path: pathlib.Path) -> None:
+    bare = dataclasses.replace(proxy(), tokenizer="mine/tokenizer.json", tasks=Tasks())
+    assert planner.not_here(bare) == (
+        "not here: the file proxy.tokenizer='mine/tokenizer.json', without which no run begins",
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/tokenizer.json").write_text("{}")
+    assert planner.not_here(bare, tmp_path) == ()
+    assert planner.not_here(dataclasses.replace(bare, tokenizer=str(tmp_path / "mine/tokenizer.json"))) == ()

@@ -39,8 +39,8 @@ def reach(w: Array, omega: Array) -> Array:
 def anchored(target: Array, omega: Array, corner: Array, doubt: Array, reach: Array) -> tuple[Array, Array]:
     """Targets and sample weights `[P, n + m]` with those of the corners appended.
 
-    From `target[P, n]`, `omega[P, n]`, Huber's `corner[P]` (half of a run's noise times it is what an anchor costs at
-    its reach), `doubt[P]` (the variance of the noise in units of the metric's) and `reach[m]`.
+    From `target[P, n]`, `omega[P, n]`, Huber's `corner[P]`, `doubt[P]` (the variance of the noise in units of the
+    metric's) and `reach[m]`. Off by `_SLACK` reaches, an anchor costs half the variance of the noise.
     """
     mean = np.sum(omega * target, axis=1) / omega.sum(axis=1)
     deviation = np.sqrt(np.sum(omega * (target - mean[:, None]) ** 2, axis=1) / omega.sum(axis=1))

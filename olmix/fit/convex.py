@@ -266,12 +266,11 @@ def minimise(
     spread = [part.take(np.zeros(count, dtype=int)) if part.batch == 1 and count > 1 else part for part in parts]
 
     def total(w: Array) -> tuple[Array, Array, Array]:
-        terms = [part.derivatives(w) for part in spread]
-        return (
-            np.sum([value for value, _, _ in terms], axis=0),
-            np.sum([gradient for _, gradient, _ in terms], axis=0),
-            np.sum([hessian for _, _, hessian in terms], axis=0),
-        )
+        value, gradient, hessian = spread[0].derivatives(w)
+        for part in spread[1:]:
+            more = part.derivatives(w)
+            value, gradient, hessian = value + more[0], gradient + more[1], hessian + more[2]
+        return value, gradient, hessian
 
     return interior.minimise(total, feasible, batch=count, tolerance=tolerance)
 

@@ -50,9 +50,10 @@ _RISING = 0.8
 #: Where the ridge is weak, the uncertainty of a log-utility is that of this prior: nobody believes in a
 #: factor of e^6.
 _PRIOR_DEVIATION = 1.5
-_BATCH = 2000
+#: Problems refitted together: their matrices should stay in the cache.
+_BATCH = 400
 #: Of a refit: it starts near its solution, and then creeps along valleys that hardly change a prediction.
-_REFIT_STEPS = 12
+_REFIT_STEPS = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

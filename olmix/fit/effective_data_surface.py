@@ -67,7 +67,9 @@ class PowerSurface:
         matrix[:, 0, tail] = matrix[:, tail, 0] = by_floor[:, None] * ((curvature * by_data) @ self.features) * worth
         matrix[:, 1, tail] = matrix[:, tail, 1] = ((curvature * by_data * by_power) @ self.features) * worth
         block = outer(curvature * by_data**2, self.pairs, worth.shape[1])
-        matrix[:, tail, tail] = block * worth[:, :, None] * worth[:, None, :]
+        block *= worth[:, :, None]
+        block *= worth[:, None, :]
+        matrix[:, tail, tail] = block
         vector = np.empty_like(theta)
         vector[:, 0] = by_floor * slope.sum(axis=1)
         vector[:, 1] = (slope * by_power).sum(axis=1)

@@ -31,8 +31,8 @@ FLOORS = (0.03, 0.15, 0.5, 1.5, 5.0)
 _FLOOR_RIDGE = 1e-7
 #: The ridge of the first look.
 _PILOT = 1e-3
-#: Problems refitted together; bounds the memory of a bootstrap.
-_BATCH = 2000
+#: Problems refitted together: their matrices should stay in the cache.
+_BATCH = 400
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

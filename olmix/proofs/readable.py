@@ -32,7 +32,7 @@ _WORDS = {
     "slack": "An inequality becomes an equation with a slack variable",
     "split_in": "As a polynomial in one non-negative variable, each coefficient is treated alone",
     "radical": "A root is taken away by squaring",
-    "tangent": "A root is replaced by its bound from AM-GM",
+    "tangent": "A root is replaced by a bound, by AM-GM or Cauchy-Schwarz",
     "by_sign": "Each choice of signs is treated alone",
     "cut": "A lemma is shown first",
     "times": "Both sides are multiplied by something positive",
@@ -62,7 +62,7 @@ def _explain(task: Task, node: Mapping[str, Any], depth: int, out: list[str]) ->
         return
     parts = apply_rule(str(node["rule"]), task, node)
     words = _WORDS.get(str(node["rule"]), str(node["rule"]))
-    detail = _detail(node)
+    detail = _detail(task, node)
     out.append(f"{pad}{words}{detail}{'.' if not parts else ':'}")
     for i, (part, child) in enumerate(zip(parts, node["parts"], strict=True)):
         mark = f"({i + 1}) " if len(parts) > 1 else ""
@@ -70,7 +70,7 @@ def _explain(task: Task, node: Mapping[str, Any], depth: int, out: list[str]) ->
         _explain(part, child, depth + 1, out)
 
 
-def _detail(node: Mapping[str, Any]) -> str:
+def _detail(task: Task, node: Mapping[str, Any]) -> str:
     if node["rule"] == "linear":
         forms = [
             f"{new} = {' + '.join((f'{c}*{old}' if old else str(c)) for old, c in form.items())}"
@@ -82,6 +82,10 @@ def _detail(node: Mapping[str, Any]) -> str:
         return f" ({v} = ({node['low']} + {node['high']}*{v})/(1 + {v}), with a new {v} >= 0)"
     if node["rule"] == "power":
         return f" ({', '.join(f'{n} -> {n}**{k}' for n, k in node['powers'].items())})"
+    if node["rule"] == "tangent":
+        top, bottom = (poly_text(read_poly(task, node[k]), task.names) for k in ("top", "bottom"))
+        how = "at least" if node.get("mode") == "below" else "compared with"
+        return f" ({_name(str(node['variable']))} {how} {top if bottom == '1' else f'({top})/({bottom})'})"
     if "variable" in node:
         return f" ({_name(str(node['variable']))})"
     return ""

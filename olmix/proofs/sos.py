@@ -143,6 +143,8 @@ def _blocks(task: Task, goal: Poly) -> list[Block]:
     for variables, inequalities in weights:
         empty = Block(variables, inequalities, (), ())
         weight = [x for x, _ in terms_of(empty.weight(task))]
+        if not weight:
+            continue  # A hypothesis that became 0 >= 0.
         most = max(sum(x) for x in weight)
         if most > top:
             continue

@@ -168,9 +168,11 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
         if len(equation) <= 60 and len(equation.factor()[1]) > 1:
             yield "reduce_equation", {"equation": i}
     yield from _by_constraint(task)
+    bounded = list(bounds(task))
+    # Cauchy-Schwarz costs nothing and reads well; squaring always works but makes everything long.
+    yield from (("tangent", params) for params in bounded if "mode" in params)
     yield from _roots(task)
-    for params in bounds(task):
-        yield "tangent", params
+    yield from (("tangent", params) for params in bounded if "mode" not in params)
     yield from _homogenising(task)
     yield from _changes_of_variables(task)
     if task.inequalities and not task.equations:

@@ -54,6 +54,8 @@ class Block:
         if found is None:
             near = nearest(key, [other for other in self._entries if other not in self._asked])
             raise UserError(f"{self.at(self.entry)} needs {key!r}, and has none{near}.")
+        if found.value == "":
+            raise UserError(f"{self.at(found)} is empty.")
         return found
 
     def text(self, key: str, default: str | None = None) -> str | None:

@@ -14,8 +14,8 @@ from olmix.graph.resources import Needs
 from olmix.importing.schema import Evaluation, Launch, Training
 from olmix.importing.translation import Notes
 from olmix.train.ladder import count_parameters, padded
-from olmix.train.recipe import batch_tokens_rule
-from olmix.train.settings import Device, Tasks
+from olmix.train.recipe import batch_tokens_rule, resolve
+from olmix.train.settings import Device, Proxy, Tasks
 from olmix.train.tasks import METRIC, known_tasks
 
 #: The peer's tokenizers, by name: the size of the vocabulary before padding.
@@ -76,6 +76,10 @@ def proxy_fields(config: Launch, notes: Notes) -> dict[str, Any]:
     device = Device(micro_batch=training.device_batch, processes=max(1, config.gpus))
     if device != Device():
         fields["device"] = device
+    try:
+        resolve(Proxy(**fields))
+    except UserError as error:
+        raise UserError(f"{config.file}: {error}") from error
     _list_training(config, notes)
     return fields
 

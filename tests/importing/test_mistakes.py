@@ -34,6 +34,8 @@ GENERATE = DATA + PRIORS + "max_tokens: 140000000\n"
         (TRAINING.replace("dolma2", "dolma3") + DATA + MIX, "the tokenizer 'dolma3' is not known (nearest: dolma2)"),
         (TRAINING.replace("tokenizer: dolma2", "tokeniser: dolma2") + DATA + MIX, "needs 'tokenizer', and has none"),
         (TRAINING.replace("0.5", "0") + DATA + MIX, "chinchilla_multiple must be more than 0"),
+        (TRAINING.replace("0.5", "1e-9") + DATA + MIX, "A budget of 0 tokens is smaller than one global batch"),
+        (TRAINING.replace("olmo3_14m", '""') + DATA + MIX, "training.proxy_model_id is empty"),
         (TRAINING.replace("42", "many") + DATA + MIX, "training.seed must be a number; it is 'many'"),
         (TRAINING.replace("16", "1.5") + DATA + MIX, "training.global_batch_size must be a whole number"),
         (TRAINING + DATA + MIX.replace("0.2", "-0.2"), "mix.wiki must be 0 or more; it is -0.2"),

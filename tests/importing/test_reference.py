@@ -16,7 +16,6 @@ from launchers.import_yaml import PRESETS
 from olmix.config import experiments
 from olmix.data.scan_result import ScanResult
 from olmix.importing import load, translate, write_module
-from olmix.importing.schema import Fit
 from olmix.mix.reuse_steps import ReusedLimits
 from olmix.mixture_run import MixtureRun
 from tests import shared_data
@@ -107,6 +106,29 @@ def test_a_generate_config_is_a_search_whose_design_can_be_drawn(file, tmp_path)
             assert root.limits.name == source["name"]
 
 
+@pytest.mark.parametrize("file", files("fit"))
+def test_a_fit_config_is_laws_and_a_proposal_within_its_caps(file, tmp_path):
+    root = imports.root_of(imports.run(tmp_path, path(file)))
+    said = yaml.safe_load(path(file).read_text())
+    counts = said["priors"].get("token_counts") or said["token_counts"]
+    sizes = said["priors"]["relative_sizes"]
+    assert root.scan.tokens == counts
+    assert root.scan.prior == pytest.approx({name: size / math.fsum(sizes.values()) for name, size in sizes.items()})
+    limited = said["constraints"]["enabled"]
+    assert root.limits.target_tokens == (said["constraints"]["target_tokens"] if limited else None)
+    assert root.limits.repetition_limit == (said["constraints"]["repetition_factor"] if limited else None)
+    assert root.proposal.kl == said["proposer"]["kl_reg"]
+    if "eval" in said:
+        dropped = set(said["filtering"]["drop_metrics"])
+        expected = {family: [t for t in tasks if t not in dropped] for family, tasks in said["eval"]["tasks"].items()}
+        assert {family: list(members) for family, members in root.laws.runs.families.items()} == expected
+        assert root.proposal.objective == pytest.approx({"math": 7 / 52, "code": 19 / 52, "qa": 26 / 52})
+    else:
+        assert set(root.swarm.drop_metrics) == set(said["filtering"]["drop_metrics"])
+    if said["regression"]["train_split"] == 64:
+        assert (root.laws.runs.count, root.laws.runs.runs) == (64, root.swarm)
+
+
 def chain(limits) -> list:
     return [limits, *(chain(limits.limits) if isinstance(limits, ReusedLimits) else [])]
 
@@ -138,11 +160,10 @@ def test_texts_are_the_same_every_time_and_as_the_formatter_wants_them(tmp_path)
     root = path("launch").parent
     for file in sorted(root.rglob("*.yaml")):
         config = load(file)
-        if not isinstance(config, Fit):
-            text = write_module(translate(config), PRESETS)
-            assert text == write_module(translate(load(file)), PRESETS)
-            name = re.sub(r"\W", "_", str(file.relative_to(root).with_suffix("")))
-            (tmp_path / f"{name}.py").write_text(text)
+        text = write_module(translate(config), PRESETS)
+        assert text == write_module(translate(load(file)), PRESETS)
+        name = re.sub(r"\W", "_", str(file.relative_to(root).with_suffix("")))
+        (tmp_path / f"{name}.py").write_text(text)
     settings = pathlib.Path(__file__).parents[2] / "pyproject.toml"
     for command in (("format", "--check"), ("check", "--ignore=E501")):
         ruff = [sys.executable, "-m", "ruff", *command, f"--config={settings}", str(tmp_path)]

@@ -90,16 +90,20 @@ def resolve(experiment: str, changes: Sequence[Override] = (), package: str = PA
     module, config = make(name, package, recorder)
     layers = recorder.layers(config)
     check_claims(config, layers)
+    # What the command line overwrites was still of use: it may be what is multiplied there.
+    alive = {item.layer for item in blame.blame(config).values()} if changes else None
     warnings = overrides.apply(config, changes, recorder, package, _family(name))
     applied = recorder.layers(config)
     check_claims(config, [layer for layer in applied if layer.via])
     lines = canonical.lines(config)
     blames = blame.blame(config, lines)
     check_types(lines, blames)
+    if alive is None:
+        alive = {item.layer for item in blames.values()}
     warnings += [
         f"{layer.name} ({layer.place}) changes nothing that lasts"
         for layer in layers
-        if layer.kind == "overlay" and not any(item.layer == layer.name for item in blames.values())
+        if layer.kind == "overlay" and layer.name not in alive
     ]
     return Resolved(
         name=name,

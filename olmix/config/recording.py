@@ -130,7 +130,11 @@ class Recorder:
             try:
                 yield
             finally:
-                sys.setprofile(before)
+                if before is None or callable(before):
+                    sys.setprofile(before)
+                else:  # cProfile, which Python cannot put back by itself.
+                    sys.setprofile(None)
+                    before.enable()
 
     @contextlib.contextmanager
     def flag(self, text: str) -> Iterator[None]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cProfile
 import importlib
 import json
 import pathlib
@@ -56,6 +57,13 @@ def test_blame_names_file_line_and_function_of_every_kind_of_layer() -> None:
     assert str(blame["swarm.proxy.steps"]) == "default of tests.config.targets:Proxy"
     assert all("/" not in str(item).split(":")[0] or not str(item).startswith("/") for item in blame.values())
     assert not any("fiddle" in str(item) for item in blame.values())
+
+
+def test_a_profiler_goes_on_afterwards() -> None:
+    with cProfile.Profile() as profiler:
+        experiments.resolve("plain", (), LAB)
+        pathlib.PurePath("counted").as_posix()
+    assert any("as_posix" in str(entry.code) for entry in profiler.getstats())
 
 
 def test_edits_inside_of_containers_are_blamed_on_who_made_them() -> None:

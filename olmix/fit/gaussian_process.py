@@ -191,6 +191,9 @@ class _Warm(GaussianProcess):
 
     start: Array = dataclasses.field(default_factory=lambda: np.empty(0), compare=False)
 
+    def held_out(self, w: Array, y: Array, parts: Sequence[Index]) -> tuple[Array, Array]:
+        return Law.held_out(self, w, y, parts)
+
     def _start(self, prior: kernel.Prior) -> Array:
         return self.start
 

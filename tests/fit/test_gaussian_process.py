@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from olmix.fit import GaussianProcess, kernel
+from olmix.fit import GaussianProcess, Law, kernel
+from olmix.fit.cross_validation import partition
 from tests.fit.simulated import effective_data_truth, mixtures
 
 
@@ -47,3 +48,13 @@ def test_uncertainty_grows_away_from_the_runs():
     _, near = law.predict(np.full((1, 4), 0.25), return_std=True)
     _, far = law.predict(np.eye(4), return_std=True)
     assert (far > 2 * near).all()
+
+
+def test_left_out_predictions_of_many_runs_start_from_all_runs_and_are_still_left_out():
+    w = mixtures(170, 3, seed=0)
+    y = effective_data_truth(3, 1, seed=1)(w) + np.random.default_rng(2).normal(0, 0.05, (170, 1))
+    parts = partition(w, 4, np.random.default_rng(0))
+    law = GaussianProcess(iterations=30)
+    warm, plain = law.fit(w, y).held_out(w, y, parts)[0], Law.held_out(law, w, y, parts)[0]
+    assert np.sqrt(np.mean((warm - plain) ** 2)) < 0.02
+    assert np.sqrt(np.mean((warm - y) ** 2)) > 0.045  # the noise of a run cannot be predicted

@@ -172,6 +172,8 @@ class Walker:
             if fault or len(cases) > 1:
                 return
         for relation, _ in facts:
+            if relation == self.constant:
+                continue  # The answer, whatever the proof has used its letter for.
             result = check_relation(relation, self.context, cases[0])
             if result.status in ("proved", "unrefuted", "refuted"):
                 self._add(relation, "equality", relation_text(relation), result)
@@ -220,7 +222,7 @@ class Walker:
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self._answers(relation, role) or self._defines(relation, role):
+        if self._answers(relation) or self._defines(relation, role):
             return
         if role in ("assume", "define"):
             if self._sign(relation):
@@ -259,15 +261,16 @@ class Walker:
                 Link(len(self.links) + 1, relation_text(relation), relation, role, status, reason, self.chains)
             )
 
-    def _answers(self, relation: Relation, role: str) -> bool:
+    def _answers(self, relation: Relation) -> bool:
         """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
         left, right = relation.left, relation.right
-        if self.constant is not None and left == self.constant.left and role == "define" and variables_of(right):
-            self.constant = None  # The proof uses the letter for something of its own.
-        if self.constant is not None and relation.op == "=" and left == self.constant.left:
-            if right == self.constant.right:
+        known = self.constant
+        if known is not None and relation.op == "=" and left == known.left:
+            if right == known.right:
                 return True
-            self.context.definitions.setdefault(left.name, self.constant.right)  # type: ignore[union-attr]
+            # With variables on the other side the proof uses the letter for something of its own.
+            if not variables_of(right) or variables_of(known.right):
+                self.context.definitions.setdefault(left.name, known.right)  # type: ignore[union-attr]
             return False
         if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
             return False

@@ -82,7 +82,9 @@ def objective(
         spread = np.std(np.asarray(values, dtype=float), axis=0)
         flat = spread <= 1e-12 * np.maximum(np.abs(values).max(0), 1e-300)
         for k in np.flatnonzero(flat & (coefficients != 0)):
-            warnings.append(f"constant-metric: {metrics[k]} does not vary over the runs and is left out of the objective")
+            warnings.append(
+                f"constant-metric: {metrics[k]} does not vary over the runs and is left out of the objective"
+            )
         coefficients = np.where(flat, 0.0, coefficients / np.where(flat, 1.0, spread))
         if not coefficients.any():
             raise UserError("No metric of the objective varies over the runs, so there is nothing to optimise.")

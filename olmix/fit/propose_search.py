@@ -40,7 +40,9 @@ def pool(feasible: FeasibleSet, seed: int, size: int = 1024) -> Array:
     )
 
 
-def minimise(search: Search, feasible: FeasibleSet, candidates: Array, *, seed: int, starts: int = 8) -> tuple[Array, float]:
+def minimise(
+    search: Search, feasible: FeasibleSet, candidates: Array, *, seed: int, starts: int = 8
+) -> tuple[Array, float]:
     """The best mixture found from `candidates` [p, n], all feasible, and its value."""
     generator = np.random.default_rng(seed)
     values = search.value(candidates)

@@ -159,9 +159,7 @@ class _Field:
             out = out * self.factors[index] ** exponent
         return out
 
-    def add(
-        self, x: tuple[Poly, dict[int, int]], y: tuple[Poly, dict[int, int]]
-    ) -> tuple[Poly, dict[int, int]]:
+    def add(self, x: tuple[Poly, dict[int, int]], y: tuple[Poly, dict[int, int]]) -> tuple[Poly, dict[int, int]]:
         if not x[1] and not y[1]:
             return x[0] + y[0], {}
         common = {i: max(x[1].get(i, 0), y[1].get(i, 0)) for i in {*x[1], *y[1]}}
@@ -171,9 +169,7 @@ class _Field:
         )
         return self.cancel(top, common)
 
-    def multiply(
-        self, x: tuple[Poly, dict[int, int]], y: tuple[Poly, dict[int, int]]
-    ) -> tuple[Poly, dict[int, int]]:
+    def multiply(self, x: tuple[Poly, dict[int, int]], y: tuple[Poly, dict[int, int]]) -> tuple[Poly, dict[int, int]]:
         bottom = {i: x[1].get(i, 0) + y[1].get(i, 0) for i in {*x[1], *y[1]}}
         return self.cancel(self._checked(x[0] * y[0]), bottom)
 
@@ -286,9 +282,7 @@ def _value(field: _Field, expr: Expr, gens: Mapping[str, Any], auxiliary: Mappin
     return field.power(_value(field, expr.base, gens, auxiliary), exponent.numerator)
 
 
-def _define(
-    field: _Field, node: Expr, u: Poly, gens: Mapping[str, Any], auxiliary: Mapping[Expr, str]
-) -> str:
+def _define(field: _Field, node: Expr, u: Poly, gens: Mapping[str, Any], auxiliary: Mapping[Expr, str]) -> str:
     """Adds the conditions that define the auxiliary variable of a radical, absolute value, maximum or
     minimum.
 
@@ -330,9 +324,7 @@ def _signed(field: _Field, value: tuple[Poly, dict[int, int]], strict: bool) -> 
     return top, strict
 
 
-def _hypothesis(
-    field: _Field, relation: Relation, gens: Mapping[str, Any], auxiliary: Mapping[Expr, str]
-) -> None:
+def _hypothesis(field: _Field, relation: Relation, gens: Mapping[str, Any], auxiliary: Mapping[Expr, str]) -> None:
     value = _value(field, relation.gap(), gens, auxiliary)
     if relation.op == "=":
         field.equations.append(value[0])

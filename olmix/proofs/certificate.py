@@ -45,9 +45,7 @@ def check_node(task: Task, node: Node) -> None:
             continue
         parts = apply_rule(str(step["rule"]), at, step)
         if len(parts) != len(step["parts"]):
-            raise RuleError(
-                f"{step['rule']} leaves {len(parts)} tasks, the certificate closes {len(step['parts'])}"
-            )
+            raise RuleError(f"{step['rule']} leaves {len(parts)} tasks, the certificate closes {len(step['parts'])}")
         stack.extend(zip(parts, step["parts"], strict=True))
 
 
@@ -58,9 +56,7 @@ def uses_z3(certificate: Mapping[str, Any]) -> bool:
 
 def methods(certificate: Mapping[str, Any]) -> list[str]:
     """The leaves and rules that occur, for reasons and counts."""
-    return sorted(
-        {str(n.get("leaf") or n.get("rule")) for root in certificate["tasks"] for n in _nodes(root)}
-    )
+    return sorted({str(n.get("leaf") or n.get("rule")) for root in certificate["tasks"] for n in _nodes(root)})
 
 
 def _nodes(root: Node) -> Iterator[Node]:

@@ -134,9 +134,7 @@ def linear(task: Task, params: Params) -> list[Task]:
     for k, row in zip(old, inverse, strict=True):
         image = context.constant(0)
         for (new, form), c in zip(forms.items(), row, strict=True):
-            image = image + (gens[new] - constant_poly(context, form.get("", Fraction(0)))) * constant_poly(
-                context, c
-            )
+            image = image + (gens[new] - constant_poly(context, form.get("", Fraction(0)))) * constant_poly(context, c)
         images[k] = (image, context.constant(1))
     extra = [(images[k][0], task.sign(k) == "pos") for k in old if task.sign(k) != "real"]
     return [_change(task, images, names, context, signs, extra, frozenset(spent))]

@@ -35,9 +35,7 @@ class Counterexample:
         parts = [f"{name} = {_short(value)}" for name, value in self.values]
         if self.interval:
             name, low, high = self.interval
-            parts.append(
-                f"{name} = {float((low + high) / 2):.10g} (the root between {_short(low)} and {_short(high)})"
-            )
+            parts.append(f"{name} = {float((low + high) / 2):.10g} (the root between {_short(low)} and {_short(high)})")
         return f"{', '.join(parts)}: left {self.left}, right {self.right}"
 
     def to_json(self) -> dict[str, object]:
@@ -81,9 +79,7 @@ def confirm(statement: Statement, found: Counterexample) -> bool:
         return False
 
 
-def _confirm_pinned(
-    statement: Statement, point: dict[str, Any], interval: tuple[str, Fraction, Fraction]
-) -> bool:
+def _confirm_pinned(statement: Statement, point: dict[str, Any], interval: tuple[str, Fraction, Fraction]) -> bool:
     import flint
 
     name, low, high = interval
@@ -172,17 +168,10 @@ def _linear(
     for first in dict.fromkeys(candidates):
         point, used = dict(values), set()
         for equation in equations:
-            order = (
-                [first, *equation.variables()]
-                if first in equation.variables()
-                else list(equation.variables())
-            )
+            order = [first, *equation.variables()] if first in equation.variables() else list(equation.variables())
             for name in order:
                 solved = None if name in used else _affine_root(equation, name, point)
-                if (
-                    solved is not None
-                    and abs(float(solved) - floats[name]) <= 1e-2 * abs(floats[name]) + 1e-9
-                ):
+                if solved is not None and abs(float(solved) - floats[name]) <= 1e-2 * abs(floats[name]) + 1e-9:
                     point[name] = solved
                     used.add(name)
                     break

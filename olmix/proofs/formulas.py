@@ -93,9 +93,7 @@ def _prepare(latex: str) -> str:
     out = re.sub(r"\\(?:operatorname|mathop)\*?\s*\{(sin|cos|tan|cot|max|min|log|ln|exp)\}", r"\\\1 ", out)
     out = re.sub(r"_\s*\{\s*\\(?:text|mathrm|operatorname)\s*\{\s*(\w+)\s*\}\s*\}", r"_{\1}", out)
     out = re.sub(r"\\mathbb\s*\{?\s*([A-Z])\s*\}?", r"\\set\1 ", out)
-    return re.sub(
-        r"\\(?:text|textit|textbf|mbox|textrm)\s*\{([^{}]*)\}", lambda m: f"\\word{{{_plain(m[1])}}}", out
-    )
+    return re.sub(r"\\(?:text|textit|textbf|mbox|textrm)\s*\{([^{}]*)\}", lambda m: f"\\word{{{_plain(m[1])}}}", out)
 
 
 def _plain(words: str) -> str:
@@ -159,6 +157,7 @@ class _Depth:
         elif token in (")", "]") and self.open and self.open[-1] != "{":
             self.open.pop()
         return len(self.open)
+
 
 def _strip(tokens: list[str]) -> list[str]:
     while tokens and tokens[-1] in (".", ",", ":"):

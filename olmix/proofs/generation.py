@@ -84,7 +84,10 @@ class Generate(FanOut):
         """How much, in how many shards, and what fits."""
         shards = -(-self.count // self.shard)
         needs = f"each shard needs {self.each_needs.text()}"
-        return (f"{self.count:,} problems in {shards} shards of {self.shard}; {needs}", *self.source.check(self.each_needs))
+        return (
+            f"{self.count:,} problems in {shards} shards of {self.shard}; {needs}",
+            *self.source.check(self.each_needs),
+        )
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """The shards; the last may be smaller."""

@@ -141,7 +141,9 @@ def _never_strictly(relation: Relation, context: Context, unknown: list[str]) ->
     found = search(here, LINK_BUDGET).counterexample
     if found is None:
         return None
-    return LinkResult("refuted", f"the opposite holds for all positive {', '.join(unknown)}; it fails at {found.describe()}")
+    return LinkResult(
+        "refuted", f"the opposite holds for all positive {', '.join(unknown)}; it fails at {found.describe()}"
+    )
 
 
 def _exact(statement: Statement) -> LinkResult | None:

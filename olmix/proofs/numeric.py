@@ -69,13 +69,7 @@ def _code(expr: Expr, emit: Callable[[Expr], str]) -> str:
             if q > 1:
                 base = f"root({base}, {q})"
             return (
-                base
-                if p == 1
-                else f"1 / {base}"
-                if p == -1
-                else f"{base} ** {p}"
-                if p > 0
-                else f"1 / {base} ** {-p}"
+                base if p == 1 else f"1 / {base}" if p == -1 else f"{base} ** {p}" if p > 0 else f"1 / {base} ** {-p}"
             )
         return f"{base} ** {emit(expr.exponent)}"
     assert isinstance(expr, Fun)

@@ -72,9 +72,7 @@ def _text(expr: Expr) -> tuple[str, int]:
     if isinstance(expr, Mul):
         top, bottom, constant = _split_fraction(expr)
         pieces = [
-            _wrap(_text(f), _UNARY)
-            for f in (top.factors if isinstance(top, Mul) else (top,))
-            if f != Num(Fraction(1))
+            _wrap(_text(f), _UNARY) for f in (top.factors if isinstance(top, Mul) else (top,)) if f != Num(Fraction(1))
         ]
         if abs(constant.numerator) != 1 or not pieces:
             pieces.insert(0, str(abs(constant.numerator)))
@@ -101,9 +99,7 @@ def _text_power(expr: Pow) -> tuple[str, int]:
     return f"{_wrap(_text(expr.base), _ATOM)}**{exponent}", _POWER
 
 
-_GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "phi", "varphi", "omega", "xi"]
-)
+_GREEK = frozenset(["alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "phi", "varphi", "omega", "xi"])
 
 
 def _latex_name(name: str) -> str:
@@ -174,7 +170,5 @@ def _latex_product(expr: Mul) -> tuple[str, int]:
     out = front
     for piece in pieces:
         # Two digits that meet would read as one number.
-        out += (
-            r" \cdot " if out and out[-1].isdigit() and piece[0].isdigit() else " " if out else ""
-        ) + piece
+        out += (r" \cdot " if out and out[-1].isdigit() and piece[0].isdigit() else " " if out else "") + piece
     return sign + out, _SUM if sign else _PRODUCT

@@ -45,9 +45,7 @@ class Effort:
 
 
 #: For many statements that are expected to be easy: no processes, no z3.
-SHORT = Effort(
-    falsify=Budget(starts=600, survivors=12, generations=16, offspring=8, candidates=6), long=False
-)
+SHORT = Effort(falsify=Budget(starts=600, survivors=12, generations=16, offspring=8, candidates=6), long=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,9 +128,7 @@ def _nothing(seen: Search, rest: str) -> str:
     return f"no counterexample found (smallest relative gap {seen.tightest:.1e}); {rest}"
 
 
-def _in_processes(
-    statement: Statement, system: System, effort: Effort, start: float, seen: Search
-) -> Verdict:
+def _in_processes(statement: Statement, system: System, effort: Effort, start: float, seen: Search) -> Verdict:
     """z3 and the long search side by side; the first proof wins, a certificate of our own if both come."""
     z3 = Z3Process(smt_problem(system), effort.z3_rlimit)
     own = _Search(statement, effort)
@@ -199,9 +195,7 @@ class _Search:
     def _finish(self, out: str, err: str) -> None:
         self.running = False
         if self._process.returncode:
-            raise RuntimeError(
-                f"the search for a certificate failed: {(err.strip().splitlines() or ['?'])[-1]}"
-            )
+            raise RuntimeError(f"the search for a certificate failed: {(err.strip().splitlines() or ['?'])[-1]}")
         self.certificate = json.loads(out)
 
     def kill(self) -> None:
@@ -217,7 +211,5 @@ def _without_points(system: System, effort: Effort) -> Verdict:
     one = system.context.constant(1)
     empty = dataclasses.replace(system, goal=-one, goal_op=">=")
     if effort.long and ask_z3(empty, effort.z3_rlimit, 10.0).answer == "unsat":
-        return Verdict(
-            verdict="unknown", reason="the constraints contradict each other: no point satisfies them"
-        )
+        return Verdict(verdict="unknown", reason="the constraints contradict each other: no point satisfies them")
     return Verdict(verdict="unknown", reason="no point that satisfies the constraints was found")

@@ -40,11 +40,7 @@ def root_powers(exprs: list[Expr], domains: Mapping[str, str]) -> dict[str, int]
     powers: dict[str, int] = {}
     for expr in exprs:
         for node in walk(expr):
-            if (
-                isinstance(node, Pow)
-                and isinstance(node.exponent, Num)
-                and node.exponent.value.denominator > 1
-            ):
+            if isinstance(node, Pow) and isinstance(node.exponent, Num) and node.exponent.value.denominator > 1:
                 exponents = _monomial(node.base)
                 if exponents is None or any(domains[name] not in ("pos", "nonneg") for name in exponents):
                     continue

@@ -143,9 +143,7 @@ def _forget(task: Task, params: Params) -> list[Task]:
     real.
     """
     equations = tuple(e for i, e in enumerate(task.equations) if i not in params.get("equations", ()))
-    inequalities = tuple(
-        q for i, q in enumerate(task.inequalities) if i not in params.get("inequalities", ())
-    )
+    inequalities = tuple(q for i, q in enumerate(task.inequalities) if i not in params.get("inequalities", ()))
     return [restrict(task, task.goal, equations=equations, inequalities=inequalities)]
 
 

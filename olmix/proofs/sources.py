@@ -141,7 +141,9 @@ class Compact(Source):
             )
         unknown = [name for name in self.difficulties if name not in compact.DIFFICULTIES]
         if unknown or not self.difficulties:
-            raise UserError(f"Compact.difficulties are some of {', '.join(compact.DIFFICULTIES)}; they are {self.difficulties}.")
+            raise UserError(
+                f"Compact.difficulties are some of {', '.join(compact.DIFFICULTIES)}; they are {self.difficulties}."
+            )
 
     def write(self, count: int, seed: int, prefix: str, context: Context, needs: Needs | None) -> Written:
         """See `Source.write`; techniques by turns, no statement twice in a shard."""

@@ -41,9 +41,7 @@ class Statement:
     def to_text(self) -> dict[str, object]:
         """The statement as `{statement, domain, constraints}` for a JSON file; `parse_text` reads it back."""
         kinds = set(self.domains)
-        domain: object = (
-            kinds.pop() if len(kinds) == 1 else dict(zip(self.variables, self.domains, strict=True))
-        )
+        domain: object = kinds.pop() if len(kinds) == 1 else dict(zip(self.variables, self.domains, strict=True))
         return {
             "statement": relation_text(self.claim),
             "domain": domain if self.domains else "real",
@@ -77,11 +75,7 @@ _WORDS = {
 def _domain_words(statement: Statement) -> str:
     groups = [
         (
-            [
-                name
-                for name, kind in zip(statement.variables, statement.domains, strict=True)
-                if kind == domain
-            ],
+            [name for name, kind in zip(statement.variables, statement.domains, strict=True) if kind == domain],
             domain,
         )
         for domain in dict.fromkeys(statement.domains)
@@ -89,9 +83,7 @@ def _domain_words(statement: Statement) -> str:
     from olmix.proofs.expr import Var
     from olmix.proofs.printing import to_latex
 
-    return " and ".join(
-        f"${', '.join(to_latex(Var(n)) for n in names)}$ be {_WORDS[kind]}" for names, kind in groups
-    )
+    return " and ".join(f"${', '.join(to_latex(Var(n)) for n in names)}$ be {_WORDS[kind]}" for names, kind in groups)
 
 
 def make_statement(
@@ -117,9 +109,7 @@ def make_statement(
     return Statement(claim, variables, tuple(kinds[name] for name in variables), constraints, tuple(notes))
 
 
-def parse_text(
-    statement: str, domain: str | Mapping[str, str] = "real", constraints: Iterable[str] = ()
-) -> Statement:
+def parse_text(statement: str, domain: str | Mapping[str, str] = "real", constraints: Iterable[str] = ()) -> Statement:
     """A statement from text, e.g. `parse_text("a/(b+c)+b/(c+a)+c/(a+b) >= 3/2", "pos", ["a*b*c = 1"])`.
 
     Raises UserError with what could not be read. A chain `x >= y >= z` as the claim is an error: it is two

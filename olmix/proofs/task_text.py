@@ -13,10 +13,7 @@ from olmix.proofs.tasks import Task, terms_of
 def poly_expr(poly: Poly, names: Sequence[str]) -> Expr:
     """A polynomial as an expression tree."""
     return add(
-        *(
-            mul(num(c), *(power(Var(n), e) for n, e in zip(names, x, strict=True) if e))
-            for x, c in terms_of(poly)
-        )
+        *(mul(num(c), *(power(Var(n), e) for n, e in zip(names, x, strict=True) if e)) for x, c in terms_of(poly))
     )
 
 
@@ -24,7 +21,5 @@ def task_statement(task: Task) -> Statement:
     """The statement that a task makes."""
     claim = Relation(poly_expr(task.goal, task.names), ">" if task.strict else ">=", ZERO)
     constraints = [Relation(poly_expr(p, task.names), "=", ZERO) for p in task.equations]
-    constraints += [
-        Relation(poly_expr(p, task.names), ">" if s else ">=", ZERO) for p, s in task.inequalities
-    ]
+    constraints += [Relation(poly_expr(p, task.names), ">" if s else ">=", ZERO) for p, s in task.inequalities]
     return Statement(claim, task.names, task.signs, tuple(constraints))

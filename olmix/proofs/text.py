@@ -55,9 +55,7 @@ class _Reader:
         while place < len(text.rstrip()):
             match = _TOKEN.match(text, place)
             if match is None:
-                raise UserError(
-                    f"{self.text!r} has {text[place:].strip()[:1]!r}, which is not part of an expression."
-                )
+                raise UserError(f"{self.text!r} has {text[place:].strip()[:1]!r}, which is not part of an expression.")
             self.tokens.append(next(group for group in match.groups() if group))
             place = match.end()
         self.at = 0
@@ -93,9 +91,7 @@ class _Reader:
             elif self._accept("/"):
                 left = div(left, self.unary())
             elif self.peek() and self.peek() not in ")+-,<>=!<=>===!=":
-                raise UserError(
-                    f"{self.text!r}: an operator is missing before {self.peek()!r}; write products with *."
-                )
+                raise UserError(f"{self.text!r}: an operator is missing before {self.peek()!r}; write products with *.")
             else:
                 return left
 
@@ -146,9 +142,7 @@ class _Reader:
         if name in ("max", "min"):
             return Fun(name, tuple(args))
         if len(args) != 1 or name == "root":
-            raise UserError(
-                f"{self.text!r}: {name} takes {'two arguments' if name == 'root' else 'one argument'}."
-            )
+            raise UserError(f"{self.text!r}: {name} takes {'two arguments' if name == 'root' else 'one argument'}.")
         if name in ("sqrt", "cbrt"):
             return root(args[0], 2 if name == "sqrt" else 3)
         return Fun("log" if name == "ln" else name, (args[0],))

@@ -52,13 +52,9 @@ def smt_problem(system: System) -> str:
         if sign != "real":
             lines.append(f"(assert ({'>' if sign == 'pos' else '>='} {name} 0))")
     lines += [f"(assert (= {smt_poly(p, names)} 0))" for p in system.equations]
-    lines += [
-        f"(assert ({'>' if strict else '>='} {smt_poly(p, names)} 0))" for p, strict in system.inequalities
-    ]
+    lines += [f"(assert ({'>' if strict else '>='} {smt_poly(p, names)} 0))" for p, strict in system.inequalities]
     # What is positive because of its coefficients need not be said again.
-    lines += [
-        f"(assert (not (= {smt_poly(p, names)} 0)))" for p in system.nonzero if _worth_saying(p, system)
-    ]
+    lines += [f"(assert (not (= {smt_poly(p, names)} 0)))" for p in system.nonzero if _worth_saying(p, system)]
     claim = smt_poly(system.goal, names)
     lines.append(
         {">=": f"(assert (< {claim} 0))", ">": f"(assert (<= {claim} 0))"}.get(
@@ -122,9 +118,7 @@ class Z3Process:
         self.running = False
         answer = out.strip()
         if self._process.returncode or answer not in ("unsat", "sat", "unknown"):
-            self.result = Z3Result(
-                "unknown", f"z3 failed: {(err.strip().splitlines() or ['no message'])[-1]}"
-            )
+            self.result = Z3Result("unknown", f"z3 failed: {(err.strip().splitlines() or ['no message'])[-1]}")
         else:
             gave_up = f"gave up within {self._rlimit} of its steps"
             self.result = Z3Result(answer, gave_up if answer == "unknown" else "")

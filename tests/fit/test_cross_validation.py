@@ -49,9 +49,7 @@ def test_the_same_seed_gives_the_same_parts_and_repeats_differ():
     one = [partition(w, 5, np.random.default_rng(7)) for _ in range(2)]
     assert all(np.array_equal(a, b) for a, b in zip(*one, strict=True))
     rng = np.random.default_rng(7)
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(partition(w, 5, rng), partition(w, 5, rng), strict=True)
-    )
+    assert any(not np.array_equal(a, b) for a, b in zip(partition(w, 5, rng), partition(w, 5, rng), strict=True))
 
 
 def test_too_few_mixtures_are_refused():

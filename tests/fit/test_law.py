@@ -56,9 +56,7 @@ def test_json_keeps_settings_and_predictions_exactly():
         assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", '{"format": 1, "law": "LogLinaer", "settings": {}, "learned": {}}']
-)
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1, "law": "LogLinaer", "settings": {}, "learned": {}}'])
 def test_what_is_no_law_is_refused(text):
     with pytest.raises(UserError):
         Law.from_json(text)
@@ -75,9 +73,7 @@ def test_healthy_data_raise_no_warning():
 
 @pytest.mark.parametrize("name", [name for name in degenerate_swarms() if not name.startswith("shifted")])
 def test_degenerate_data_are_named(name):
-    assert name.split("/")[0] in [
-        warning.split(":")[0] for warning in data_warnings(*degenerate_swarms()[name])
-    ]
+    assert name.split("/")[0] in [warning.split(":")[0] for warning in data_warnings(*degenerate_swarms()[name])]
 
 
 def test_runs_of_weight_zero_do_not_count():

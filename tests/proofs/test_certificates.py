@@ -51,9 +51,7 @@ def test_a_certificate_does_not_prove_another_statement():
     _, certificate = certificate_of("a/(b+c) + b/(c+a) + c/(a+b) >= 3/2", "pos", [])
     for wrong in ("a/(b+c) + b/(c+a) + c/(a+b) >= 151/100", "a/(b+c) + b/(c+a) + c/(a+b) > 3/2"):
         assert check_certificate(parse_text(wrong, "pos"), certificate) is not None
-    assert (
-        check_certificate(parse_text("a/(b+c) + b/(c+a) + c/(a+b) >= 3/2", "real"), certificate) is not None
-    )
+    assert check_certificate(parse_text("a/(b+c) + b/(c+a) + c/(a+b) >= 3/2", "real"), certificate) is not None
 
 
 def test_tampering_with_cones_is_noticed():
@@ -98,9 +96,7 @@ def random_statements(draw):
     for exponents, coefficient in terms:
         factors = "*".join(f"{n}**{e}" for n, e in zip(names, exponents, strict=True) if e)
         parts.append(f"({coefficient})" + (f"*{factors}" if factors else ""))
-    constraints = draw(
-        st.sampled_from([[], ["a*b*c = 1"], ["a + b + c = 3"], ["a >= b"], ["a*b >= 1"], ["a < 1"]])
-    )
+    constraints = draw(st.sampled_from([[], ["a*b*c = 1"], ["a + b + c = 3"], ["a >= b"], ["a*b >= 1"], ["a < 1"]]))
     return " + ".join(parts) + " >= 0", constraints
 
 

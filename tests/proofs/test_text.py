@@ -31,9 +31,7 @@ def test_reads_expressions(text, expected):
     assert parse_expression(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["ab", "2a", "a b", "a +", "(a", "foo(a)", "a $ b", "", "a)", "root(a)", "a**9999"]
-)
+@pytest.mark.parametrize("text", ["ab", "2a", "a b", "a +", "(a", "foo(a)", "a $ b", "", "a)", "root(a)", "a**9999"])
 def test_refuses_what_it_would_have_to_guess(text):
     with pytest.raises(UserError):
         parse_expression(text)
@@ -61,10 +59,7 @@ def test_what_is_printed_reads_the_same(text):
 
 
 def test_latex_of_a_quotient():
-    assert (
-        to_latex(parse_expression("a**2/(b + c) - 3*sqrt(a*b)/2"))
-        == r"\frac{a^{2}}{b+c}-\frac{3}{2} \sqrt{a b}"
-    )
+    assert to_latex(parse_expression("a**2/(b + c) - 3*sqrt(a*b)/2")) == r"\frac{a^{2}}{b+c}-\frac{3}{2} \sqrt{a b}"
     assert to_text(parse_expression("-(a - b)")) == "-a + b"
 
 

@@ -65,10 +65,10 @@ def local_text() -> fdl.Config[MixtureSearch]:
         model=fdl.Config(Shape, family="olmo3", width=48, layers=2, heads=2, hidden=144, window=128),
         vocabulary=4096,
         sequence_length=128,
-        tokens=262_144,
+        tokens=229_376,
         batch_tokens=1024,
         learning_rate=1e-2,
-        warmup_tokens=26_624,
+        warmup_tokens=22_528,
         decay_fraction=0.2,
         checkpoint_seconds=30.0,
     )

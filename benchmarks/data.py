@@ -46,6 +46,8 @@ sys.stdin.read()
 class Context:
     """The least that a scan needs to run."""
 
+    dry = False
+
     def __init__(self, folder: pathlib.Path) -> None:
         self.out = self.scratch = folder
         folder.mkdir(parents=True, exist_ok=True)

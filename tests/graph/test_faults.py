@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import pathlib
 import signal
@@ -32,6 +33,8 @@ def start(tmp_path: pathlib.Path) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that runs the tests in the background may have switched Ctrl-C off, which children inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
@@ -39,7 +42,8 @@ def start(tmp_path: pathlib.Path) -> Iterator[Start]:
     yield begin
     for process in started:
         for member in family(process.pid):
-            member.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 def family(pid: int) -> list[psutil.Process]:

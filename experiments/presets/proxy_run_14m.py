@@ -55,6 +55,7 @@ def _run(tree: fdl.Config[Tree]) -> fdl.Config[MixtureRun]:
         warmup_tokens=None,
         decay_fraction=0.1,
         periods=True,
+        save_model=True,
         weight_decay=0.1,
         clip=1.0,
         z_loss=1e-5,

@@ -96,7 +96,7 @@ class Proxy:
     is: they change what is logged and how much a dead machine costs. With `checkpoint_store`, such as
     `s3://bucket/folder`, each checkpoint is copied there too, so that another machine without this one's disk goes on
     from it; it is removed there when the run is done. `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
-    Chinchilla, and keeps the model of each.
+    Chinchilla. `save_model` keeps the model with the result, and with `periods` that of each.
     """
 
     model: str | Shape | Foreign

@@ -124,15 +124,19 @@ def _train(world: World, progress: Progress, step: TrainProxy, manifest: Manifes
             if world.first:
                 save_model(model, state, folder, plan, tokenizer)
 
+        def keep_period(tokens: int) -> None:
+            if proxy.save_model:
+                keep(place.scratch / PERIODS / str(tokens))
+
         outcome = run(
             trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress,
-            period_end=lambda tokens: keep(place.scratch / PERIODS / str(tokens)),
+            period_end=keep_period,
         )[0]  # fmt: skip
         result = _result(step.mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up)
         if path is not None:
             shutil.copyfile(path, place.out / "metrics.jsonl")
             _copy_periods(place.scratch, place.out)
-        if (proxy.save_model or proxy.periods) and result.finished:
+        if proxy.save_model and result.finished:
             keep(place.out / "model")
     return result
 
@@ -168,6 +172,8 @@ def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
             save_model(model, model.state_dict(), folder, plan, tokenizer)
 
         def keep_all(tokens: int) -> None:
+            if not proxy.save_model:
+                return
             for number in range(len(feeds)):
                 keep(number, context.scratch / f"{number:03d}" / PERIODS / str(tokens))
 
@@ -184,7 +190,7 @@ def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
             folder.mkdir()
             shutil.copyfile(paths[number], folder / "metrics.jsonl")
             _copy_periods(context.scratch / f"{number:03d}", folder)
-            if (proxy.save_model or proxy.periods) and result.finished:
+            if proxy.save_model and result.finished:
                 keep(number, folder / "model")
     return results
 

@@ -87,7 +87,6 @@ def test_a_source_that_repeats_itself_says_so(tmp_path):
 
 @pytest.mark.slow
 def test_compact_proofs_are_accepted_by_the_checker():
-    pytest.importorskip("olmix.proofs.check_proof")
     made = [row for technique in compact.TECHNIQUES for row in itertools.islice(compact.write(technique, 11), 12)]
     looks = look_at_all(
         [(problem, proof, formal) for problem, proof, formal, _ in made], Checking(seconds_each=30), 2, lambda *_: None

@@ -197,7 +197,8 @@ def test_a_larger_swarm_trains_only_what_is_new(graph, scan) -> None:  # noqa: F
 def test_the_model_of_every_period_stays_alone_and_stacked(graph, scan, monkeypatch) -> None:  # noqa: F811
     """A run of 1.25 × Chinchilla: models at 0.5× and 1× Chinchilla beside the last one."""
     monkeypatch.setattr(recipe, "MICRO_PARAMETERS", 200)
-    proxy = toys.proxy(model="olmo3_micro", tokens=None, chinchilla_multiple=1.25, periods=True, batch_tokens=512)
+    length = {"tokens": None, "chinchilla_multiple": 1.25, "periods": True, "batch_tokens": 512}
+    proxy = toys.proxy(model="olmo3_micro", save_model=True, **length)
     half, whole, last = recipe.resolve(proxy).period_ends
     asked = swarm(scan, 2, proxy=proxy)
     stacked = dataclasses.replace(asked, stack=2)

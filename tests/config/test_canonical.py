@@ -95,7 +95,7 @@ VALUES = st.recursive(
 
 
 @given(value=VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_building_never_changes_what_a_config_says(value: object) -> None:
     cfg = build.box(value)
     built = fdl.build(cfg)
@@ -106,7 +106,7 @@ def test_building_never_changes_what_a_config_says(value: object) -> None:
 
 
 @given(left=VALUES, right=VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_equal_fingerprints_mean_equal_texts(left: object, right: object) -> None:
     """Without sharing and without operational fields, text and fingerprint must agree on what is the same."""
     one, two = build.box(left), build.box(right)

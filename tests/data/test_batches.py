@@ -73,7 +73,7 @@ def test_tokens_drawn_are_counted_per_leaf_exactly(manifest):
     assert plan.drawn(steps=10)["b"].tokens == int(((early >= 2000) & (early < 2517)).sum())
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(17, 400), st.integers(1, 17), st.integers(0, 5))
 def test_a_leaf_is_repeated_only_after_all_of_it_was_read(available, length, seed):
     draws = 4 * available // length

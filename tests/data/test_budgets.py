@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from olmix.data import budgets
@@ -70,7 +70,6 @@ def test_a_leaf_that_is_left_out_limits_nothing():
     assert found.short == ()
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("abcd", min_size=1),

@@ -23,7 +23,7 @@ def reference(definition, text):
     return [*tokenizer.encode(text, add_special_tokens=False).ids, tokenizer.token_to_id(END)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text(max_size=60) | st.text(" \n\t'sdltrvem0aé.", max_size=60))
 def test_the_fast_way_gives_the_tokens_of_the_library(text):
     encoder = Encoder(BPE)

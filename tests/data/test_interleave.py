@@ -32,7 +32,7 @@ def counts_over_time(order, leaves):
     return taken.cumsum(0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(mixtures())
 def test_every_prefix_is_within_one_sequence_of_the_mixture(weights):
     total = 3000
@@ -41,7 +41,7 @@ def test_every_prefix_is_within_one_sequence_of_the_mixture(weights):
     assert np.abs(counts - weights * np.arange(1, total + 1)[:, None]).max() <= 1 + 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(mixtures())
 def test_where_blocks_meet_it_stays_close(weights):
     total = 3000
@@ -53,7 +53,7 @@ def test_where_blocks_meet_it_stays_close(weights):
         assert (interleaving.counts(place) == counts[place - 1]).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(mixtures(), st.integers(0, 2000), st.integers(0, 1000))
 def test_any_part_can_be_asked_for_alone(weights, start, length):
     order, ordinals = Interleaving(weights, 3000, block=700).draws(0, 3000)
@@ -73,7 +73,7 @@ def test_a_part_outside_the_run_is_refused():
         Interleaving([1.0], 10).draws(5, 11)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 3000), st.integers(0, 1000))
 def test_the_shuffle_is_a_permutation(size, seed):
     places = shuffled(np.arange(size), size, round_keys(seed))

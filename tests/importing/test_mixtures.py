@@ -57,7 +57,7 @@ def configs(draw):
 
 
 @given(configs())
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_a_random_mixture_means_the_same(case):
     config, leaves = case
     total = math.fsum(weight for weight, _ in leaves.values())

@@ -82,7 +82,7 @@ def test_shortage_names_leaves_shortfall_and_largest_run():
     assert "Chinchilla multiple 3.33" in message
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(0.2, 5.0))
 def test_largest_run_is_the_boundary(seed, stretch):
     generator = np.random.default_rng(seed)
@@ -135,7 +135,7 @@ def test_prior_given_by_node_is_shared_by_tokens():
     assert prior_from(TOKENS, {"web": 0.8, "arxiv": 0.1, "wiki": 0.1})["web:code"] == pytest.approx(0.5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 100_000), st.booleans())
 def test_maximum_agrees_with_a_linear_program(seed, rows):
     from scipy.optimize import linprog
@@ -152,7 +152,7 @@ def test_maximum_agrees_with_a_linear_program(seed, rows):
     assert value == pytest.approx(-reference.fun, abs=1e-8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 100_000), st.booleans())
 def test_projections_satisfy_their_variational_inequality(seed, rows):
     """w is the projection exactly when no feasible direction improves: gradient . (v - w) >= 0 for all feasible v."""

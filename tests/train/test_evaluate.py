@@ -20,7 +20,6 @@ CPU = torch.device("cpu")
 
 
 @given(count=st.integers(2, 70), length=st.integers(2, 20))
-@settings(deadline=None)
 def test_windows_predict_every_token_but_the_first_once(count: int, length: int) -> None:
     tokens = np.arange(count)
     predicted = np.concatenate([part[:, 1:].ravel() for part in windows(tokens, length)])
@@ -88,7 +87,7 @@ def byte_level() -> tokenizers.Tokenizer:
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_bytes_of_byte_level_tokens_are_those_of_the_text(text: str) -> None:
     made = byte_level()
     tokens = np.array(made.encode(text).ids, dtype=np.int64)

@@ -1,9 +1,9 @@
 """Running a plan: upstream first, pieces of a fan-out side by side, nothing twice.
 
-Cheap steps run in this process; a step with `needs` is a Ray task. Results pass through the store only, so the executor
-may die at any moment: the next one plans again and finds what is finished. A piece that fails does not stop its siblings;
-the fan-out then fails with a count. A worker that is lost (killed, out of memory, its node gone) or hangs is replaced, up
-to `ATTEMPTS` times.
+Cheap steps run in this process; a step with `needs` is a Ray task, and pieces may share one (`FanOut.together`). Results
+pass through the store only, so the executor may die at any moment: the next one plans again and finds what is finished. A
+piece that fails does not stop its siblings; the fan-out then fails with a count. A worker that is lost (killed, out of
+memory, its node gone) or hangs is replaced, up to `ATTEMPTS` times.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from olmix.graph.ray_engine import RayEngine
 from olmix.graph.resources import Needs
 from olmix.graph.step import FanOut
 from olmix.graph.store import StoreError
-from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform
+from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform, together_name
 
 ATTEMPTS = 3
 log = logging.getLogger(__name__)
@@ -35,13 +35,23 @@ class StepsFailed(Exception):
 
 @dataclasses.dataclass
 class _Task:
-    """A job that is with Ray, and what we know about its health."""
+    """Jobs that are with Ray as one task, and what we know about its health."""
 
-    node: Node
+    nodes: tuple[Node, ...]
     needs: Needs
     attempt: int = 1
     alive: float = dataclasses.field(default_factory=time.monotonic)
     begun: bool = False
+
+    @property
+    def label(self) -> str:
+        """`swarm/variant-003`, or `swarm/variant-003 and 7 more`."""
+        return self.nodes[0].label + (f" and {len(self.nodes) - 1} more" if len(self.nodes) > 1 else "")
+
+    @property
+    def scratch(self) -> str:
+        """The name of the folder in which its progress is told."""
+        return together_name([node.artifact for node in self.nodes])
 
 
 class Executor:
@@ -71,68 +81,71 @@ class Executor:
             if isinstance(node.step, FanOut):
                 self._fan_out(node, node.step)
             if node.step.needs is None:
-                self._settle(node, perform(self._job(node), told=self.reporter.say))
+                self._settle(node, perform([self._job(node)], told=self.reporter.say)[0])
             else:
-                self._side_by_side(node.label, {node.label: node})
+                self._side_by_side(node.label, [(node,)])
 
     def _fan_out(self, node: Node, step: FanOut) -> None:
         scratch = StoreContext(self._job(node), self.store.scratch(node.artifact))
         pieces = planning.make_pieces(self.plan, node, step.pieces(scratch))
         missing = {}
-        for piece in pieces.values():
+        for name, piece in pieces.items():
             if piece.state == "done":
                 self.artifacts[piece.label] = piece.artifact
             else:
-                missing[piece.label] = piece
+                missing[name] = piece
         if len(pieces) > len(missing):
             self.reporter.say(f"{node.label}: {len(pieces) - len(missing)} of {len(pieces)} are there already")
         if missing:
             planned = step.planned_hours(scratch)
             hours = None if planned is None else planned * len(missing) / len(pieces)
-            self._side_by_side(node.label, missing, hours)
+            groups = step.together({name: piece.step for name, piece in missing.items()})
+            self._side_by_side(node.label, [tuple(missing[name] for name in group) for group in groups], hours)
 
-    def _side_by_side(self, label: str, nodes: dict[str, Node], planned_hours: float | None = None) -> None:
-        """Runs several nodes as Ray tasks and waits for all of them, even if some fail."""
+    def _side_by_side(self, label: str, groups: list[tuple[Node, ...]], planned_hours: float | None = None) -> None:
+        """Runs nodes as Ray tasks, a group in each, and waits for all of them, even if some fail."""
         self.engine.start()
         if self.engine.dashboard_url:
             self.reporter.say_once(f"Ray's dashboard: {self.engine.dashboard_url}")
-        for needs in {node.step.needs or Needs() for node in nodes.values()}:
+        waiting = [_Task(nodes, nodes[0].step.needs or Needs()) for nodes in groups]
+        for needs in {task.needs for task in waiting}:
             self.engine.check(label, needs)
-        tasks: dict[Any, _Task] = {}
-        for node in nodes.values():
-            needs = node.step.needs or Needs()
-            tasks[self.engine.submit(self._job(node), needs)] = _Task(node, needs)
+        count = sum(len(nodes) for nodes in groups)
+        tasks = {self._submit(task): task for task in waiting}
         failures: list[tuple[str, Outcome]] = []
-        needs = next(iter(nodes.values())).step.needs or Needs()
+        needs = waiting[0].needs
         devices = Devices(needs.gpus, needs.accelerator or "GPU") if needs.gpus else Devices(needs.cpus, "core")
-        with self.reporter.stage(label, len(nodes), planned_hours, devices) as stage:
+        with self.reporter.stage(label, count, planned_hours, devices) as stage:
             while tasks:
                 for reference in self.engine.wait(list(tasks), seconds=0.5):
                     task = tasks.pop(reference)
-                    outcome = self.engine.outcome(reference)
-                    if isinstance(outcome, str):
+                    outcomes = self.engine.outcomes(reference)
+                    if isinstance(outcomes, str):
                         if task.attempt < ATTEMPTS:
-                            self.reporter.say(
-                                f"{task.node.label}: {outcome}; started again (attempt {task.attempt + 1})"
-                            )
-                            again = self.engine.submit(self._job(task.node), task.needs)
-                            tasks[again] = _Task(task.node, task.needs, task.attempt + 1)
+                            self.reporter.say(f"{task.label}: {outcomes}; started again (attempt {task.attempt + 1})")
+                            again = _Task(task.nodes, task.needs, task.attempt + 1)
+                            tasks[self._submit(again)] = again
                             continue
-                        outcome = Outcome("failed", message=f"lost its worker {ATTEMPTS} times; last: {outcome}")
-                    stage.finished(task.node.label, outcome)
-                    if outcome.ok:
-                        self._finished(task.node, ran=outcome.status == "ran")
-                    else:
-                        failures.append((task.node.label, outcome))
-                        self._log_failure(task.node.label, outcome)
+                        lost = f"lost its worker {ATTEMPTS} times; last: {outcomes}"
+                        outcomes = [Outcome("failed", message=lost)] * len(task.nodes)
+                    for node, outcome in zip(task.nodes, outcomes, strict=True):
+                        stage.finished(node.label, outcome)
+                        if outcome.ok:
+                            self._finished(node, ran=outcome.status == "ran")
+                        else:
+                            failures.append((node.label, outcome))
+                            self._log_failure(node.label, outcome)
                 for reference, task in tasks.items():
                     self._watch(reference, task, stage)
         if failures:
-            raise self._error(failures, len(nodes))
+            raise self._error(failures, count)
+
+    def _submit(self, task: _Task) -> Any:
+        return self.engine.submit([self._job(node) for node in task.nodes], task.needs)
 
     def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
         """Passes a running task's progress on, and ends it if it has shown none for longer than it may."""
-        path = self.store.scratch(task.node.artifact) / PROGRESS
+        path = self.store.scratch(task.scratch) / PROGRESS
         try:
             changed = time.time() - path.stat().st_mtime
             state = json.loads(path.read_text())
@@ -140,10 +153,11 @@ class Executor:
             return
         if changed < time.monotonic() - task.alive + 1:
             task.begun = True
-            stage.running(task.node.label, state["done"], state["total"], state["note"])
+            for node in task.nodes:
+                stage.running(node.label, state["done"], state["total"], state["note"], 1 / len(task.nodes))
         patience = task.needs.patience_minutes
         if task.begun and patience is not None and changed > 60 * patience:
-            self.reporter.say(f"{task.node.label}: no progress for {patience:g} minutes; ending it")
+            self.reporter.say(f"{task.label}: no progress for {patience:g} minutes; ending it")
             task.alive, task.begun = time.monotonic(), False
             self.engine.kill(reference)
 

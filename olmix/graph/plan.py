@@ -98,14 +98,17 @@ def make_plan(experiment: Experiment, store: Store, until: str | None = None) ->
 
 
 def make_pieces(plan: Plan, parent: Node, pieces: Mapping[str, Step]) -> dict[str, Node]:
-    """The nodes of a fan-out's pieces, by name."""
+    """The nodes of a fan-out's pieces, by name. A piece may read from steps of the plan, and from pieces of such a step."""
     before = last_run(plan.store, plan.experiment.name)
     known = {id(node.step): node for node in plan.nodes}
-    nodes = {}
-    for name, step in pieces.items():
-        above = {field: known[id(other)] for field, other in identity.upstream(step).items()}
-        nodes[name] = make_node(step, f"{parent.label}/{name}", above, plan.store, before)
-    return nodes
+
+    def visit(step: Step, label: str) -> Node:
+        if id(step) not in known:
+            above = {field: visit(other, f"{label}.{field}") for field, other in identity.upstream(step).items()}
+            known[id(step)] = make_node(step, label, above, plan.store, before)
+        return known[id(step)]
+
+    return {name: visit(step, f"{parent.label}/{name}") for name, step in pieces.items()}
 
 
 def make_node(step: Step, label: str, above: dict[str, Node], store: Store, before: Mapping[str, str]) -> Node:

@@ -6,6 +6,7 @@ impossible limits show before anything is paid for; for the rest the forecast sa
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
 import tempfile
@@ -16,6 +17,7 @@ from olmix.errors import UserError
 from olmix.graph import result
 from olmix.graph.experiment import Experiment
 from olmix.graph.plan import Node, Plan, make_pieces
+from olmix.graph.resources import Needs
 from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.graph.store import RESULT
 
@@ -64,11 +66,12 @@ class PreviewContext(Context):
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:
-    """What the dry run says about one step: the pieces that are there and missing (None: not known yet), and lines."""
+    """What the dry run says about one step: its pieces, and of those missing the needs of each task (None: not known yet)."""
 
     node: Node
-    done: int | None
+    pieces: int | None
     missing: int | None
+    tasks: tuple[Needs, ...] | None
     lines: tuple[str, ...]
 
 
@@ -81,22 +84,23 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
     with tempfile.TemporaryDirectory(prefix="olmix-preview-") as folder:
         context = PreviewContext(plan, pathlib.Path(folder))
         for node in plan.nodes:
-            done = missing = None
+            pieces = missing = tasks = None
             lines: tuple[str, ...] = ()
             try:
                 if isinstance(node.step, FanOut) and node.state != "done":
-                    states = [piece.state for piece in make_pieces(plan, node, node.step.pieces(context)).values()]
-                    done = states.count("done")
-                    missing = len(states) - done
+                    found = make_pieces(plan, node, node.step.pieces(context))
+                    left = {name: piece.step for name, piece in found.items() if piece.state != "done"}
+                    pieces, missing = len(found), len(left)
+                    tasks = tuple(left[names[0]].needs or Needs() for names in node.step.together(left))
                 if node.state != "done" and node.step.cheap:
                     context.read(node.step)
                 lines = node.step.forecast(context)
             except NotYet as waits:
                 lines = (*node.step.declared(), f"more is known once {waits} is done")
             except UserError:
-                yield Forecast(node, done, missing, node.step.declared())
+                yield Forecast(node, pieces, missing, tasks, node.step.declared())
                 raise
-            yield Forecast(node, done, missing, lines)
+            yield Forecast(node, pieces, missing, tasks, lines)
 
 
 def render(plan: Plan) -> str:
@@ -118,14 +122,21 @@ def blocks(plan: Plan) -> Iterator[str]:
         node = forecast.node
         state = node.state + (f" ({node.reason})" if node.reason else "")
         if forecast.missing is not None:
-            state += f"; {forecast.missing} of {forecast.missing + (forecast.done or 0)} pieces to run"
+            state += f"; {forecast.missing} of {forecast.pieces} pieces to run"
         text = [f"{node.label}: {state}"]
-        needs = node.step.needs
-        where = "in the launcher" if needs is None else "task with " + ", ".join(
-            f"{field.name}={getattr(needs, field.name):g}" if isinstance(getattr(needs, field.name), int | float)
-            else f"{field.name}={getattr(needs, field.name)}"
-            for field in dataclasses.fields(needs) if getattr(needs, field.name) not in (None, 0)
-        )  # fmt: skip
-        text.append(f"    {plan.store.artifact(node.artifact)}  [{where}]")
+        text.append(f"    {plan.store.artifact(node.artifact)}  [{_where(forecast)}]")
         text.extend(f"    {line}" for line in forecast.lines)
         yield "\n".join(text)
+
+
+def _where(forecast: Forecast) -> str:
+    """`in the launcher`; `task with 1 CPU`; `2 tasks with 8 CPUs, 1 A100 each, gathered in the launcher`."""
+    needs = forecast.node.step.needs
+    own = "in the launcher" if needs is None else f"task with {needs.text()}"
+    if not isinstance(forecast.node.step, FanOut):
+        return own
+    if forecast.tasks is None:
+        return own if forecast.node.state == "done" else f"tasks of their own for its pieces, gathered {own}"
+    kinds = collections.Counter(forecast.tasks)
+    tasks = [f"{count} task{'s' if count != 1 else ''} with {kind.text()} each" for kind, count in kinds.items()]
+    return f"{', '.join(tasks)}, gathered {own}" if tasks else f"gathered {own}"

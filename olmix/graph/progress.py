@@ -54,6 +54,7 @@ class Stage:
         self.devices = devices or Devices(1, "core")
         self.seconds = 0.0
         self.since: dict[str, float] = {}
+        self.shares: dict[str, float] = {}
         self.done = 0
         self.failed = 0
         self.fractions: dict[str, float] = {}
@@ -64,9 +65,10 @@ class Stage:
         self._bar: TaskID | None = None
         self._rows: dict[str, TaskID] = {}
 
-    def running(self, label: str, done: float, total: float, note: str) -> None:
-        """A job is at `done` of `total`."""
+    def running(self, label: str, done: float, total: float, note: str, share: float = 1.0) -> None:
+        """A job is at `done` of `total`; `share` is its part of the devices that its task holds."""
         self.since.setdefault(label, time.monotonic())
+        self.shares[label] = share
         self.fractions[label] = done / total if total else 0.0
         self.notes[label] = note
         self._show(label)
@@ -92,7 +94,7 @@ class Stage:
         if self.planned_hours is None:
             return ""
         now = time.monotonic()
-        seconds = self.seconds + sum(now - since for since in self.since.values())
+        seconds = self.seconds + sum((now - since) * self.shares[label] for label, since in self.since.items())
         so_far = seconds * self.devices.count / 3600
         return f", {so_far:.2g} {self.devices.kind}-hours of {self.planned_hours:.2g} planned"
 

@@ -115,10 +115,11 @@ class RayEngine:
             f"join a cluster with --ray_address, or change {label}'s needs."
         )
 
-    def submit(self, job: Job, needs: Needs) -> ray.ObjectRef[Outcome]:
-        """Queues a job. Ray starts it when a node has what it needs; a lost worker is our business, not Ray's."""
+    def submit(self, jobs: Sequence[Job], needs: Needs) -> ray.ObjectRef[list[Outcome]]:
+        """Queues jobs as one task. Ray starts it when a node has what it needs; a lost worker is our business, not Ray's."""
         options = needs.ray_options()
-        return self._task.options(name=f"{job.experiment}/{job.label}", max_retries=0, **options).remote(job)
+        name = f"{jobs[0].experiment}/{jobs[0].label}" + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
+        return self._task.options(name=name, max_retries=0, **options).remote(jobs)
 
     def wait(self, references: Sequence[Any], seconds: float) -> list[Any]:
         """Those of the references that are finished after at most `seconds`."""
@@ -129,8 +130,8 @@ class RayEngine:
             done, _ = ray.wait(list(references), num_returns=1, timeout=seconds)
         return done
 
-    def outcome(self, reference: Any) -> Outcome | str:
-        """How a finished job ended, or, if its worker was lost, one line about that."""
+    def outcomes(self, reference: Any) -> list[Outcome] | str:
+        """How the jobs of a finished task ended, or, if its worker was lost, one line about that."""
         import ray
 
         try:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 from olmix.config.tags import Resources
 from olmix.graph.resources import Needs
@@ -83,6 +83,15 @@ class Step:
         """Does the work and returns a plain result. Reads only its own fields, `context` and upstream artifacts."""
         raise TypeError(f"{type(self).__name__} does not define run().")
 
+    @classmethod
+    def run_together(cls, steps: Sequence[Self], contexts: Sequence[Context], scratch: pathlib.Path) -> list[Any]:
+        """The work of several steps in one task: to each what its own `run` would have returned, in the same order.
+
+        Each has a context of its own, whose `out` becomes its artifact; `scratch` is kept between attempts of the same
+        steps, and so are the contexts' own. Progress may be told to any of them.
+        """
+        raise TypeError(f"{cls.__name__} does not define run_together().")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FanOut(Step):
@@ -95,6 +104,13 @@ class FanOut(Step):
     def pieces(self, context: Context) -> Mapping[str, Step]:
         """The pieces by name; the same name with other settings is another artifact."""
         raise TypeError(f"{type(self).__name__} does not define pieces().")
+
+    def together(self, missing: Mapping[str, Step]) -> Sequence[tuple[str, ...]]:
+        """Which of the missing pieces, by name, share a task: as many tuples as tasks, all pieces of one with like needs.
+
+        How work is shared changes no result: what is finished is found by each piece's own fingerprint.
+        """
+        return [(name,) for name in missing]
 
     def planned_hours(self, context: Context) -> float | None:
         """Device-hours that all pieces will take by the plan: of accelerators, or of cores where none is asked for.

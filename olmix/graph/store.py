@@ -102,11 +102,20 @@ class Store:
 
     def publish(self, staged: pathlib.Path, name: str, result: bytes, notes: Mapping[str, str]) -> None:
         """Makes `staged` the artifact `name`, with its result and the notes (file name → text) beside it."""
+        self.seal(staged, result, notes)
+        self.reveal(staged, name)
+
+    def seal(self, staged: pathlib.Path, result: bytes, notes: Mapping[str, str]) -> None:
+        """All of `publish` that takes time: writes the result and the notes, and flushes everything to the disk."""
         with disk_errors(self.root):
             for file, text in notes.items():
                 (staged / file).write_text(text)
             (staged / RESULT).write_bytes(result)
             flush(staged)
+
+    def reveal(self, staged: pathlib.Path, name: str) -> None:
+        """The rest of it: makes the sealed `staged` the artifact `name`."""
+        with disk_errors(self.root):
             try:
                 os.rename(staged, self.artifact(name))
             except OSError as error:

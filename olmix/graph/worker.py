@@ -1,4 +1,4 @@
-"""Doing one step: wait for its lock, run it beside the store, publish the result.
+"""Doing one step, or several together: wait for its lock, run it beside the store, publish the result.
 
 The same function runs in the launcher's process and in a Ray worker. It never lets an exception out: what went wrong comes
 back as an `Outcome`, so that a user's mistake looks the same wherever it was noticed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -59,12 +60,19 @@ class Outcome:
 class StoreContext(Context):
     """A `Context` on a store: reads upstream artifacts, writes into a staging folder, reports progress to a file."""
 
-    def __init__(self, job: Job, out: pathlib.Path) -> None:
+    def __init__(
+        self,
+        job: Job,
+        out: pathlib.Path,
+        scratch: pathlib.Path | None = None,
+        progress: pathlib.Path | None = None,
+    ) -> None:
         self.out = out
         self.experiment = job.experiment
         self.label = job.label
         self._store = Store(job.store)
-        self.scratch = self._store.scratch(job.artifact)
+        self.scratch = scratch or self._store.scratch(job.artifact)
+        self._progress = progress or self.scratch
         self._names = {id(step): name for step, name in job.upstream}
         self._fingerprints: dict[int, str] = {}
         self._upstream = job.upstream
@@ -101,69 +109,120 @@ class StoreContext(Context):
         with contextlib.suppress(
             OSError
         ):  # Losing a progress line to a full disk is no loss; the result's write will tell.
-            write_atomically(self.scratch / PROGRESS, text, durable=False)
+            write_atomically(self._progress / PROGRESS, text, durable=False)
 
 
-def perform(job: Job, *, told: Callable[[str], None] = log.info) -> Outcome:
-    """Does the job unless its artifact is there, or waits while another runner does it."""
-    store = Store(job.store)
+def together_name(artifacts: Sequence[str]) -> str:
+    """The name of the scratch folder of steps that are done together: for one step, its artifact's."""
+    if len(artifacts) == 1:
+        return artifacts[0]
+    digest = hashlib.sha256("\n".join(artifacts).encode()).hexdigest()[: identity.SHORT]
+    return f"{artifacts[0].rpartition('-')[0]}-{len(artifacts)}-together-{digest}"
+
+
+def perform(jobs: Sequence[Job], *, told: Callable[[str], None] = log.info) -> list[Outcome]:
+    """Does the jobs whose artifacts are not there, in one go if there are several; waits while another runner does one.
+
+    An outcome for each; seconds are shared evenly among those that were done together.
+    """
+    store = Store(jobs[0].store)
     began = time.monotonic()
-    waiting = False
-    try:
-        while True:
-            lock = store.try_lock(job.artifact)
-            if store.has(job.artifact):
-                if lock is not None:
-                    os.close(lock)
-                return Outcome("found", time.monotonic() - began)
-            if lock is not None:
-                break
-            if not waiting:
-                told(f"{job.label}: another runner is working on it; waiting for its result")
-                waiting = True
-            time.sleep(0.2)
+    each = {job.artifact: job for job in jobs}
+    with contextlib.ExitStack() as locks:
         try:
-            return _run_locked(store, job)
-        finally:
-            os.close(lock)
-    except UserError as error:
-        return Outcome("mistake", time.monotonic() - began, str(error))
-    except StoreError as error:
-        return Outcome("disk", time.monotonic() - began, str(error), traceback.format_exc())
-    except Exception as error:
-        sentence = disk_sentence(job.store, error)
-        if sentence is not None:
-            return Outcome("disk", time.monotonic() - began, sentence, traceback.format_exc())
-        return Outcome("failed", time.monotonic() - began, f"{type(error).__name__}: {error}", traceback.format_exc())
+            # All runners take locks in the same order, so that none waits for one that waits for it.
+            missing = {name for name in sorted(each) if _locked(store, each[name], locks, told) is not None}
+            mine = [job for name, job in each.items() if name in missing]
+            seconds = _run_locked(store, mine, together_name([job.artifact for job in jobs])) if mine else 0.0
+        except Exception as error:
+            failure = _failed(error, jobs[0].store, (time.monotonic() - began) / len(jobs))
+            return [Outcome("found") if store.has(job.artifact) else failure for job in jobs]
+    waited = time.monotonic() - began
+    ran = Outcome("ran", seconds / max(1, len(mine)))
+    return [ran if job.artifact in missing else Outcome("found", waited) for job in jobs]
 
 
-def _run_locked(store: Store, job: Job) -> Outcome:
-    store.sweep(job.artifact)
+def _failed(error: Exception, store: pathlib.Path, seconds: float) -> Outcome:
+    if isinstance(error, UserError):
+        return Outcome("mistake", seconds, str(error))
+    if isinstance(error, StoreError):
+        return Outcome("disk", seconds, str(error), traceback.format_exc())
+    sentence = disk_sentence(store, error)
+    if sentence is not None:
+        return Outcome("disk", seconds, sentence, traceback.format_exc())
+    return Outcome("failed", seconds, f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _locked(store: Store, job: Job, locks: contextlib.ExitStack, told: Callable[[str], None]) -> int | None:
+    """The artifact's lock, held until `locks` closes; None once the artifact is there."""
+    waiting = False
+    while True:
+        lock = store.try_lock(job.artifact)
+        if store.has(job.artifact):
+            if lock is not None:
+                os.close(lock)
+            return None
+        if lock is not None:
+            locks.callback(os.close, lock)
+            return lock
+        if not waiting:
+            told(f"{job.label}: another runner is working on it; waiting for its result")
+            waiting = True
+        time.sleep(0.2)
+
+
+def _run_locked(store: Store, jobs: Sequence[Job], watched: str) -> float:
+    """Runs the jobs, publishes their results, returns the seconds; progress is told in the scratch folder `watched`."""
     started, began = provenance.now(), time.monotonic()
-    with store.staging(job.artifact) as out:
-        context = StoreContext(job, out)
-        context.scratch.mkdir(parents=True, exist_ok=True)
+    # Those that are left of a group have a scratch folder of their own: checkpoints are of exactly these steps.
+    scratch = store.scratch(together_name([job.artifact for job in jobs]))
+    progress = store.scratch(watched)
+    with contextlib.ExitStack() as staging:
+        contexts = []
+        for number, job in enumerate(jobs):
+            store.sweep(job.artifact)
+            out = staging.enter_context(store.staging(job.artifact))
+            own = scratch if len(jobs) == 1 else scratch / f"{number:03d}"
+            own.mkdir(parents=True, exist_ok=True)
+            contexts.append(StoreContext(job, out, own, progress))
+        progress.mkdir(parents=True, exist_ok=True)
         # A mark for whoever watches: work has begun, in this process.
         write_atomically(
-            context.scratch / PROGRESS,
+            progress / PROGRESS,
             json.dumps({"done": 0, "total": 1, "note": "", "pid": os.getpid()}),
             durable=False,
         )
-        encoded = result.encode(job.step, job.step.run(context))
-        if (found := job.step.observe()) != job.about["observed"]:
-            raise UserError(
-                f"The data that {job.label} reads changed while it ran (digest {job.about['observed']} before, {found} now): "
-                "its result is discarded; run the same command again."
-            )
+        steps = [job.step for job in jobs]
+        results = (
+            [steps[0].run(contexts[0])] if len(jobs) == 1 else type(steps[0]).run_together(steps, contexts, scratch)
+        )
+        encoded = [result.encode(job.step, value) for job, value in zip(jobs, results, strict=True)]
         seconds = time.monotonic() - began
-        about = {
-            **job.about,
-            "started": started,
-            "seconds": round(seconds, 3),
-            "code": provenance.code_revision(),
-            "environment": provenance.environment(),
-        }
-        notes = {**job.notes, ABOUT: json.dumps(about, indent=1, sort_keys=True) + "\n"}
-        store.publish(out, job.artifact, encoded, notes)
-    shutil.rmtree(context.scratch, ignore_errors=True)
-    return Outcome("ran", seconds)
+        for job, context, value in zip(jobs, contexts, encoded, strict=True):
+            _seal(store, job, context.out, value, started, seconds / len(jobs), len(jobs))
+        # All are whole before the first one is seen: a crash between two renames is all that could part them.
+        for job, context in zip(jobs, contexts, strict=True):
+            store.reveal(context.out, job.artifact)
+    for folder in {scratch, progress, *(store.scratch(job.artifact) for job in jobs)}:
+        shutil.rmtree(folder, ignore_errors=True)
+    return seconds
+
+
+def _seal(
+    store: Store, job: Job, out: pathlib.Path, encoded: bytes, started: str, seconds: float, together: int
+) -> None:
+    """Writes beside a result what is known of it."""
+    if (found := job.step.observe()) != job.about["observed"]:
+        raise UserError(
+            f"The data that {job.label} reads changed while it ran (digest {job.about['observed']} before, {found} now): "
+            "its result is discarded; run the same command again."
+        )
+    about = {
+        **job.about,
+        "started": started,
+        "seconds": round(seconds, 3),
+        **({"together": together} if together > 1 else {}),
+        "code": provenance.code_revision(),
+        "environment": provenance.environment(),
+    }
+    store.seal(out, encoded, {**job.notes, ABOUT: json.dumps(about, indent=1, sort_keys=True) + "\n"})

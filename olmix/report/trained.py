@@ -11,7 +11,6 @@ from typing import Any
 
 from olmix.graph.step import Context, FanOut, Step
 from olmix.report.findings import Cost, Curve, Failure
-from olmix.train.steps import TrainStack
 
 #: Points over all loss curves of a page, and the fewest per curve: enough to see the shape, small enough to send.
 POINTS, FEWEST = 12_000, 40
@@ -22,7 +21,7 @@ ARMS = {"prior": "prior", "best observed": "best", "proposal": "proposal"}
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """One finished or failed training run of a fan-out; runs of one stack share their piece."""
+    """One finished or failed training run of a fan-out."""
 
     name: str
     piece: Step
@@ -30,13 +29,9 @@ class Trained:
 
 
 def trained(context: Context, step: FanOut) -> Iterator[Trained]:
-    """The runs of a swarm or a validation, by name; those that were trained side by side one by one."""
+    """The runs of a swarm or a validation, by name."""
     for name, piece in step.pieces(context).items():
-        result = context.read(piece)
-        if isinstance(piece, TrainStack):
-            yield from (Trained(one, piece, run) for one, run in zip(piece.names, result.runs, strict=True))
-        else:
-            yield Trained(name, piece, result)
+        yield Trained(name, piece, context.read(piece))
 
 
 def arm_of(name: str) -> str | None:
@@ -90,10 +85,13 @@ def failures(failed: Mapping[str, str], swarm: list[Trained], validation: list[T
 
 
 def training_cost(context: Context, part: str, runs: list[Trained]) -> Cost:
-    """What the runs of a fan-out took: seconds as recorded beside their artifacts, times what they held."""
+    """What the runs of a fan-out took: seconds as recorded beside their artifacts, times what they held.
+
+    Of runs that were trained side by side each has its share recorded.
+    """
     wall = cpu = gpu = 0.0
-    for piece in {id(run.piece): run.piece for run in runs}.values():
-        seconds, needs = seconds_of(context, piece), piece.needs
+    for run in runs:
+        seconds, needs = seconds_of(context, run.piece), run.piece.needs
         wall += seconds
         cpu += seconds * (needs.cpus if needs is not None else 1)
         gpu += seconds * (needs.gpus if needs is not None else 0)

@@ -3,7 +3,7 @@
 from olmix.train.ladder import Foreign, Shape
 from olmix.train.results import ProxyResult, ValidationResult
 from olmix.train.settings import Device, Proxy, SkipRule, Tasks
-from olmix.train.steps import Probe, Swarm, TrainProxy, TrainStack, Validation
+from olmix.train.steps import Probe, Swarm, TrainProxy, Validation
 
 __all__ = [
     "Device",
@@ -16,7 +16,6 @@ __all__ = [
     "Swarm",
     "Tasks",
     "TrainProxy",
-    "TrainStack",
     "Validation",
     "ValidationResult",
 ]

@@ -246,21 +246,33 @@ class Checkpoints:
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
         """The newest whole checkpoint as (step, state), or None. Broken ones are skipped and named in the log."""
-        import torch
-
         # Of the same step the folder's comes first: it is nearer.
         found = [(step, -number, shelf) for number, shelf in enumerate(self._shelves()) for step in self._steps(shelf)]
         for step, _, shelf in sorted(found, key=lambda item: item[:2], reverse=True):
-            name, note = f"{shelf}/{_file(step)}", self._read_note(shelf, step)
-            data = shelf.read(_file(step))
-            if note is None:
-                log.warning("Skipped checkpoint %s: it was not finished.", name)
-            elif len(data) != note["bytes"]:
-                log.warning("Skipped checkpoint %s: it has %d of %d bytes.", name, len(data), note["bytes"])
-            elif hashlib.blake2b(data, digest_size=16).hexdigest() != note["blake2b"]:
-                log.warning("Skipped checkpoint %s: its content is damaged.", name)
-            else:
-                return step, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            state = self._read(shelf, step)
+            if state is not None:
+                return step, state
+        return None
+
+    def at(self, step: int) -> dict[str, Any] | None:
+        """The state after `step` steps, from the folder; None if it is not there, or, which the log says, broken."""
+        shelf = Folder(self.folder)
+        return self._read(shelf, step) if step in self._steps(shelf) else None
+
+    def _read(self, shelf: Shelf, step: int) -> dict[str, Any] | None:
+        import torch
+
+        name, note = f"{shelf}/{_file(step)}", self._read_note(shelf, step)
+        data = shelf.read(_file(step))
+        if note is None:
+            log.warning("Skipped checkpoint %s: it was not finished.", name)
+        elif len(data) != note["bytes"]:
+            log.warning("Skipped checkpoint %s: it has %d of %d bytes.", name, len(data), note["bytes"])
+        elif hashlib.blake2b(data, digest_size=16).hexdigest() != note["blake2b"]:
+            log.warning("Skipped checkpoint %s: its content is damaged.", name)
+        else:
+            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            return state
         return None
 
 

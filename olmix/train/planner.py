@@ -108,16 +108,27 @@ def estimate(proxy: Proxy, hardware: HardwareProfile, speed: Speed | None = None
     )
 
 
+def why_not_stacked(proxy: Proxy) -> str | None:
+    """Why runs of this proxy cannot go side by side in one model; None if they can."""
+    if isinstance(proxy.model, Foreign):
+        return f"only OLMo models can be stacked, and this one is a {proxy.model.model_type}"
+    if proxy.device.processes > 1:
+        return f"a stack is one process, and device.processes is {proxy.device.processes}"
+    if proxy.device.dtype == "float16":
+        return "stacked proxies have no loss scaling for float16"
+    return None
+
+
 def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     """How many variants to train as one model: 1 where that would not be faster, or cannot be done.
 
     On a GPU, as many as make the stacked width about 2,048 (16 for 14m, 8 for 30m, 4 for 60m), a power of two, at most
     what fits beside one sequence each. A rule of thumb, not yet measured; set `swarm.stack` to have it otherwise.
     """
-    if needs is None or not needs.gpus or isinstance(proxy.model, Foreign) or proxy.device.processes > 1:
+    if needs is None or not needs.gpus or isinstance(proxy.model, Foreign) or why_not_stacked(proxy) is not None:
         return 1
     hardware = PROFILES[needs.accelerator] if needs.accelerator else None
-    if hardware is None or hardware.loss_scaling or proxy.device.dtype == "float16":
+    if hardware is None or (hardware.loss_scaling and proxy.device.dtype == "auto"):
         return 1
     shape = shape_of(proxy.model)
     count = min(_BUSY_WIDTH // shape.width, _MOST_STACKED, variants)

@@ -52,16 +52,38 @@ class _Ahead:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+class Stop(threading.Event):
+    """Whether SIGTERM has come. In a block `at_once` it raises `Interrupted` in the middle of whatever is going on."""
+
+    _at_once = False
+
+    @contextlib.contextmanager
+    def at_once(self, really: bool) -> Iterator[None]:
+        """For long work that may be broken off anywhere; a signal that came before breaks it off before it begins."""
+        self._at_once = really
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+
+    def check(self) -> None:
+        """Raises Interrupted if the signal has come and the block is one to be left at once."""
+        if self._at_once and self.is_set():
+            raise Interrupted
+
+
 @contextlib.contextmanager
-def terminated() -> Iterator[threading.Event]:
+def terminated() -> Iterator[Stop]:
     """An event that SIGTERM sets, for as long as the block lasts; in a thread that gets no signals it stays unset."""
-    event = threading.Event()
+    event = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
     def handler(number: int, frame: FrameType | None) -> None:
         event.set()
+        event.check()
 
     before = signal.signal(signal.SIGTERM, handler)
     try:
@@ -75,6 +97,16 @@ def _store(proxy: Proxy, scratch: pathlib.Path) -> str | None:
     return f"{proxy.checkpoint_store.rstrip('/')}/{scratch.name}" if proxy.checkpoint_store else None
 
 
+def _begin(trainer: Trainer | StackedTrainer, diaries: Sequence[Diary], states: list[dict[str, Any]]) -> None:
+    trained = [state["trainer"] for state in states]
+    if isinstance(trainer, Trainer):
+        trainer.restore(trained[0])
+    else:
+        trainer.restore_each(trained)
+    for diary, state in zip(diaries, states, strict=True):
+        diary.restore(state["diaries"][0])
+
+
 def run(
     trainer: Trainer | StackedTrainer,
     feeds: Sequence[Feed],
@@ -85,6 +117,7 @@ def run(
     evaluate: Callable[[int], dict[str, float]],
     progress: Callable[[float, float, str], None],
     period_end: Callable[[int], None] = lambda tokens: None,
+    start: Callable[[], list[dict[str, Any]]] | None = None,
 ) -> list[Outcome]:
     """Trains to the end of the plan, each variant until then or to its first step that is not finite.
 
@@ -96,7 +129,8 @@ def run(
       scratch: holds `checkpoints/` between attempts.
       evaluate: the metrics of a variant as it stands, by its number.
       progress: told (tokens done, tokens in all, note).
-      period_end: called with the tokens done at the end of every period but the last, by all processes.
+      period_end: called with the tokens done at the end of every period, the last one too, by all processes.
+      start: the states, of each variant, that a run begins with of which there is no checkpoint yet; see `continuing`.
 
     Raises:
       Interrupted: on SIGTERM, after saving.
@@ -110,6 +144,9 @@ def run(
         for diary, state in zip(diaries, newest[1]["diaries"], strict=True):
             diary.restore(state)
         log.info("Resumed at step %d of %d.", trainer.done, plan.steps)
+    elif start is not None:
+        _begin(trainer, diaries, start())
+        log.info("Goes on from the end of a shorter run, at step %d of %d.", trainer.done, plan.steps)
     world.any(False)  # Nobody writes, or forgets, a checkpoint before all have read theirs.
     period_ends = set(plan.period_ends)
     last_saved = time.monotonic()
@@ -122,11 +159,33 @@ def run(
                 diary_states = [diary.state() for diary in diaries]
                 checkpoints.save(trainer.done, {"trainer": state, "diaries": diary_states}, wait=wait, mark=mark)
 
+        def interrupted() -> Interrupted:
+            save(wait=True)
+            where = f"step {trainer.done} of {plan.steps}"
+            return Interrupted(f"SIGTERM: saved after {where}; the same run goes on from there.")
+
         def measure() -> None:
             for number, diary in enumerate(diaries):
-                if not diary.reason:
-                    diary.evaluation(evaluate(number))
+                if diary.reason or (diary.evaluations and diary.evaluations[-1][0] == diary.tokens):
+                    continue
+                try:
+                    # An evaluation may take longer than a pre-empted machine has left. Several processes end it together.
+                    with stop.at_once(world.size == 1):
+                        values = evaluate(number)
+                except Interrupted:
+                    raise interrupted() from None
+                diary.evaluation(values)
 
+        def milestone() -> None:
+            """What is due at this point of the run; what was done before a resumption is done once."""
+            ended = trainer.tokens in period_ends
+            if ended or due(trainer.tokens - plan.batch_tokens, trainer.tokens, proxy.evaluate_tokens):
+                measure()
+            if ended:
+                period_end(trainer.tokens)
+
+        if trainer.done:
+            milestone()
         while trainer.done < plan.steps and not all(diary.reason for diary in diaries):
             began = time.perf_counter()
             batches = ahead.batches(trainer.done)
@@ -146,25 +205,20 @@ def run(
                 loss = f"loss {sum(losses) / len(losses):.3f}" if losses else "diverged"
                 progress(trainer.tokens, plan.tokens, f"{loss}, {count * plan.batch_tokens / seconds:,.0f} tokens/s")
             last = trainer.done == plan.steps
-            if not last and (due(before, trainer.tokens, proxy.evaluate_tokens) or trainer.tokens in period_ends):
-                measure()
+            milestone()
             timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
             stopped, timed = world.any(stop.is_set(), timed)
             if stopped:
-                save(wait=True)
-                where = f"step {trainer.done} of {plan.steps}"
-                raise Interrupted(f"SIGTERM: saved after {where}; the same run goes on from there.")
+                raise interrupted()
             if last:
                 continue
             if trainer.tokens in period_ends:
-                period_end(trainer.tokens)
                 save(mark=f"period-end-{trainer.tokens}")
                 last_saved = time.monotonic()
             elif timed or due(before, trainer.tokens, proxy.checkpoint_tokens):
                 save()
                 last_saved = time.monotonic()
         checkpoints.wait()
-        measure()
         if world.first:
             checkpoints.forget_remote()
     skips = [trainer.skipped] if isinstance(trainer, Trainer) else trainer.skipped

@@ -96,7 +96,8 @@ class Proxy:
     is: they change what is logged and how much a dead machine costs. With `checkpoint_store`, such as
     `s3://bucket/folder`, each checkpoint is copied there too, so that another machine without this one's disk goes on
     from it; it is removed there when the run is done. `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
-    Chinchilla. `save_model` keeps the model with the result, and with `periods` that of each.
+    Chinchilla. `save_model` keeps the model with the result, and with `periods` that of each; `save_states` keeps the
+    optimiser's state and all counters too, from which a longer run goes on (`TrainProxy.continues`): three times as much.
     """
 
     model: str | Shape | Foreign
@@ -121,6 +122,7 @@ class Proxy:
     held_out_tokens: int | None = None
     tasks: Tasks = NO_TASKS
     save_model: bool = False
+    save_states: bool = False
     evaluate_tokens: Annotated[int | None, Schedule] = None
     checkpoint_tokens: Annotated[int | None, Schedule] = None
     checkpoint_seconds: Annotated[float | None, Schedule] = 300.0

@@ -45,6 +45,7 @@ _LAYER = {
 }
 _ENDS = {"embedding": ("model.embed_tokens.weight",), "norm": ("model.norm.weight",), "head": ("lm_head.weight",)}
 EPSILON = 1e-6
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 def parts_of(shape: Shape) -> dict[str, tuple[str, ...]]:
@@ -320,6 +321,47 @@ class StackedTrainer:
             "skipped": self.skipped,
             "done": self.done,
         }
+
+    @torch.no_grad()
+    def state_of(self, number: int) -> dict[str, Any]:
+        """The state of one variant as `Trainer.state` has it."""
+        like = self.single.state_dict()
+
+        def alone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {name: value.clone() for name, value in unstack(self.shape, tensors, number, like).items()}
+
+        first = alone({name: moments.first for name, moments in self.optimizer.moments.items()})
+        second = alone({name: moments.second for name, moments in self.optimizer.moments.items()})
+        count = self.optimizer.counts[number].float()
+        return {
+            "model": alone({name: self.model.parameter(name) for name in parts_of(self.shape)}),
+            "optimizer": {
+                name: {"step": count.clone(), "exp_avg": first[name], "exp_avg_sq": second[name]} for name in first
+            },
+            "jumps": self.jumps[number].state(),
+            "scaler": {},
+            "done": self.done,
+            "skipped": self.skipped[number],
+        }
+
+    @torch.no_grad()
+    def restore_each(self, states: Sequence[dict[str, Any]]) -> None:
+        """Goes on from states of single runs, one for each variant, all after the same number of steps."""
+        moments = [
+            stack(self.shape, [{n: o[key] for n, o in s["optimizer"].items()} for s in states]) for key in _MOMENTS
+        ]
+        model = stack(self.shape, [state["model"] for state in states])
+        for name, kept in self.optimizer.moments.items():
+            self.model.parameter(name).copy_(model[name])
+            kept.first.copy_(moments[0][name])
+            kept.second.copy_(moments[1][name])
+        any_name = next(iter(states[0]["optimizer"]))
+        counts = torch.tensor([float(state["optimizer"][any_name]["step"]) for state in states], dtype=torch.float64)
+        self.optimizer.counts.copy_(counts)
+        for jumps, state in zip(self.jumps, states, strict=True):
+            jumps.restore(state["jumps"])
+        self.alive = [True] * self.variants
+        self.skipped, (self.done,) = [state["skipped"] for state in states], {state["done"] for state in states}
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:

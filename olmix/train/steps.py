@@ -1,13 +1,16 @@
 """The steps of training: one proxy, a swarm of them, and the validation of a proposal.
 
 A swarm's piece holds its own mixture and not the design it came from, so that a larger design trains only what is new, and the
-same mixture asked for twice (by a swarm and a validation) is trained once.
+same mixture asked for twice (by a swarm and a validation) is trained once. Several pieces may be trained side by side in
+one task (`stack`); each is then an artifact as from a run alone, so no other stack and no other hardware trains it again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
@@ -16,6 +19,8 @@ from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.mix.runs import RunTable
 from olmix.train import planner, results
 from olmix.train.arithmetic import resolve_device
+from olmix.train.checks import check_settings, check_supply
+from olmix.train.continuing import check_settings as check_continues
 from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
@@ -32,6 +37,8 @@ class TrainProxy(Step):
     `groups` names further metrics, each the mean over leaves: `{"code": ("python", "c")}` adds `bpb/code`.
     `repetition_limits` (leaf -> how often it may be read in this run) win over those of the scan. Writes
     `metrics.jsonl`, and with `proxy.save_model` the model as a Hugging Face folder, `model/`. `name` appears in logs only.
+    `continues` is a shorter run of the same kind, whose `proxy.save_states` is set: this one goes on from its end, with the
+    result that it would have had from the beginning.
     """
 
     scan: Step
@@ -41,6 +48,7 @@ class TrainProxy(Step):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     needs: Annotated[Needs | None, Resources] = ONE_CPU
+    continues: Annotated[TrainProxy | None, Resources] = None
     name: Annotated[str, RunIdentity] = ""
 
     def run(self, context: Context) -> ProxyResult:
@@ -49,35 +57,17 @@ class TrainProxy(Step):
 
         return train_proxy(self, context)
 
+    @classmethod
+    def run_together(
+        cls, steps: Sequence[Self], contexts: Sequence[Context], scratch: pathlib.Path
+    ) -> list[ProxyResult]:
+        """Trains several as one stacked model: results as of each alone, to rounding. They may differ in mixture and seed.
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StackResult:
-    """The results of proxies trained side by side, in the order of their mixtures."""
+        A variant that diverges leaves the others as they are.
+        """
+        from olmix.train.stack_work import train_stack
 
-    runs: tuple[ProxyResult, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainStack(Step):
-    """Trains several mixtures as one stacked model: results as of as many `TrainProxy` steps, to rounding.
-
-    The rest as there; `names` are those of the variants, and the files of variant 3 are in the folder `003`.
-    """
-
-    scan: Step
-    mixtures: tuple[dict[str, float], ...]
-    proxy: Proxy
-    seed: int = 0
-    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
-    needs: Annotated[Needs | None, Resources] = ONE_CPU
-    names: Annotated[tuple[str, ...], RunIdentity] = ()
-
-    def run(self, context: Context) -> StackResult:
-        """Trains, or goes on from a checkpoint; a variant that diverges leaves the others as they are."""
-        from olmix.train.work import train_stack
-
-        return StackResult(runs=tuple(train_stack(self, context)))
+        return train_stack(steps, contexts, scratch)
 
 
 def ready(proxy: Proxy, needs: Needs) -> Proxy:
@@ -101,6 +91,33 @@ def _ready_for_all(proxy: Proxy, pool: tuple[Needs, ...]) -> Proxy:
     return found[0]
 
 
+def side_by_side(pieces: Mapping[str, Step], stack: int | None) -> list[tuple[str, ...]]:
+    """The names of `TrainProxy` pieces in groups of `stack` of like needs; None: as many as the planner thinks."""
+    kinds: dict[tuple[Needs, int], list[str]] = {}
+    for name, piece in pieces.items():
+        assert isinstance(piece, TrainProxy)
+        begins = resolve(piece.continues.proxy).tokens if piece.continues is not None else 0
+        kinds.setdefault((piece.needs or ONE_CPU, begins), []).append(name)
+    groups = []
+    for (needs, _), names in kinds.items():
+        first = pieces[names[0]]
+        assert isinstance(first, TrainProxy)
+        size = planner.stack_size(first.proxy, needs, len(names)) if stack is None else stack
+        groups += [tuple(names[start : start + size]) for start in range(0, len(names), size)]
+    return groups
+
+
+def _check_stack(stack: int | None, proxy: Proxy, where: str) -> None:
+    """Raises UserError for a stack that nobody can train."""
+    if stack is None:
+        return
+    if stack < 1:
+        raise UserError(f"A stack needs at least 1 variant; {where}.stack is {stack}.")
+    why = planner.why_not_stacked(proxy)
+    if stack > 1 and why is not None:
+        raise UserError(f"{where}.stack={stack} cannot be: {why}; set it to 1, or to None for what the planner thinks.")
+
+
 def _failure(result: ProxyResult) -> str:
     mixture = ", ".join(f"{leaf} {weight:.4f}" for leaf, weight in sorted(result.mixture.items()))
     return f"{result.reason}; its mixture: {mixture}"
@@ -111,9 +128,11 @@ class Swarm(FanOut):
     """Trains one proxy per variant of `design`, all with the same seed: they differ by nothing but their mixture.
 
     The pieces run with `each_needs`, or in turns with each of `pool` (a mixed pool of accelerators, which must be able to
-    do the same arithmetic: name `proxy.device.dtype`), `stack` variants to a piece (1: each alone; more: side by side in
-    one model, for small models on large GPUs; None: as the planner thinks, always 1 on a CPU). `probe` is a `Probe` for
-    the dry run's estimates. Gathers a `RunTable`; a run that diverged is in its `failed`, with its mixture.
+    do the same arithmetic: name `proxy.device.dtype`), `stack` of those that are missing in one task (1: each alone; more:
+    side by side in one model, for small models on large GPUs; None: as the planner thinks, always 1 on a CPU). `probe` is
+    a `Probe` for the dry run's estimates. `continues` is a swarm of shorter runs with `proxy.save_states`, from whose ends
+    these go on; a variant that is not among its finished ones begins anew. Gathers a `RunTable`; a run that diverged is in
+    its `failed`, with its mixture.
     """
 
     design: Step
@@ -126,35 +145,32 @@ class Swarm(FanOut):
     pool: Annotated[tuple[Needs, ...], Resources] = ()
     stack: Annotated[int | None, Resources] = None
     probe: Annotated[Step | None, Resources] = None
+    continues: Annotated[Swarm | None, Resources] = None
 
     def training_tokens(self) -> int:
         """The tokens of one of its runs, for lists of experiments."""
         return resolve(self.proxy).tokens
 
-    def pieces(self, context: Context) -> dict[str, Step]:
-        """One `TrainProxy` per variant, by the variant's name; or one `TrainStack` for every `stack` of them."""
-        resolve(self.proxy)  # A mistake in the numbers shows here, before anything is started.
+    def _shorter(self, context: Context) -> dict[str, TrainProxy]:
+        """The runs, by variant, from which those of this swarm can go on."""
+        if self.continues is None:
+            return {}
+        finished: RunTable = context.read(self.continues)
+        pieces = self.continues.pieces(context)
+        return {name: piece for name, piece in pieces.items() if name in finished.runs}
+
+    def pieces(self, context: Context) -> dict[str, TrainProxy]:
+        """One `TrainProxy` per variant, by the variant's name."""
         pool = tuple(self.pool) or (self.each_needs,)
         proxy = _ready_for_all(self.proxy, pool)
+        check_settings(proxy)  # A mistake shows here, before anything is started.
+        _check_stack(self.stack, proxy, "swarm")
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
-        stack = self._stack(len(mixtures))
-        if stack > 1:
-            return {
-                f"{names[0]}-to-{names[-1]}": TrainStack(
-                    scan=self.scan,
-                    mixtures=tuple(dict(mixtures[name]) for name in names),
-                    proxy=proxy,
-                    seed=self.seed,
-                    groups=self.groups,
-                    repetition_limits=self.repetition_limits,
-                    needs=pool[number % len(pool)],
-                    names=tuple(names),
-                )
-                for number, names in enumerate(_chunks(list(mixtures), stack))
-            }
-        return {
+        check_supply(proxy, mixtures, context.read(self.scan), self.repetition_limits)
+        shorter = self._shorter(context)
+        pieces = {
             name: TrainProxy(
                 scan=self.scan,
                 mixture=dict(mixture),
@@ -163,10 +179,18 @@ class Swarm(FanOut):
                 groups=self.groups,
                 repetition_limits=self.repetition_limits,
                 needs=pool[number % len(pool)],
+                continues=shorter.get(name),
                 name=name,
             )
             for number, (name, mixture) in enumerate(mixtures.items())
         }
+        for name in shorter.keys() & pieces.keys():
+            check_continues(shorter[name], pieces[name])
+        return pieces
+
+    def together(self, missing: Mapping[str, Step]) -> list[tuple[str, ...]]:
+        """Stacks of those that are missing."""
+        return side_by_side(missing, self.stack)
 
     def declared(self) -> tuple[str, ...]:
         """The tokens of one of its runs, exactly."""
@@ -192,15 +216,11 @@ class Swarm(FanOut):
     def _stack(self, variants: int) -> int:
         if self.stack is None:
             return min(planner.stack_size(self.proxy, needs, variants) for needs in self.pool or (self.each_needs,))
-        if self.stack < 1:
-            raise UserError(f"A stack needs at least 1 variant; swarm.stack is {self.stack}.")
         return self.stack
 
     def results(self, context: Context) -> dict[str, ProxyResult]:
-        """The results by variant, however they were trained."""
-        found = [context.read(piece) for piece in self.pieces(context).values()]
-        runs = [run for result in found for run in (result.runs if isinstance(result, StackResult) else [result])]
-        return dict(zip(context.read(self.design).mixtures(), runs, strict=True))
+        """The results by variant."""
+        return {name: context.read(piece) for name, piece in self.pieces(context).items()}
 
     def run(self, context: Context) -> RunTable:
         """Gathers the finished runs.
@@ -228,10 +248,6 @@ class Swarm(FanOut):
             values=tuple(tuple(result.metrics[m] for m in metrics) for result in finished.values()),
             failed=failed,
         )
-
-
-def _chunks(names: list[str], size: int) -> list[list[str]]:
-    return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -267,7 +283,7 @@ class Validation(FanOut):
 
     `proposal` is a `Proposal` step: its result has the three mixtures (the last one may be missing) and each metric's
     coefficient in the objective. Seeds are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed
-    variant was chosen by its luck there.
+    variant was chosen by its luck there. `stack` as in `Swarm`: runs that differ in mixture and seed go side by side.
     """
 
     proposal: Step
@@ -278,6 +294,7 @@ class Validation(FanOut):
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+    stack: Annotated[int | None, Resources] = None
     probe: Annotated[Step | None, Resources] = None
 
     def _arms(self, context: Context) -> dict[str, dict[str, float]]:
@@ -294,8 +311,11 @@ class Validation(FanOut):
         """One `TrainProxy` per arm and seed, named `<arm>/seed-<n>` with dashes."""
         if self.seeds < 1:
             raise UserError(f"A validation needs at least 1 seed; it has {self.seeds}.")
-        resolve(self.proxy)
         proxy = ready(self.proxy, self.each_needs)
+        check_settings(proxy)
+        _check_stack(self.stack, proxy, "validation")
+        arms = self._arms(context)
+        check_supply(proxy, arms, context.read(self.scan), self.repetition_limits)
         return {
             f"{arm.replace(' ', '-')}-seed-{seed}": TrainProxy(
                 scan=self.scan,
@@ -307,9 +327,13 @@ class Validation(FanOut):
                 needs=self.each_needs,
                 name=f"{arm}, seed {seed}",
             )
-            for arm, mixture in self._arms(context).items()
+            for arm, mixture in arms.items()
             for seed in range(self.first_seed, self.first_seed + self.seeds)
         }
+
+    def together(self, missing: Mapping[str, Step]) -> list[tuple[str, ...]]:
+        """Stacks of those that are missing, arms and seeds mixed."""
+        return side_by_side(missing, self.stack)
 
     def declared(self) -> tuple[str, ...]:
         """The tokens of one of its runs, exactly."""
@@ -318,7 +342,8 @@ class Validation(FanOut):
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
         speed = _speed(context, self.probe)
-        plan = planner.lines(self.proxy, 3 * self.seeds, self.each_needs, speed)
+        stack = planner.stack_size(self.proxy, self.each_needs, 3 * self.seeds) if self.stack is None else self.stack
+        plan = planner.lines(self.proxy, 3 * self.seeds, self.each_needs, speed, stack)
         return (f"proposal, prior and best observed variant with {self.seeds} seeds each", *plan)
 
     def run(self, context: Context) -> ValidationResult:

@@ -32,6 +32,7 @@ class WeightsAndBiases:
                 config={"proxy": dataclasses.asdict(step.proxy), "mixture": step.mixture, "seed": step.seed},
                 mode="online" if os.environ.get("WANDB_API_KEY") else "offline",
                 dir=str(place.scratch),
+                reinit="create_new",  # Variants of a stack are runs side by side in one process.
                 settings=wandb.Settings(silent=True, console="off"),
             )
         except Exception as error:

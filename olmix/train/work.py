@@ -23,6 +23,7 @@ from olmix.errors import UserError
 from olmix.graph.step import Context
 from olmix.train import source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
+from olmix.train.continuing import METRICS, PERIODS, Start, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
 from olmix.train.distributed import SHARD_FROM, World, launch, whole
 from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
@@ -33,15 +34,11 @@ from olmix.train.recipe import Plan, nominal_parameters, resolve
 from olmix.train.results import BPB, ProxyResult
 from olmix.train.run import run, terminated
 from olmix.train.settings import Proxy
-from olmix.train.stacked import StackedTrainer
 
 if TYPE_CHECKING:
-    from olmix.train.steps import TrainProxy, TrainStack
+    from olmix.train.steps import TrainProxy
 
 Progress = Callable[[float, float, str], None]
-
-#: The folder of the models at the ends of periods, one each by the tokens seen.
-PERIODS = "periods"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +49,11 @@ class Place:
     scratch: pathlib.Path
     experiment: str
     label: str
+
+    @staticmethod
+    def of(context: Context) -> Place:
+        """That of a context."""
+        return Place(context.out, context.scratch, context.experiment, context.label)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,14 +86,15 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
       UserError: for a mistake in the settings, or data that do not fit them.
       Interrupted: on SIGTERM, after saving.
     """
-    arithmetic = _checked_arithmetic(step)
+    arithmetic = checked_arithmetic(step)
     manifest = source.open_scan(context, step.scan)
-    place = Place(context.out, context.scratch, context.experiment, context.label)
+    place = Place.of(context)
     processes = step.proxy.device.processes
+    start = start_of(step, context, manifest.scan)
     if processes == 1:
-        return _train(World(), context.progress, step, manifest, place)
+        return _train(World(), context.progress, step, manifest, place, start)
     sharded = (nominal_parameters(step.proxy.model) or 0) >= SHARD_FROM
-    arguments = (step, manifest, place)
+    arguments = (step, manifest, place, start)
     with terminated() as stop:
         result = launch(
             processes, arithmetic.device, sharded, _train, arguments, context.scratch, stop, context.progress
@@ -100,108 +103,63 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
     return result
 
 
-def _train(world: World, progress: Progress, step: TrainProxy, manifest: Manifest, place: Place) -> ProxyResult:
+def _train(
+    world: World,
+    progress: Progress,
+    step: TrainProxy,
+    manifest: Manifest,
+    place: Place,
+    start: Start | None,
+) -> ProxyResult:
     """The work of one process; only the first one's result is used."""
     began = time.perf_counter()
     proxy, arithmetic, plan = step.proxy, arithmetic_of(step.proxy.device, step.needs), resolve(step.proxy)
-    measures, tokenizer = _measures(step, manifest)
+    measures, tokenizer = measures_of(step, manifest)
     feed = source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits)
     with in_force(arithmetic), contextlib.ExitStack() as stack:
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
         trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world)
-        logger = stack.enter_context(_logger(step, place)) if proxy.wandb and world.first else None
-        path = place.scratch / "metrics.jsonl" if world.first else None
-        diary = stack.enter_context(contextlib.closing(_diary(proxy, plan, arithmetic, feed.leaves, path, logger)))
+        diary = stack.enter_context(open_diary(step, place if world.first else None, plan, arithmetic, feed.leaves))
         setting_up = time.perf_counter() - began
 
         def evaluate(_: int) -> dict[str, float]:
             return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world)
 
-        def keep(folder: pathlib.Path) -> None:
+        def keep_model(folder: pathlib.Path) -> None:
             state = {name: whole(value) for name, value in model.state_dict().items()}  # All processes must ask.
             if world.first:
                 save_model(model, state, folder, plan, tokenizer)
 
-        def keep_period(tokens: int) -> None:
-            if proxy.save_model:
-                keep(place.scratch / PERIODS / str(tokens))
+        def period_end(tokens: int) -> None:
+            if proxy.save_model and tokens < plan.tokens:
+                keep_model(place.scratch / PERIODS / str(tokens))
+            if proxy.save_states:
+                state = trainer.state()  # All processes must ask.
+                if world.first:
+                    keep_state(place.scratch, state, diary.state())
 
         outcome = run(
             trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress,
-            period_end=keep_period,
+            period_end=period_end, start=(lambda: [start.load()]) if start is not None else None,
         )[0]  # fmt: skip
-        result = _result(step.mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up)
-        if path is not None:
-            shutil.copyfile(path, place.out / "metrics.jsonl")
-            _copy_periods(place.scratch, place.out)
+        result = result_of(step, outcome, plan, model, feed.leaves, manifest, setting_up)
+        if world.first:
+            finish(place.scratch, place.out)
         if proxy.save_model and result.finished:
-            keep(place.out / "model")
+            keep_model(place.out / "model")
     return result
 
 
-def train_stack(step: TrainStack, context: Context) -> list[ProxyResult]:
-    """Trains the variants of a step side by side in one model; results and files as `train_proxy` has them, by variant."""
-    began = time.perf_counter()
-    proxy, arithmetic, plan = step.proxy, _checked_arithmetic(step), resolve(step.proxy)
-    manifest = source.open_scan(context, step.scan)
-    measures, tokenizer = _measures(step, manifest)
-    feeds = [source.open_feed(manifest, mixture, plan, step.seed, step.repetition_limits) for mixture in step.mixtures]
-    paths = [context.scratch / f"{number:03d}.jsonl" for number in range(len(feeds))]
-    with in_force(arithmetic), contextlib.ExitStack() as stack:
-        trainer = StackedTrainer(
-            proxy.model,
-            plan,
-            arithmetic,
-            vocabulary=padded(proxy.vocabulary),
-            skip=proxy.skip,
-            seeds=[step.seed] * len(feeds),
-        )
-        diaries = [
-            stack.enter_context(contextlib.closing(_diary(proxy, plan, arithmetic, feed.leaves, path, None)))
-            for feed, path in zip(feeds, paths, strict=True)
-        ]
-        setting_up = time.perf_counter() - began
-
-        def evaluate(number: int) -> dict[str, float]:
-            return measures.of(trainer.variant(number), plan.length, trainer.device, arithmetic.autocast, World())
-
-        def keep(number: int, folder: pathlib.Path) -> None:
-            model = trainer.variant(number)
-            save_model(model, model.state_dict(), folder, plan, tokenizer)
-
-        def keep_all(tokens: int) -> None:
-            if not proxy.save_model:
-                return
-            for number in range(len(feeds)):
-                keep(number, context.scratch / f"{number:03d}" / PERIODS / str(tokens))
-
-        outcomes = run(
-            trainer, feeds, proxy, diaries, scratch=context.scratch, evaluate=evaluate, progress=context.progress,
-            period_end=keep_all,
-        )  # fmt: skip
-        results = []
-        for number, (outcome, feed, mixture) in enumerate(zip(outcomes, feeds, step.mixtures, strict=True)):
-            model = trainer.variant(number)
-            result = _result(mixture, step.seed, outcome, plan, model, feed.leaves, manifest, setting_up / len(feeds))
-            results.append(result)
-            folder = context.out / f"{number:03d}"
-            folder.mkdir()
-            shutil.copyfile(paths[number], folder / "metrics.jsonl")
-            _copy_periods(context.scratch / f"{number:03d}", folder)
-            if proxy.save_model and result.finished:
-                keep(number, folder / "model")
-    return results
+def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
+    """Brings what this attempt and earlier ones have written to where the result is."""
+    shutil.copyfile(scratch / METRICS, out / METRICS)
+    take_over(scratch, out, models=True, states=True)
 
 
-def _copy_periods(scratch: pathlib.Path, out: pathlib.Path) -> None:
-    """Brings the models of periods that have ended, in this attempt or an earlier one, to where the result is."""
-    if (scratch / PERIODS).is_dir():
-        shutil.copytree(scratch / PERIODS, out / PERIODS)
-
-
-def _checked_arithmetic(step: TrainProxy | TrainStack) -> Arithmetic:
+def checked_arithmetic(step: TrainProxy) -> Arithmetic:
+    """The arithmetic of a step, on this machine. Raises UserError where it has no GPU and should."""
     arithmetic = arithmetic_of(step.proxy.device, step.needs)
     if arithmetic.device == "cuda" and not torch.cuda.is_available():
         raise UserError(
@@ -210,7 +168,7 @@ def _checked_arithmetic(step: TrainProxy | TrainStack) -> Arithmetic:
     return arithmetic
 
 
-def _measures(step: TrainProxy | TrainStack, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:
+def measures_of(step: TrainProxy, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:
     """What to measure on, and the tokenizer; every mistake in what was asked for shows here, before anything is paid for."""
     proxy = step.proxy
     source.check_vocabulary(proxy.vocabulary, manifest.scan)
@@ -233,27 +191,27 @@ def _measures(step: TrainProxy | TrainStack, manifest: Manifest) -> tuple[Measur
     return Measures(held_outs, step.groups, prepared, proxy.tasks.families), tokenizer
 
 
-def _diary(
-    proxy: Proxy,
-    plan: Plan,
-    arithmetic: Arithmetic,
-    leaves: tuple[str, ...],
-    path: pathlib.Path | None,
-    logger: Logger | None,
-) -> Diary:
-    flops = None
+@contextlib.contextmanager
+def open_diary(
+    step: TrainProxy, place: Place | None, plan: Plan, arithmetic: Arithmetic, leaves: tuple[str, ...]
+) -> Iterator[Diary]:
+    """The diary of a run, closed at the end; it writes files and tells W&B where `place` is given."""
+    proxy, flops = step.proxy, None
     if not isinstance(proxy.model, Foreign):
         flops = flops_per_token(proxy.model, padded(proxy.vocabulary), plan.length)
     # A CPU's peak is a guess, and a utilisation made from it would look like a measurement.
     peak = arithmetic.peak_flops if arithmetic.device == "cuda" else None
-    return Diary(
-        plan, leaves, path, log_tokens=proxy.log_tokens, logger=logger, flops_per_token=flops, peak_flops=peak
-    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        logger = stack.enter_context(_logger(step, place)) if proxy.wandb and place is not None else None
+        path = place.scratch / METRICS if place is not None else None
+        diary = Diary(
+            plan, leaves, path, log_tokens=proxy.log_tokens, logger=logger, flops_per_token=flops, peak_flops=peak
+        )
+        yield stack.enter_context(contextlib.closing(diary))
 
 
-def _result(
-    mixture: Mapping[str, float],
-    seed: int,
+def result_of(
+    step: TrainProxy,
     outcome: Outcome,
     plan: Plan,
     model: torch.nn.Module,
@@ -261,7 +219,8 @@ def _result(
     manifest: Manifest,
     setting_up: float,
 ) -> ProxyResult:
-    seen = dict.fromkeys(mixture, 0) | {
+    """What a run that ended as `outcome` says amounts to."""
+    seen = dict.fromkeys(step.mixture, 0) | {
         leaf: count * plan.length for leaf, count in zip(leaves, outcome.sequences, strict=True)
     }
     parameters = sum(p.numel() for p in model.parameters())
@@ -270,8 +229,8 @@ def _result(
     return ProxyResult(
         status=outcome.status,
         reason=outcome.reason,
-        mixture=dict(mixture),
-        seed=seed,
+        mixture=dict(step.mixture),
+        seed=step.seed,
         metrics=outcome.evaluations[-1][1] if finished else {},
         train_loss=outcome.final_loss,
         tokens=outcome.tokens,

@@ -15,12 +15,13 @@ from rich.console import Console
 from olmix.errors import UserError
 from olmix.graph import runner
 from olmix.graph.executor import StepsFailed
-from olmix.graph.plan import make_plan
+from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.store import Store
-from tests.graph.toy import Part, Source, Toy, diary, toy
+from olmix.graph.worker import Job, StoreContext, perform
+from tests.graph.toy import Part, Source, Toy, diary, groups, toy
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,58 @@ def test_a_piece_that_always_dies_does_not_take_the_others_along(go: Any, tmp_pa
     assert run.read(experiment.half).value == 30
 
 
+def test_pieces_that_share_a_task_are_artifacts_of_their_own(go: Any, tmp_path: pathlib.Path) -> None:
+    """Two alone; then five in groups of three: the missing three in one. Then other groups and none: nothing is left to do."""
+    go(toy(tmp_path, factors=(1.0, 2.0)))
+    larger = toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0, 5.0), group=3)
+    run, said = go(larger)
+    assert run.read(larger.parts).parts == {f"x{n}": 10 * n for n in range(1, 6)}
+    assert diary(tmp_path) == [1, 2, 3, 4, 5]
+    assert groups(tmp_path) == ["3 +"]
+    assert "parts: 3 of 3 done, 0 running, 0 failed" in said
+    assert set(run.ran) == {"parts/x3", "parts/x4", "parts/x5", "parts", "half"}
+    about = json.loads((run.folder / "artifacts" / "parts.x4" / "about.json").read_text())
+    assert (about["label"], about["together"]) == ("parts/x4", 3)
+    assert go(toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0, 5.0), group=2))[0].ran == ()
+    for place in ("staging", "scratch"):
+        assert not list((tmp_path / "store" / place).iterdir())
+
+
+def test_a_lost_group_goes_on_in_its_own_scratch_and_one_failure_is_all_of_theirs(
+    go: Any, tmp_path: pathlib.Path
+) -> None:
+    experiment = toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0), group=2, trouble={"2": "die once", "4": "raise"})
+    with pytest.raises(StepsFailed, match=r"2 of 4 failed(.|\n)*parts/x3(.|\n)*parts/x4: ValueError: a wheel"):
+        go(experiment)
+    assert sorted(groups(tmp_path)) == ["2 +", "2 +", "2 ++"]
+    mended = toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0), group=2)
+    run, said = go(mended)
+    assert run.read(mended.parts).value == 100
+    assert "2 of 4 are there already" in said
+    assert groups(tmp_path)[3:] == ["2 ++"]
+
+
+def test_what_another_runner_has_finished_is_left_out_of_a_group(tmp_path: pathlib.Path) -> None:
+    """The same piece twice in a group is done once; one that is there already is found, the others run."""
+    store = Store(tmp_path / "store")
+    store.prepare()
+    parts = toy(tmp_path)
+    plan = make_plan(parts, store)
+    source = plan.nodes[0]
+
+    def job(node: Any, upstream: Any = ()) -> Job:
+        return Job(store.root, "toy", node.label, node.step, node.artifact, node.about("toy"), {}, upstream)
+
+    assert perform([job(source)])[0].status == "ran"
+    context = StoreContext(job(source, [(source.step, source.artifact)]), tmp_path)
+    pieces = make_pieces(plan, plan.nodes[1], parts.parts.pieces(context))
+    one, two, three = (job(piece, [(source.step, source.artifact)]) for piece in pieces.values())
+    assert perform([two])[0].status == "ran"
+    assert [outcome.status for outcome in perform([one, two, one, three])] == ["ran", "found", "ran", "ran"]
+    assert diary(tmp_path) == [2, 1, 3]
+    assert all(store.has(piece.artifact) for piece in pieces.values())
+
+
 def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path) -> None:
     experiment = toy(tmp_path, trouble={"3": "hang once"}, patience=2 / 60)
     run, said = go(experiment)
@@ -183,7 +236,8 @@ def test_missing_data_is_a_mistake(go: Any, tmp_path: pathlib.Path) -> None:
 
 def test_dry_run_computes_what_is_cheap_and_writes_nothing(tmp_path: pathlib.Path) -> None:
     store = Store(tmp_path / "store")
-    text = render(make_plan(toy(tmp_path), store))
+    text = render(make_plan(toy(tmp_path, group=2), store))
     assert "the number is 10" in text
     assert "parts: run (never run); 3 of 3 pieces to run" in text
+    assert "[2 tasks with 1 CPU each, gathered in the launcher]" in text
     assert not store.root.exists()

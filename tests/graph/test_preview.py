@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
 
 from olmix.errors import UserError
-from olmix.graph import Context, Experiment, Step
+from olmix.graph import Context, Experiment, FanOut, Needs, Step
 from olmix.graph.plan import make_plan
 from olmix.graph.preview import blocks
 from olmix.graph.store import Store
@@ -68,3 +69,37 @@ def test_a_step_that_must_wait_says_what_follows_from_its_settings(tmp_path: pat
     slow = Slow(source=Known())
     *_, text = blocks(make_plan(Road(known=slow, check=Check(source=slow)), Store(tmp_path / "store")))
     assert text.endswith("    at most 5\n    more is known once known is done")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Piece(Step):
+    number: int
+
+    def run(self, context: Context) -> int:
+        raise AssertionError("a dry run must not run this")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spread(FanOut):
+    source: Step
+
+    def pieces(self, context: Context) -> dict[str, Step]:
+        context.read(self.source)
+        kinds = (Needs(cpus=8, gpus=1, accelerator="A100"), Needs(gpus=2, accelerator="V100"))
+        return {str(number): Piece(number=number, needs=kinds[number % 2]) for number in range(5)}
+
+    def together(self, missing: Mapping[str, Step]) -> list[tuple[str, ...]]:
+        return [("0", "2", "4"), ("1",), ("3",)]
+
+    def run(self, context: Context) -> int:
+        return 0
+
+
+def test_a_fan_out_shows_what_its_pieces_need(tmp_path: pathlib.Path) -> None:
+    spread = Spread(source=Known())
+    *_, text = blocks(make_plan(Road(known=spread.source, check=spread), Store(tmp_path / "store")))
+    assert "5 of 5 pieces to run" in text
+    assert "[1 task with 8 CPUs, 1 A100 each, 2 tasks with 1 CPU, 2 V100 each, gathered in the launcher]" in text
+    later = Spread(source=Slow(source=Known()))
+    *_, text = blocks(make_plan(Road(known=later.source, check=later), Store(tmp_path / "store")))
+    assert "[tasks of their own for its pieces, gathered in the launcher]" in text

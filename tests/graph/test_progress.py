@@ -33,3 +33,10 @@ def test_done_running_failed_and_what_it_cost_so_far(stage: Stage, monkeypatch: 
 def test_nothing_is_said_of_a_cost_that_nobody_planned(stage: Stage) -> None:
     stage.planned_hours = None
     assert stage.line() == "swarm: 0 of 4 done, 0 running, 0 failed, 0 s"
+
+
+def test_jobs_that_share_a_task_share_its_devices(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        stage.running(f"swarm/v{number}", 50, 100, "", 1 / 4)
+    monkeypatch.setattr(time, "monotonic", lambda: 1900.0)
+    assert "4 running, 0 failed, 900 s, about 900 s left, 0.5 A100-hours of 5 planned" in stage.line()

@@ -8,7 +8,7 @@ import os
 import pathlib
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from olmix.config.tags import Telemetry
@@ -81,6 +81,15 @@ class Part(Step):
             time.sleep(0.05)
         return Total(value=context.read(self.source).value * self.factor)
 
+    @classmethod
+    def run_together(cls, steps: Sequence[Part], contexts: Sequence[Context], scratch: pathlib.Path) -> list[Total]:
+        """As alone, one after the other, but noted in the diary as a group; `scratch` counts the attempts."""
+        with open(scratch / "attempts", "a") as file:
+            file.write("+")
+        with open(f"{steps[0].diary}.groups", "a") as file:
+            file.write(f"{len(steps)} {(scratch / 'attempts').read_text()}\n")
+        return [step.run(context) for step, context in zip(steps, contexts, strict=True)]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parts(FanOut):
@@ -90,6 +99,11 @@ class Parts(FanOut):
     seconds: Annotated[float, Telemetry] = 0.0
     trouble: Annotated[dict[str, str], Telemetry] = dataclasses.field(default_factory=dict)
     patience: Annotated[float | None, Telemetry] = None
+    group: Annotated[int, Telemetry] = 1
+
+    def together(self, missing: Mapping[str, Step]) -> list[tuple[str, ...]]:
+        names = list(missing)
+        return [tuple(names[start : start + self.group]) for start in range(0, len(names), self.group)]
 
     def pieces(self, context: Context) -> Mapping[str, Step]:
         context.read(self.source)
@@ -132,6 +146,12 @@ def toy(tmp_path: pathlib.Path, factors: tuple[float, ...] = (1.0, 2.0, 3.0), **
     source = Source(path=str(number))
     parts = Parts(source=source, factors=factors, diary=str(tmp_path / "diary.txt"), **settings)
     return Toy(name="toy", source=source, parts=parts, half=Half(total=parts))
+
+
+def groups(tmp_path: pathlib.Path) -> list[str]:
+    """Size and attempts so far of every group that began, in order."""
+    file = tmp_path / "diary.txt.groups"
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def diary(tmp_path: pathlib.Path) -> list[float]:

@@ -122,23 +122,6 @@ def test_a_run_that_diverged_is_shown_with_its_mixture(searched, tmp_path):
     assert len(trained.curves(runs, [])) == 9
 
 
-def test_runs_trained_side_by_side_are_shown_one_by_one_and_cost_what_their_stack_took(searched):
-    from olmix.report import trained
-
-    graph, search, findings = searched
-    stacked = dataclasses.replace(search.swarm, stack=5)
-    graph.read(stacked)
-    for piece in stacked.pieces(graph).values():
-        note(piece, graph.folder(piece))
-    runs = list(trained.trained(graph, stacked))
-    alone = [curve for curve in findings.curves if curve.role == "swarm"]
-    for curve, other in zip(trained.curves(runs, []), alone, strict=True):
-        assert (curve.run, curve.tokens) == (other.run, other.tokens)
-        assert curve.loss == pytest.approx(other.loss, rel=1e-2)
-    cost = trained.training_cost(graph, "swarm", runs)
-    assert (cost.runs, cost.tokens, cost.seconds) == (10, 10 * 20 * 128, 4.0)
-
-
 def test_smoothing_keeps_the_level_and_takes_the_noise():
     from olmix.report.training import smoothed
 

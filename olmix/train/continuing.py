@@ -1,0 +1,135 @@
+"""A longer run that goes on where a shorter one ended, instead of beginning anew: the same run, only cheaper.
+
+With `proxy.save_states` a run keeps its whole state at the end of every period. A run that is twice as long passes through
+the same states on its way, provided that everything but its length is the same: schedule up to there, batches, seed. This
+is checked, down to the order of the sequences, and only then believed; so where a run began does not enter its fingerprint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from olmix.errors import UserError
+from olmix.graph import identity
+from olmix.graph.step import Context
+from olmix.train.recipe import Plan, resolve
+
+if TYPE_CHECKING:
+    from olmix.data.scan_result import ScanResult
+    from olmix.train.steps import TrainProxy
+
+METRICS = "metrics.jsonl"
+#: The folder of the models at the ends of periods, one each by the tokens seen.
+PERIODS = "periods"
+#: The folder of the whole states there, as checkpoints.
+STATES = "states"
+#: What may differ between a run and the one that it continues: its length, and what is kept.
+_MAY_DIFFER = {"tokens", "chinchilla_multiple", "save_model", "save_states"}
+_OF_LENGTH = {"steps", "declared_tokens", "period_ends"}
+
+
+def keep_state(scratch: pathlib.Path, state: dict[str, Any], diary: dict[str, Any]) -> None:
+    """Writes the state at the end of a period; for good, so without haste."""
+    from olmix.train.checkpoint import Checkpoints
+
+    kept = {"trainer": state, "diaries": [diary]}
+    Checkpoints(scratch / STATES).save(state["done"], kept, wait=True, mark="period-end")
+
+
+def check_settings(shorter: TrainProxy, longer: TrainProxy) -> None:
+    """Raises UserError where the longer run would not pass through the end of the shorter one, naming what differs."""
+    if not shorter.proxy.save_states:
+        raise UserError(
+            "A run can be continued if its proxy.save_states is set, and that of the run in `continues` is not."
+        )
+    settings = [identity.settings(step, lambda other: type(other).__name__) for step in (shorter, longer)]
+    for path in sorted(settings[0].keys() | settings[1].keys()):
+        was, now = (each.get(path, "(unset)") for each in settings)
+        if was != now and path.removeprefix("proxy.") not in _MAY_DIFFER:
+            raise UserError(f"A run cannot go on from one of another kind: {path} is {was} there and {now} here.")
+    plans = resolve(shorter.proxy), resolve(longer.proxy)
+    for field in dataclasses.fields(Plan):
+        was, now = (getattr(plan, field.name) for plan in plans)
+        if field.name not in _OF_LENGTH and was != now:
+            raise UserError(
+                f"A run cannot go on from one with another schedule: by the recipe {field.name} is {was:,} there and "
+                f"{now:,} here; set proxy.{field.name} in both."
+            )
+    ends, later = plans[0].period_ends, plans[1].period_ends
+    if ends != later[: len(ends)]:
+        raise UserError(
+            f"A run can go on from where one of its own periods ends, at {', '.join(f'{end:,}' for end in later)} tokens; "
+            f"the periods of the one to go on from end at {', '.join(f'{end:,}' for end in ends)} (set proxy.periods in both)."
+        )
+
+
+def check_order(shorter: TrainProxy, longer: TrainProxy, scan: ScanResult) -> None:
+    """Raises UserError unless both read the same sequences up to the end of the shorter run."""
+    import numpy as np
+
+    from olmix.train.source import order_of
+
+    orders = [order_of(s.mixture, scan, resolve(s.proxy), s.seed, s.repetition_limits) for s in (shorter, longer)]
+    end = orders[0].sequences
+    for start in range(0, end, 8192):
+        rows = [order.rows(start, min(start + 8192, end)) for order in orders]
+        if not all(np.array_equal(one, other) for one, other in zip(*rows, strict=True)):
+            raise UserError(
+                f"A run of {orders[1].tokens:,} tokens reads other sequences than one of {orders[0].tokens:,} from about "
+                f"sequence {start:,} on, because a repetition limit binds; train it from the beginning (continues=None)."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Where a run begins that goes on from a shorter one: a state in a folder."""
+
+    folder: pathlib.Path
+    step: int
+
+    def load(self) -> dict[str, Any]:
+        """The state. Raises UserError if it is not there any more."""
+        from olmix.train.checkpoint import Checkpoints
+
+        state = Checkpoints(self.folder / STATES).at(self.step)
+        if state is None:
+            raise UserError(
+                f"{self.folder / STATES} has no whole state after {self.step:,} steps to go on from; was it removed?"
+            )
+        return state
+
+
+def start_of(step: TrainProxy, context: Context, scan: ScanResult) -> Start | None:
+    """Where the run of a step begins; None: at the beginning. What the shorter run has left becomes this one's too.
+
+    Raises:
+      UserError: if the shorter run does not lead to this one.
+    """
+    shorter = step.continues
+    if shorter is None:
+        return None
+    check_settings(shorter, step)
+    check_order(shorter, step, scan)
+    folder = context.folder(shorter)
+    if not (context.scratch / METRICS).exists():
+        shutil.copyfile(folder / METRICS, context.scratch / METRICS)
+        take_over(folder, context.scratch, models=step.proxy.save_model, states=step.proxy.save_states)
+    return Start(folder, resolve(shorter.proxy).steps)
+
+
+def take_over(source: pathlib.Path, target: pathlib.Path, *, models: bool, states: bool) -> None:
+    """Brings what was kept at the ends of periods from one folder to another; linked, for it may be large."""
+    for name, wanted in ((PERIODS, models), (STATES, states)):
+        if wanted and (source / name).is_dir():
+            shutil.copytree(source / name, target / name, copy_function=_linked, dirs_exist_ok=True)
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # Other file systems, or one that knows no links.
+        shutil.copyfile(source, target)

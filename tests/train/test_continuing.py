@@ -1,0 +1,128 @@
+"""A run that goes on from a shorter one is the run that it would have been from the beginning."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from olmix.errors import UserError
+from olmix.train import recipe
+from olmix.train.checkpoint import Checkpoints
+from olmix.train.metrics import read_metrics
+from olmix.train.settings import SkipRule
+from olmix.train.steps import Swarm
+from tests.train import corpus, toys
+from tests.train.corpus import graph  # noqa: F401 (a fixture)
+from tests.train.test_steps import scan, step, swarm  # noqa: F401 (scan is a fixture)
+
+TIMES = {"seconds": 0.0, "seconds_setting_up": 0.0, "tokens_per_second": 0.0, "share_waiting_for_data": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def small_counts(monkeypatch) -> None:
+    """Chinchilla for 200 parameters: 4,000 tokens, of which 7 batches of 512 are whole; then 15 for twice as many."""
+    monkeypatch.setattr(recipe, "MICRO_PARAMETERS", 200)
+
+
+def proxy(multiple: float, **changes):
+    settings = {
+        "model": "olmo3_micro", "tokens": None, "chinchilla_multiple": multiple, "periods": True, "batch_tokens": 512,
+        "learning_rate": 2e-3, "save_model": True, "save_states": True, "evaluate_tokens": 1024,
+    }  # fmt: skip
+    return toys.proxy(**{**settings, **changes})
+
+
+def searched(scan, **changes) -> tuple[Swarm, Swarm]:  # noqa: F811
+    """A swarm of two variants, and one of twice the length and three variants that continues it."""
+    shorter = swarm(scan, 2, proxy=proxy(1.0), **changes)
+    return shorter, swarm(scan, 3, proxy=proxy(2.0), continues=shorter, **changes)
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_it_is_the_same_run_and_trains_only_the_rest(graph, scan, monkeypatch) -> None:  # noqa: F811
+    from olmix.train.proxy import Trainer
+
+    steps: list[int] = []
+    original = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, batch: (steps.append(self.done), original(self, batch))[1])
+    _, longer = searched(scan)
+    graph.read(longer)
+    assert steps == [*range(7), *range(7), *range(7, 15), *range(7, 15), *range(15)]
+    fresh = corpus.Graph(graph.root / "fresh")
+    anew = dataclasses.replace(longer, continues=None)
+    for name, piece in anew.pieces(fresh).items():
+        continued = longer.pieces(graph)[name]
+        assert (continued.continues is None) == (name == "v2")
+        # Where it began is not part of what it is.
+        assert graph.same(continued, piece)
+        found, expected = graph.read(continued), fresh.read(piece)
+        assert dataclasses.replace(found, **TIMES) == dataclasses.replace(expected, **TIMES)
+        folders = graph.folder(continued), fresh.folder(piece)
+        assert files(folders[0]) == files(folders[1])
+        assert "states/step-000000000007.pt" in files(folders[0])
+        one, other = (Checkpoints(folder / "states").at(15)["trainer"]["model"] for folder in folders)
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
+        lines = [[r.get("train/loss") for r in read_metrics(f / "metrics.jsonl") if "step" in r] for f in folders]
+        assert lines[0] == lines[1]
+
+
+def test_a_stack_goes_on_from_single_runs_and_single_runs_from_a_stack(graph, scan) -> None:  # noqa: F811
+    shorter, longer = searched(scan)
+    whole = {
+        name: graph.read(piece) for name, piece in dataclasses.replace(longer, continues=None).pieces(graph).items()
+    }
+    for first, then, sizes in ((1, 2, [2]), (2, 1, [2]), (2, 3, [2, 2])):
+        other = corpus.Graph(graph.root / f"{first}-{then}")
+        start = dataclasses.replace(shorter, stack=first)
+        asked = dataclasses.replace(longer, continues=start, stack=then)
+        other.read(asked)
+        assert other.together == sizes  # The third variant is new, and begins where the others do not.
+        for name, piece in asked.pieces(other).items():
+            curve = [loss for _, loss in other.read(piece).loss_curve]
+            assert curve == pytest.approx([loss for _, loss in whole[name].loss_curve], rel=1e-4)
+            assert files(other.folder(piece)) == files(graph.folder(dataclasses.replace(piece, continues=None)))
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "says"),
+    [
+        ({"save_states": False}, {}, "save_states is set"),
+        ({"weight_decay": 0.2}, {}, r"proxy.weight_decay is 0.2 there and 0.1 here"),
+        ({"skip": SkipRule(enabled=False)}, {}, "proxy.skip.enabled is False there"),
+        ({"warmup_tokens": None}, {"warmup_tokens": None}, "set proxy.warmup_tokens in both"),
+        ({"chinchilla_multiple": 0.75}, {}, "one of its own periods ends, at 1,536, 3,584, 7,680 tokens"),
+    ],
+)
+def test_another_run_cannot_be_continued(scan, short, long, says) -> None:  # noqa: F811
+    from olmix.train.continuing import check_settings
+
+    if "warmup_tokens" in short:
+        short = {**short, "chinchilla_multiple": 0.5}
+    shorter = step(scan, proxy=proxy(1.0, **short))
+    with pytest.raises(UserError, match=says):
+        check_settings(shorter, step(scan, proxy=proxy(2.0, **long), continues=shorter))
+
+
+def test_other_mixtures_and_orders_cannot_be_continued(graph, scan) -> None:  # noqa: F811
+    from olmix.train.continuing import check_order, check_settings
+
+    shorter = step(scan, proxy=proxy(1.0))
+    with pytest.raises(UserError, match=r"mixture\['down'\] is 0.25 there and 0.5 here"):
+        check_settings(shorter, step(scan, proxy=proxy(2.0), mixture={"up": 0.5, "down": 0.5}))
+    limited = {"repetition_limits": {"noise": 3840 / 8000 - 0.001}}
+    shorter, longer = step(scan, proxy=proxy(1.0), **limited), step(scan, proxy=proxy(2.0), **limited)
+    with pytest.raises(UserError, match="reads other sequences"):
+        check_order(shorter, longer, graph.read(scan))
+
+
+def test_states_that_are_gone_are_named(graph, scan) -> None:  # noqa: F811
+    shorter = step(scan, proxy=proxy(1.0))
+    for path in (graph.folder(shorter) / "states").glob("step-000000000007.pt"):
+        path.write_bytes(b"half")
+    with pytest.raises(UserError, match="no whole state after 7 steps"):
+        graph.read(step(scan, proxy=proxy(2.0), continues=shorter))

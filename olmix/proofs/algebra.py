@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Any
 
 from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Relation, Var, power, substitute
-from olmix.proofs.radicals import Unsupported, auxiliary_nodes, resolve_roots, root_powers
+from olmix.proofs.radicals import Unsupported, auxiliary_nodes, one_root_each, resolve_roots, root_powers, with_one_root
 from olmix.proofs.statement import Statement
 
 #: python-flint's multivariate polynomials carry no useful types.
@@ -214,6 +214,8 @@ def build_system(statement: Statement) -> System:
     powers = root_powers(sides, domains)
     by = {name: power(Var(name), k) for name, k in powers.items()}
     clean = [r.map(lambda e: resolve_roots(substitute(e, by), domains)) for r in relations]
+    roots = one_root_each([side for r in clean for side in (r.left, r.right)])
+    clean = [r.map(lambda e: with_one_root(e, roots)) for r in clean]
     nodes = auxiliary_nodes([side for r in clean for side in (r.left, r.right)])
     # A name that no parser produces, so that it cannot collide.
     auxiliary = {node: f"u_{i + 1}_" for i, node in enumerate(nodes)}

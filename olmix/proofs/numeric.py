@@ -135,7 +135,7 @@ def exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
         raise Undefined("a denominator is zero")
     if q % 2 == 0 and base < 0:
         raise Undefined("an even root of a negative number")
-    if abs(p) > 4096:
+    if abs(p) > 4096 or q > 4096:
         return None
     if q > 1:
         from flint import fmpz

@@ -37,11 +37,13 @@ class Effort:
     #: The short search runs in this process, the long one (and z3) in processes of their own.
     short_nodes: int = 40
     short_cone_terms: int = 60_000
+    #: The long search repeats what the short one tries, so no verdict hangs on when the short one gives up.
+    short_seconds: float = 4.0
     long: bool = True
     long_nodes: int = 400
     long_cone_terms: int = 2_000_000
     z3_rlimit: int = DEFAULT_RLIMIT
-    wall_seconds: float = 38.0
+    wall_seconds: float = 36.0
 
 
 #: For many statements that are expected to be easy: no processes, no z3.
@@ -91,7 +93,8 @@ def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
         return Verdict(verdict="unknown", reason="no counterexample found; claims with != are not proved")
     if not seen.feasible:
         return _without_points(system, effort)
-    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms))
+    until = time.monotonic() + effort.short_seconds if effort.long else None
+    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms), until=until)
     verdict = _accept(statement, find_certificate(system, work))
     if verdict or not effort.long:
         return verdict or Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))

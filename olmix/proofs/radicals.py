@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Var, mul, power, rebuild, walk
+from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Var, children, mul, power, rebuild, walk
 
 
 class Unsupported(Exception):
@@ -78,6 +78,55 @@ def resolve_roots(expr: Expr, domains: Mapping[str, str]) -> Expr:
     if isinstance(expr, Num | Var):
         return expr
     return rebuild(expr, lambda part: resolve_roots(part, domains))
+
+
+def one_root_each(exprs: list[Expr]) -> dict[Expr, Fraction]:
+    """For each radicand that resolved expressions use, the exponent of the one root that all its powers are powers of.
+
+    A radicand that occurs only in denominators gets a root of its reciprocal, one that occurs only as `X**(2/3)` the cube
+    root of its square: claims are then linear in these roots, which is what bounds of roots need. Radicands with powers of
+    both signs are left as they are.
+    """
+    found: dict[Expr, set[Fraction]] = {}
+
+    def visit(expr: Expr) -> None:
+        inner, outer = expr, Fraction(1)
+        if isinstance(expr, Pow) and isinstance(expr.base, Pow) and isinstance(expr.exponent, Num):
+            inner, outer = expr.base, expr.exponent.value
+        if isinstance(inner, Pow) and isinstance(inner.exponent, Num) and inner.exponent.value.denominator > 1:
+            found.setdefault(inner.base, set()).add(inner.exponent.value * outer)
+            visit(inner.base)
+            return
+        for part in children(expr):
+            visit(part)
+
+    for expr in exprs:
+        visit(expr)
+    out = {}
+    for base, exponents in found.items():
+        sign = 1 if min(exponents) > 0 else -1 if max(exponents) < 0 else 0
+        step = Fraction(math.gcd(*(abs(e.numerator) for e in exponents)), math.lcm(*(e.denominator for e in exponents)))
+        if sign and (sign < 0 or step.numerator > 1):
+            out[base] = sign * step
+    return out
+
+
+def with_one_root(expr: Expr, roots: Mapping[Expr, Fraction]) -> Expr:
+    """The expression with the roots that `one_root_each` has chosen."""
+    inner, outer = expr, Fraction(1)
+    if isinstance(expr, Pow) and isinstance(expr.base, Pow) and isinstance(expr.exponent, Num):
+        inner, outer = expr.base, expr.exponent.value
+    if isinstance(inner, Pow) and isinstance(inner.exponent, Num) and inner.exponent.value.denominator > 1:
+        base = with_one_root(inner.base, roots)
+        exponent = inner.exponent.value
+        step = roots.get(inner.base)
+        if step is None:
+            return power(power(base, exponent), outer)
+        root = power(power(base, step.numerator), Fraction(1, step.denominator))
+        return power(root, exponent * outer / step)
+    if isinstance(expr, Num | Var):
+        return expr
+    return rebuild(expr, lambda part: with_one_root(part, roots))
 
 
 def auxiliary_nodes(exprs: list[Expr]) -> list[Expr]:

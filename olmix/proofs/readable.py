@@ -33,6 +33,8 @@ _WORDS = {
     "split_in": "As a polynomial in one non-negative variable, each coefficient is treated alone",
     "radical": "A root is taken away by squaring",
     "tangent": "A root is replaced by a bound, by AM-GM or Cauchy-Schwarz",
+    "tangents": "Each root is replaced by a bound, by AM-GM",
+    "means": "By Hölder's inequality (Cauchy-Schwarz for square roots) the sum of roots is bounded by one root",
     "by_sign": "Each choice of signs is treated alone",
     "cut": "A lemma is shown first",
     "times": "Both sides are multiplied by something positive",
@@ -86,6 +88,15 @@ def _detail(task: Task, node: Mapping[str, Any]) -> str:
         top, bottom = (poly_text(read_poly(task, node[k]), task.names) for k in ("top", "bottom"))
         how = "at least" if node.get("mode") == "below" else "compared with"
         return f" ({_name(str(node['variable']))} {how} {top if bottom == '1' else f'({top})/({bottom})'})"
+    if node["rule"] == "tangents":
+        bounds = []
+        for name, *terms in node["roots"]:
+            top, bottom = (poly_text(read_poly(task, t), task.names) for t in terms)
+            bounds.append(f"{_name(str(name))} compared with {top if bottom == '1' else f'({top})/({bottom})'}")
+        return f" ({', '.join(bounds)})"
+    if node["rule"] == "means":
+        weights = [f"{_name(str(n))} weighs {poly_text(read_poly(task, w), task.names)}" for n, w in node["roots"]]
+        return f" ({', '.join(weights)})"
     if "variable" in node:
         return f" ({_name(str(node['variable']))})"
     return ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from olmix.proofs import changes
+from olmix.proofs import changes, means
 from olmix.proofs.algebra import Poly
 from olmix.proofs.tangents import tangent
 from olmix.proofs.tasks import (
@@ -249,6 +249,8 @@ RULES: dict[str, Callable[[Task, Params], list[Task]]] = {
     "radical": _radical,
     "by_sign": changes.by_sign,
     "tangent": tangent,
+    "tangents": means.tangents,
+    "means": means.means,
     "cut": _cut,
     "times": _times,
 }

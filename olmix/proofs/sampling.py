@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from olmix.proofs.tangents import root_equation
-from olmix.proofs.tasks import RuleError, Task, terms_of
+from olmix.proofs.tasks import RuleError, Task, components, terms_of
 
 
 def sample(task: Task, count: int) -> np.ndarray:
@@ -55,10 +55,12 @@ def evaluate(poly: Any, points: np.ndarray) -> np.ndarray:
 
 def plausible(task: Task) -> bool:
     """Whether the claim survives a look at some points: rules that lose too much are noticed early."""
+    if task.goal.is_constant():
+        return task.goal.is_zero() or bool(task.goal.leading_coefficient() > 0)
     if len(task.goal) > 1200:
         return True
     if task.equations:
-        points = _with_roots(task, 300)
+        points = points_with_roots(task, 300)
         if points is None:
             return True
     else:
@@ -66,10 +68,14 @@ def plausible(task: Task) -> bool:
     return not len(points) or bool(np.nanmin(evaluate(task.goal, points)) > -1e-10)
 
 
-def _with_roots(task: Task, count: int) -> np.ndarray | None:
-    """Points for a task whose equations only define roots of the other variables, one after the other; else None."""
+def points_with_roots(task: Task, count: int) -> np.ndarray | None:
+    """Points for a task whose equations define roots of the other variables, one after the other, but for at most one.
+
+    That one must be a constraint of two homogeneous parts, onto which points are scaled. None for other tasks.
+    """
     left = list(range(len(task.equations)))
     known = {at for at, name in enumerate(task.names) if not name.startswith("u_")}
+    free = sorted(known)
     order: list[tuple[int, int, Any, Any]] = []
     while left:
         for index in left:
@@ -85,8 +91,13 @@ def _with_roots(task: Task, count: int) -> np.ndarray | None:
             left.remove(index)
             break
         else:
-            return None
+            break
     points = sample(dataclasses.replace(task, equations=(), inequalities=()), count)
+    if left:
+        scaled = _scaled(task.equations[left[0]], free, points) if len(left) == 1 else None
+        if scaled is None:
+            return None
+        points = scaled
     for at, q, d, n in order:
         with np.errstate(all="ignore"):
             points[:, at] = (_value(n, points) / _value(d, points)) ** (1 / q)
@@ -95,6 +106,21 @@ def _with_roots(task: Task, count: int) -> np.ndarray | None:
         with np.errstate(all="ignore"):
             keep &= evaluate(q, points) >= 0
     return points[keep]
+
+
+def _scaled(equation: Any, free: list[int], points: np.ndarray) -> np.ndarray | None:
+    """The points moved along their rays onto an equation with two homogeneous parts in the free variables."""
+    if any(d for at, d in enumerate(equation.degrees()) if at not in free):
+        return None
+    parts = components(equation, [1] * points.shape[1])
+    if len(parts) != 2:
+        return None
+    low, high = sorted(parts)
+    with np.errstate(all="ignore"):
+        by = (-_value(parts[low], points) / _value(parts[high], points)) ** (1 / (high - low))
+    points = points.copy()
+    points[:, free] *= by[:, None]
+    return points[np.isfinite(by) & (by > 0)]
 
 
 def _value(poly: Any, points: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ polynomials, never in seconds.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from olmix.proofs.algebra import System
 from olmix.proofs.amgm import find_amgm
 from olmix.proofs.cones import ConeBudget, Negative, find_cones
 from olmix.proofs.leaves import as_system
+from olmix.proofs.mean_moves import mean_moves
 from olmix.proofs.rules import apply_rule
 from olmix.proofs.sampling import evaluate, plausible, sample
 from olmix.proofs.sos import SMALL, Size, find_sos
@@ -55,7 +57,13 @@ class Work:
     small_squares: int = 6
     large_squares: int = 0
     largest: Size = dataclasses.field(default_factory=Size)
+    #: On the monotonic clock: a search that another one repeats in full may give up then, any other never.
+    until: float | None = None
     seen: set[str] = dataclasses.field(default_factory=set)
+
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.nodes <= 0 or (self.until is not None and time.monotonic() > self.until)
 
 
 def find_certificate(system: System, work: Work | None = None) -> dict[str, Any] | None:
@@ -73,7 +81,7 @@ def find_certificate(system: System, work: Work | None = None) -> dict[str, Any]
 
 def prove_task(task: Task, work: Work, depth: int) -> Node | None:
     """A proof tree of one task, or None."""
-    if _too_large(task, work) or work.nodes <= 0 or depth > 9:
+    if work.spent() or _too_large(task, work) or depth > 9:
         return None
     key = task.describe()
     if key in work.seen:
@@ -130,7 +138,7 @@ def _short_leaf(task: Task, work: Work) -> Node | None:
 
 def _leaf(task: Task, work: Work) -> Node | None:
     """The heavier leaves (cones ignore all hypotheses but the signs)."""
-    if not task.used():
+    if not task.used() or work.spent():
         return None
     try:
         found = find_cones(task, work.cones)
@@ -171,6 +179,7 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
     bounded = list(bounds(task))
     # Cauchy-Schwarz costs nothing and reads well; squaring always works but makes everything long.
     yield from (("tangent", params) for params in bounded if "mode" in params)
+    yield from mean_moves(task)
     yield from _roots(task)
     yield from (("tangent", params) for params in bounded if "mode" not in params)
     yield from _homogenising(task)
@@ -246,12 +255,14 @@ def _roots(task: Task) -> Iterator[Move]:
 def _by_constraint(task: Task) -> Iterator[Move]:
     """Constraints between the statement's own variables make everything homogeneous before roots are touched."""
     roots = [at for at, name in enumerate(task.names) if name.startswith("u_")]
-    weights = find_weights(task) if roots and task.equations else None
-    if weights is None:
+    if not roots or not task.equations:
         return
-    for i, equation in enumerate(task.equations):
-        if not any(equation.degrees()[at] > 0 for at in roots) and len(components(equation, weights)) == 2:
-            yield "homogenise", {"equation": i, "weights": list(weights)}
+    for weights in dict.fromkeys((find_weights(task), find_weights(task, level=True))):
+        if weights is None:
+            continue
+        for i, equation in enumerate(task.equations):
+            if not any(equation.degrees()[at] > 0 for at in roots) and len(components(equation, weights)) == 2:
+                yield "homogenise", {"equation": i, "weights": list(weights)}
 
 
 def _homogenising(task: Task) -> Iterator[Move]:

@@ -189,11 +189,11 @@ def is_positive(poly: Poly, signs: Sequence[str]) -> bool:
     return not poly.is_zero() and known_sign(poly, signs) == "pos"
 
 
-def find_weights(task: Task) -> tuple[int, ...] | None:
-    """Positive whole weights that make the radicals' equations homogeneous, original variables weighing the
-    same.
+def find_weights(task: Task, level: bool = False) -> tuple[int, ...] | None:
+    """Whole weights that make the radicals' equations homogeneous, original variables weighing the same.
 
-    An auxiliary variable is recognised by its name. None where no weights fit.
+    An auxiliary variable is recognised by its name. None where no weights fit. A radical whose equation is not homogeneous
+    gets what a constraint may lift it to: the weight of its highest terms, or (`level`) none.
     """
     weights: dict[int, Fraction] = {i: Fraction(1) for i, name in enumerate(task.names) if not name.endswith("_")}
     for equation in task.equations:
@@ -213,15 +213,13 @@ def find_weights(task: Task) -> tuple[int, ...] | None:
         elif 0 in degrees and len(degrees) == 2:
             # Not homogeneous by itself: a constraint may lift the lower terms to the highest.
             power = max(degrees)
-            found = {(max(degrees[0]) - max(degrees[power])) / power}
+            found = {Fraction(0) if level else (max(degrees[0]) - max(degrees[power])) / power}
         if len(found) == 1:
             weights[at] = found.pop()
     if len(weights) != len(task.names):
         # What is bound by no homogeneous equation keeps the weight of a variable.
         for i in range(len(task.names)):
             weights.setdefault(i, Fraction(1))
-    if any(w < 0 for w in weights.values()):
-        return None
     import math
 
     scale = math.lcm(*(w.denominator for w in weights.values()))

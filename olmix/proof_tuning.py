@@ -17,8 +17,9 @@ class ProofTuning(Experiment):
     """problems with proofs → checked → kept → split → training set → baseline → tuned model → final scores → report.
 
     `length.max_length` is the one place where a length is set: the steps share this node. `base` makes a new small
-    model where none is given; `judge` is for experiments that ask a language model's opinion beside the machine's
-    verdict. Problems come from a language model, a symbolic generator, or both.
+    model where none is given; `sweep` looks for the learning rate with which `train` tunes; `judge` is for experiments
+    that ask a language model's opinion beside the machine's verdict. Problems come from a language model, a symbolic
+    generator, or both.
     """
 
     length: Length
@@ -30,6 +31,7 @@ class ProofTuning(Experiment):
     training_set: Step
     base: Step | None = None
     baseline: Step
+    sweep: Step | None = None
     train: Step
     final: Step
     judge: Step | None = None
@@ -37,6 +39,7 @@ class ProofTuning(Experiment):
 
     def summary(self, read: Callable[[Step], Any], folder: Callable[[Step], pathlib.Path]) -> Sequence[Any]:
         """The rates before and after as a table, the answer in a sentence, and where the report lies."""
-        from olmix.report.proofs import summary
+        from olmix.report.proofs import summary, sweep_table
 
-        return summary(read(self.report), read(self.final), folder(self.report))
+        swept = (sweep_table(read(self.sweep)),) if self.sweep is not None else ()
+        return (*swept, *summary(read(self.report), read(self.final), folder(self.report)))

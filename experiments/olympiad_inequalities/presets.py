@@ -13,7 +13,7 @@ from experiments.olympiad_inequalities import base
 from olmix.graph.resources import Needs
 from olmix.language_models.backend import Preferred
 from olmix.language_models.new_model import PhiShape
-from olmix.language_models.requests import Sampling
+from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.source import ModelOf
 from olmix.language_models.transformers_backend import Transformers
 from olmix.language_models.tuning import Gkd, Grpo, Sft
@@ -57,8 +57,9 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     cfg.verify.verifier = fdl.Config(
         Verifier,
         backend=fdl.Config(Vllm, model=VERIFIER, chat=True, dtype="bfloat16"),
-        length=cfg.length,
-        sampling=fdl.Config(Sampling, temperature=0.7, top_p=0.95, samples=5, max_new_tokens=768),
+        # Another model with a context of its own: five texts of up to `cfg.length` and its answer must fit.
+        length=fdl.Config(Length, max_length=12_288),
+        sampling=fdl.Config(Sampling, temperature=0.7, top_p=0.95, samples=5, max_new_tokens=1024),
         shots=2,
         measured=200,
     )
@@ -70,6 +71,8 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
         Sft, learning_rate=2e-5, epochs=3.0, batch=32, micro_batch=4, recompute=True, evaluate_steps=100, patience=3
     )
     cfg.train.shares = [0.125, 0.25, 0.5, 1.0]
+    # What the writer's tokenizer fits into the length, the student's may not.
+    cfg.train.leave_out = 0.05
     cfg.train.each_needs = one_gpu
     asking = cfg.baseline.asking
     asking.backend = fdl.Config(Vllm, model=STUDENT, chat=False, dtype="bfloat16")
@@ -94,10 +97,10 @@ def phi_1_5_gkd() -> fdl.Config[ProofTuning]:
 
 
 def phi_1_5_grpo() -> fdl.Config[ProofTuning]:
-    """Reinforcement with the proof checker as the reward."""
+    """Reinforcement with the proof checker as the reward; an overlay says where its texts come from."""
     cfg = phi_1_5()
     cfg.train.tuning = fdl.Config(
-        Grpo, learning_rate=1e-6, epochs=1.0, batch=64, micro_batch=8, recompute=True, evaluate_steps=50, group=8,
+        Grpo, learning_rate=1e-6, epochs=1.0, batch=64, micro_batch=4, recompute=True, evaluate_steps=50, group=8,
         temperature=1.0, beta=0.0,
     )  # fmt: skip
     cfg.length.max_length = 1024

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Literal
 
 from olmix.errors import UserError, nearest
+from olmix.graph.resources import Needs
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -84,3 +85,11 @@ def profile(accelerator: str | None) -> HardwareProfile:
     if name not in PROFILES:
         raise UserError(f"Unknown hardware {name!r}{nearest(name, PROFILES)}; known: {', '.join(PROFILES)}.")
     return PROFILES[name]
+
+
+def hardware_of(needs: Needs | None) -> HardwareProfile:
+    """The profile of what a task asks for, with the memory that it says its GPUs have; the CPU for a task without GPUs."""
+    if needs is None or not needs.gpus:
+        return profile(None)
+    found = profile(needs.accelerator)
+    return found if needs.gpu_memory_gib is None else dataclasses.replace(found, memory_gib=needs.gpu_memory_gib)

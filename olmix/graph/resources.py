@@ -15,6 +15,8 @@ class Needs:
     """CPUs, GPUs and the kind of accelerator of one task; `gpus` may be a fraction.
 
     A task that reports no progress for `patience_minutes` is ended and started again; None waits for ever.
+    `gpu_memory_gib` is for accelerators that come in several sizes (A100 of 80, V100 of 32), where the profile's is the
+    smallest: what is planned counts on so much, and the cluster must have it, because Ray does not tell the sizes apart.
 
     Raises:
       UserError: on a negative amount, an unknown accelerator, or an accelerator without GPUs.
@@ -24,6 +26,7 @@ class Needs:
     gpus: float = 0
     accelerator: str | None = None
     memory_gib: float | None = None
+    gpu_memory_gib: float | None = None
     patience_minutes: float | None = None
 
     def __post_init__(self) -> None:
@@ -36,11 +39,18 @@ class Needs:
                 f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0."
             )
 
+        if self.gpu_memory_gib is not None and (self.accelerator is None or self.gpu_memory_gib <= 0):
+            raise UserError(
+                f"gpu_memory_gib={self.gpu_memory_gib:g} is the memory of each GPU of one kind: it must be above 0, and needs an "
+                "accelerator."
+            )
+
     def text(self) -> str:
         """For a reader: `8 CPUs, 4 A100`."""
         parts = [f"{self.cpus:g} CPU{'s' if self.cpus != 1 else ''}"]
         if self.gpus:
-            parts.append(f"{self.gpus:g} {self.accelerator or 'GPU'}")
+            size = f" of {self.gpu_memory_gib:g} GiB" if self.gpu_memory_gib is not None else ""
+            parts.append(f"{self.gpus:g} {self.accelerator or 'GPU'}{size}")
         if self.memory_gib is not None:
             parts.append(f"{self.memory_gib:g} GiB")
         return ", ".join(parts)
@@ -53,6 +63,11 @@ class Needs:
         if self.memory_gib is not None:
             options["memory"] = int(self.memory_gib * 2**30)
         return options
+
+
+def workers(needs: Needs | None) -> int:
+    """How many processes a task with these needs may keep busy."""
+    return int(max(1, needs.cpus)) if needs is not None else 1
 
 
 #: The usual needs of a task, as a default of dataclass fields.

@@ -9,28 +9,27 @@ what differs between them is arithmetic only.
 from __future__ import annotations
 
 import abc
-import contextlib
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
-from olmix.graph.step import Context
-from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, room
-from olmix.language_models.source import Model, locate
+from olmix.language_models.cost import FREE, Meter
+from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, rooms
+from olmix.language_models.source import Model
 
 
 class Engine(abc.ABC):
-    """A loaded model (or a reachable endpoint). `name` says what runs, with its version: it belongs in results."""
+    """A loaded model (or a reachable endpoint). `name` says what runs, with its version: it belongs in results.
+
+    `meter` is its bill.
+    """
 
     name: str
-
-    @abc.abstractmethod
-    def count(self, request: Request) -> int:
-        """How many tokens the request's prompt has; an upper estimate where the tokenizer is out of reach."""
+    meter: Meter
 
     @abc.abstractmethod
     def generate(
@@ -55,6 +54,9 @@ class Backend:
 
     package: ClassVar[str] = ""
 
+    #: How far `count_tokens` is known, as it stands before a number in a sentence.
+    counted: ClassVar[str] = ""
+
     model: Model
     chat: bool = True
     batch: Annotated[int, Resources] = 256
@@ -67,9 +69,27 @@ class Backend:
         """
         return ()
 
+    def part(self, share: float) -> Backend:
+        """The same for one of several tasks that do `share` of the work; what it may spend is divided."""
+        return self
+
+    def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
+        """How many tokens each prompt has for the model `name`, which is not loaded for it."""
+        raise TypeError(f"{type(self).__name__} does not define count_tokens().")
+
     def load(self, name: str, needs: Needs | None, length: Length) -> Engine:
         """The engine for the model `name` (a folder or a hub's name)."""
         raise TypeError(f"{type(self).__name__} does not define load().")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LocalBackend(Backend):
+    """A model on this machine, with its tokenizer."""
+
+    def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
+        """See `Backend.count_tokens`."""
+        prompts = Prompts.of(name, self.chat)
+        return [len(prompts.encode(request)) for request in requests]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,62 +117,86 @@ class Preferred(Backend):
         choice = self.choice()
         return (f"{choice.package} is installed and will be used", *choice.check(needs, length))
 
+    def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
+        """See `Backend.count_tokens`."""
+        return self.choice().count_tokens(name, requests)
+
     def load(self, name: str, needs: Needs | None, length: Length) -> Engine:
         """See `Backend.load`."""
         return self.choice().load(name, needs, length)
 
 
-@contextlib.contextmanager
-def opened(backend: Backend, context: Context, needs: Needs | None, length: Length) -> Iterator[Engine]:
-    """The backend's engine, closed at the end."""
-    backend.check(needs, length)
-    engine = backend.load(locate(backend.model, context), needs, length)
-    try:
-        yield engine
-    finally:
-        engine.close()
+@dataclasses.dataclass(frozen=True)
+class Prompts:
+    """Prompts as a local model's tokens, in its chat template where `chat`."""
+
+    tokenizer: Any
+    chat: bool
+
+    @classmethod
+    def of(cls, name: str, chat: bool) -> Prompts:
+        """Those of the model in a folder or on a hub.
+
+        Raises:
+          UserError: if `chat`, and the model has no chat template.
+        """
+        import transformers
+
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        if chat and not getattr(tokenizer, "chat_template", None):
+            raise UserError(
+                f"The tokenizer of {name} has no chat template; set chat=False to continue the bare prompt."
+            )
+        return cls(tokenizer, chat)
+
+    def encode(self, request: Request) -> list[int]:
+        """The prompt's tokens, as the model will see them."""
+        if self.chat:
+            return self.tokenizer(self._chat(request), add_special_tokens=False)["input_ids"]
+        if request.system:
+            raise UserError(f"The prompt of {request.id} has a system part, which needs chat=True.")
+        return self.tokenizer(request.prompt)["input_ids"]
+
+    def _chat(self, request: Request) -> str:
+        """The prompt in the template; where that knows no system role (Gemma, early Mistral), that part opens the prompt."""
+        import jinja2
+
+        def fill(*messages: tuple[str, str]) -> str:
+            turns = [{"role": role, "content": content} for role, content in messages if content]
+            return self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+
+        try:
+            return fill(("system", request.system), ("user", request.prompt))
+        except jinja2.TemplateError:
+            if not request.system:
+                raise
+            return fill(("user", f"{request.system}\n\n{request.prompt}"))
 
 
 class LocalEngine(Engine):
     """What engines on this machine share: the tokenizer. Subclasses continue token ids."""
 
-    def __init__(self, name: str, tokenizer: Any, chat: bool, length: Length) -> None:
+    def __init__(self, name: str, prompts: Prompts, length: Length) -> None:
         self.name = name
-        self.tokenizer = tokenizer
-        self.chat = chat
+        self.prompts = prompts
+        self.tokenizer = prompts.tokenizer
         self.length = length
-        if chat and not getattr(tokenizer, "chat_template", None):
-            raise UserError(f"{name}: the tokenizer has no chat template; set chat=False to continue the bare prompt.")
-
-    def encode(self, request: Request) -> list[int]:
-        """The prompt's tokens, as the model will see them."""
-        if self.chat:
-            messages = [{"role": "system", "content": request.system}] if request.system else []
-            messages.append({"role": "user", "content": request.prompt})
-            text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if request.system:
-            raise UserError(f"The prompt of {request.id} has a system part, which needs chat=True.")
-        return self.tokenizer(request.prompt)["input_ids"]
-
-    def count(self, request: Request) -> int:
-        """See `Engine.count`."""
-        return len(self.encode(request))
+        self.meter = FREE
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, keep: Callable[[Answer], None] = lambda answer: None
     ) -> list[Answer]:
         """See `Engine.generate`."""
-        prompts = [self.encode(request) for request in requests]
-        rooms = [room(request, len(ids), sampling, self.length) for request, ids in zip(requests, prompts, strict=True)]
-        continued = self.continue_tokens(requests, prompts, rooms, sampling)
+        prompts = [self.prompts.encode(request) for request in requests]
+        limits = rooms(requests, [len(ids) for ids in prompts], sampling, self.length)
+        continued = self.continue_tokens(requests, prompts, limits, sampling)
         answers = [
             Answer(
                 id=request.id,
                 prompt_tokens=len(prompt),
                 completions=tuple(self.completion(ids, limit, sampling) for ids in samples),
             )
-            for request, prompt, limit, samples in zip(requests, prompts, rooms, continued, strict=True)
+            for request, prompt, limit, samples in zip(requests, prompts, limits, continued, strict=True)
         ]
         for answer in answers:
             keep(answer)

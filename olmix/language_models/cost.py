@@ -37,14 +37,15 @@ class Meter:
         """The estimated dollars of work that is about to begin.
 
         Raises:
-          UserError: if the work could end above the cap; nothing was called then.
+          UserError: if the work could end above the cap.
         """
         dollars = self.estimate(input_tokens, output_tokens)
         if self.price is not None and self.cap is not None and self.spent + dollars > self.cap:
             so_far = f"${self.spent:.2f} spent so far, " if self.spent else ""
+            called = "what was answered is kept, nothing more was called" if self.spent else "nothing was called"
             raise UserError(
                 f"This would cost up to ${dollars:.2f} ({input_tokens:,} tokens in, at most {output_tokens:,} out; {so_far}"
-                f"cap_dollars={self.cap:g}): nothing was called. Raise the cap, ask about fewer items, or lower max_new_tokens."
+                f"cap_dollars={self.cap:g}): {called}. Raise the cap, ask about fewer items, or lower max_new_tokens."
             )
         return dollars
 
@@ -52,3 +53,7 @@ class Meter:
         """Adds a finished call."""
         with self._lock:
             self.spent += self.estimate(input_tokens, output_tokens)
+
+
+#: The bill of what runs on one's own machine.
+FREE = Meter(None, None)

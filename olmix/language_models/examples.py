@@ -33,11 +33,15 @@ class Encoded:
         return len(self.prompt) + len(self.completion)
 
 
-def encode(examples: Sequence[Example], tokenizer: Any, length: Length, what: str = "training") -> list[Encoded]:
-    """The examples as tokens: prompt and completion are encoded apart, as they will be when the model continues the prompt.
+def encode(
+    examples: Sequence[Example], tokenizer: Any, length: Length, what: str = "training", leave_out: float = 0.0
+) -> tuple[list[Encoded], int]:
+    """The examples as tokens, and how many were left out because they are too long: at most the share `leave_out`.
+
+    Prompt and completion are encoded apart, as they will be when the model continues the prompt.
 
     Raises:
-      UserError: naming the longest ones, if some do not fit `length.max_length`, or if there are none.
+      UserError: naming the longest ones, if more do not fit `length.max_length`, or if nothing is there or left.
     """
     if not examples:
         raise UserError(f"There are no {what} examples: nothing to tune on.")
@@ -48,12 +52,15 @@ def encode(examples: Sequence[Example], tokenizer: Any, length: Length, what: st
         Encoded(id=example.id, prompt=prompt, completion=completion + end)
         for example, prompt, completion in zip(examples, prompts, completions, strict=True)
     ]
-    long = sorted((one for one in encoded if one.length > length.max_length), key=lambda one: -one.length)
-    if long:
-        alone = sum(len(one.prompt) >= length.max_length for one in long)
+    fitting = [one for one in encoded if one.length <= length.max_length]
+    left_out = len(encoded) - len(fitting)
+    if left_out > leave_out * len(encoded) or not fitting:
+        long = max(encoded, key=lambda one: one.length)
+        alone = sum(len(one.prompt) >= length.max_length for one in encoded)
         raise UserError(
-            f"{len(long)} of {len(encoded)} {what} examples are longer than length.max_length={length.max_length} tokens "
-            f"({alone} of them by their prompt alone); the longest is {long[0].id} with {long[0].length}. "
-            f"Set length.max_length to {long[0].length}, or leave long items out of the training set."
+            f"{left_out} of {len(encoded)} {what} examples are longer than length.max_length={length.max_length} tokens "
+            f"({alone} of them by their prompt alone); the longest is {long.id} with {long.length}. Set length.max_length "
+            f"to {long.length}, or let train.leave_out={left_out / len(encoded):.3f} of them be left out and counted "
+            f"(it is {leave_out:g})."
         )
-    return encoded
+    return fitting, left_out

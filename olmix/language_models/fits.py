@@ -1,8 +1,7 @@
-"""What fits: weights, cache, activations and the runtime, summed per device and shown, before any hardware is asked for.
+"""What fits when text is generated: weights, cache, activations and the runtime, summed per device, before hardware is asked for.
 
-An estimate on the safe side, not a measurement: activations follow Korthikanti et al. 2022 (arXiv:2205.05198, table
-2) with attention that stores no scores; the runtime (CUDA context, kernels, communication buffers, graphs) is taken
-as 1.5 GiB.
+An estimate on the safe side, not a measurement; the runtime (CUDA context, kernels, communication buffers, graphs) is
+taken as 1.5 GiB. What fits when a model is tuned: `tuning_fits`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 #: Per device.
 RUNTIME_GIB = 1.5
-
-#: vLLM prefills at most so many tokens at a time by default.
-PREFILL_TOKENS = 8192
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,66 +55,33 @@ class MemorySum:
         return f"{self.what} {sign} on {count}{self.device}: {terms} = {self.needed:.1f} GiB of {there} GiB"
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Load:
+    """What generation holds in memory: `tokens` in the cache, `prefill` of them read in one pass, `rows` texts at a time."""
+
+    tokens: int
+    prefill: int
+    rows: int
+
+
 def generation_sum(
-    name: str,
-    shape: ModelShape,
-    hardware: HardwareProfile,
-    *,
-    devices: int,
-    dtype: str,
-    tokens: int,
-    utilisation: float,
+    name: str, shape: ModelShape, hardware: HardwareProfile, load: Load, *, devices: int, dtype: str, utilisation: float
 ) -> MemorySum:
-    """Generating with `tokens` tokens in the cache at a time, the model split evenly over the devices."""
+    """Generating, with the model split evenly over the devices; logits, in float32, are whole on each."""
     each = BYTES[dtype]
-    prefill = min(tokens, PREFILL_TOKENS)
-    activations = prefill * (2 * shape.inner / devices + 4 * shape.hidden) * each + 4 * 64 * shape.vocabulary
+    passing = load.prefill * (2 * shape.inner / devices + 4 * shape.hidden) * each
     return MemorySum(
         what=f"generating with {name} in {dtype}",
         parts=(
             ("weights", shape.parameters * each / devices / GIB),
-            (f"cache of {tokens:,} tokens", shape.cache_bytes_per_token(each) * tokens / devices / GIB),
-            ("activations", activations / GIB),
+            (f"cache of {load.tokens:,} tokens", shape.cache_bytes_per_token(each) * load.tokens / devices / GIB),
+            ("activations", (passing + 4 * load.rows * shape.vocabulary) / GIB),
             ("runtime", RUNTIME_GIB),
         ),
         device=hardware.name,
         devices=devices,
         memory=hardware.memory_gib or 0.0,
         share=utilisation,
-    )
-
-
-def training_sum(
-    name: str, shape: ModelShape, hardware: HardwareProfile, *, batch: int, length: int, dtype: str, recompute: bool,
-    extra_models: tuple[tuple[str, ModelShape, int], ...] = (),
-    reserved: tuple[tuple[str, float], ...] = (),
-) -> MemorySum:  # fmt: skip
-    """Full fine-tuning with AdamW on one device: weights, gradients and two moments in float32, arithmetic in `dtype`.
-
-    `recompute` keeps only each layer's input and computes one layer again at a time (gradient checkpointing).
-    `extra_models` are held frozen beside it, with so many bytes per parameter: a teacher, a reference.
-    `reserved` is a share of the memory that something else fills: vLLM beside the trainer.
-    """
-    each = BYTES[dtype]
-    rows = batch * length
-    layer = 17 * rows * shape.hidden * each
-    kept = rows * shape.hidden * each * shape.layers + layer if recompute else layer * shape.layers
-    frozen = tuple((label, other.parameters * size / GIB) for label, other, size in extra_models)
-    return MemorySum(
-        what=f"fine-tuning {name} (batch {batch} × {length} tokens, {dtype})",
-        parts=(
-            ("weights", 4 * shape.parameters / GIB),
-            ("gradients", 4 * shape.parameters / GIB),
-            ("Adam", 8 * shape.parameters / GIB),
-            ("activations", kept / GIB),
-            ("logits", 2 * 4 * rows * shape.vocabulary / GIB),
-            *frozen,
-            *((label, share * (hardware.memory_gib or 0.0)) for label, share in reserved),
-            ("runtime", RUNTIME_GIB),
-        ),
-        device=hardware.name,
-        devices=1,
-        memory=hardware.memory_gib or 0.0,
     )
 
 
@@ -133,20 +96,20 @@ def require(total: MemorySum) -> tuple[str, ...]:
     return (total.text(),)
 
 
-def in_words(
-    model: Model, hardware: HardwareProfile, *, devices: int, dtype: str, tokens: int, utilisation: float
-) -> str | None:
-    """Whether generating fits, with the sum; None where the model's shape or the memory is not known."""
+def of_generation(
+    model: Model, hardware: HardwareProfile, load: Load, *, devices: int, dtype: str, utilisation: float
+) -> MemorySum | None:
+    """The sum for generating; None where the model's shape or the memory is not known."""
     shape = shape_of(model)
     if shape is None or hardware.memory_gib is None:
         return None
     return generation_sum(
-        short_name(model), shape, hardware, devices=devices, dtype=dtype, tokens=tokens, utilisation=utilisation
-    ).text()
+        short_name(model), shape, hardware, load, devices=devices, dtype=dtype, utilisation=utilisation
+    )
 
 
 def check_generation(
-    model: Model, hardware: HardwareProfile, *, devices: int, dtype: str, tokens: int, utilisation: float
+    model: Model, hardware: HardwareProfile, load: Load, *, devices: int, dtype: str, utilisation: float
 ) -> tuple[str, ...]:
     """The line of `require` for generating; says so where the model's shape is not known, nothing for a CPU.
 
@@ -156,10 +119,9 @@ def check_generation(
     if hardware.memory_gib is None:
         return ()
     shape = shape_of(model)
-    name = short_name(model)
-    if shape is None:
-        return (f"whether {name} fits is not known before it is loaded",)
-    total = generation_sum(name, shape, hardware, devices=devices, dtype=dtype, tokens=tokens, utilisation=utilisation)
+    total = of_generation(model, hardware, load, devices=devices, dtype=dtype, utilisation=utilisation)
+    if shape is None or total is None:
+        return (f"whether {short_name(model)} fits is not known before it is loaded",)
     lines = require(total)
     spare = (total.available - total.needed) * devices * GIB / shape.cache_bytes_per_token(BYTES[dtype])
-    return (*lines, f"room for {tokens + int(spare):,} tokens in the cache at a time")
+    return (*lines, f"room for {load.tokens + int(spare):,} tokens in the cache at a time")

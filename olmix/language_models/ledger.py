@@ -16,17 +16,19 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from olmix.language_models.backend import Engine
-from olmix.language_models.requests import Answer, Request, Sampling
+from olmix.language_models.requests import Answer, Length, Request, Sampling
 
 
-def key_of(model: str, request: Request, sampling: Sampling) -> str:
+def key_of(model: str, request: Request, sampling: Sampling, length: Length) -> str:
     """What makes two calls the same call: the model, the words, the sampling and, if there is chance in it, the seed.
 
-    A greedy answer is the same under any id; the seed of a sampled one depends on the id.
+    `model` is `source.identity`. A greedy answer is the same under any id; the seed of a sampled one depends on the id.
+    Where `sampling` sets no limit to the new tokens, `length` does.
     """
     chance = sampling.seed_of(request) if sampling.temperature else 0
     how = dataclasses.asdict(dataclasses.replace(sampling, seed=0))
-    parts = (model, request.system, request.prompt, how, chance)
+    limit = None if sampling.max_new_tokens else length.max_length
+    parts = (model, request.system, request.prompt, how, limit, chance)
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
@@ -71,9 +73,18 @@ class Ledger:
         os.close(self._file)
 
 
+def unknown(ledger: pathlib.Path, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that the ledger has no answer to."""
+    book = Ledger(ledger)
+    try:
+        return {key for key in keys if book.get(key) is None}
+    finally:
+        book.close()
+
+
 def generate_kept(
     engine: Engine,
-    model: str,
+    keys: Sequence[str],
     requests: Sequence[Request],
     sampling: Sampling,
     ledger: pathlib.Path,
@@ -82,12 +93,11 @@ def generate_kept(
 ) -> tuple[list[Answer], int]:
     """One answer per request, and how many of them were known before; new ones are kept as soon as they are there.
 
-    Requests go to the engine `batch` at a time, always cut at the same places, so that what shares a batch does not
-    depend on where an earlier attempt ended.
+    `keys` are those of `key_of`, one a request. Requests go to the engine `batch` at a time, always cut at the same
+    places, so that what shares a batch does not depend on where an earlier attempt ended.
     """
     book = Ledger(ledger)
     try:
-        keys = [key_of(model, request, sampling) for request in requests]
         known = sum(book.get(key) is not None for key in keys)
         note = f"{engine.name}" + (f", {known} known before" if known else "")
         for start in range(0, len(requests), batch):

@@ -1,17 +1,21 @@
 """Generation through any endpoint that speaks OpenAI's protocol, with what a bill needs: an estimate first, and a cap.
 
 Written against the protocol with a plain HTTP client: requests in parallel, each with a time limit, tried again with
-growing pauses on what may pass (no connection, 408, 429, 5xx, an answer that is no JSON), and given up in one sentence.
+growing pauses (or after the one that the endpoint asks for) on what may pass (no connection, 408, 429, 5xx, an answer
+that is no JSON), and given up in one sentence.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import email.utils
+import json
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from olmix.config.tags import Resources, RunIdentity
@@ -19,7 +23,7 @@ from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.language_models.backend import Backend, Engine
 from olmix.language_models.cost import Meter, Price
-from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, room
+from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, rooms
 
 #: Tokens are counted on the safe side without the model's tokenizer: mathematics in LaTeX has 2.5 to 4 bytes a token.
 BYTES_PER_TOKEN = 2.0
@@ -36,6 +40,7 @@ class OpenAI(Backend):
     """
 
     package: ClassVar[str] = "httpx"
+    counted: ClassVar[str] = "at most "
 
     base_url: Annotated[str, RunIdentity]
     key_variable: Annotated[str, RunIdentity] = "OPENAI_API_KEY"
@@ -52,7 +57,19 @@ class OpenAI(Backend):
             raise UserError(f"OpenAI.base_url must begin with http:// or https://; it is {self.base_url!r}.")
         if self.price is not None and self.cap_dollars is None:
             raise UserError("OpenAI.price is set and OpenAI.cap_dollars is not: say how much this may cost at most.")
+        if self.cap_dollars is not None and self.price is None:
+            raise UserError("OpenAI.cap_dollars is set and OpenAI.price is not: without a price nothing can be capped.")
+        if self.attempts < 1 or self.concurrency < 1 or self.timeout_seconds <= 0:
+            raise UserError("OpenAI needs attempts >= 1, concurrency >= 1 and timeout_seconds > 0.")
         return (f"asks {self.base_url}" + (f", at most ${self.cap_dollars:g}" if self.cap_dollars is not None else ""),)
+
+    def part(self, share: float) -> OpenAI:
+        """See `Backend.part`."""
+        return self if self.cap_dollars is None else dataclasses.replace(self, cap_dollars=self.cap_dollars * share)
+
+    def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
+        """See `Backend.count_tokens`: an upper estimate from the bytes."""
+        return [math.ceil(len((one.system + one.prompt).encode()) / BYTES_PER_TOKEN) + 8 for one in requests]
 
     def load(self, name: str, needs: Needs | None, length: Length) -> Engine:
         """See `Backend.load`."""
@@ -70,29 +87,26 @@ class OpenAIEngine(Engine):
         self.model = name
         self.length = length
         self.meter = Meter(settings.price, settings.cap_dollars)
-        key = os.environ.get(settings.key_variable, "")
+        key = os.environ.get(settings.key_variable, "").strip()
+        self._authorised = bool(key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=settings.concurrency)
         self.client = httpx.Client(headers=headers, timeout=settings.timeout_seconds, limits=limits)
         self._stopped = threading.Event()
-
-    def count(self, request: Request) -> int:
-        """An upper estimate from the bytes."""
-        return math.ceil(len((request.system + request.prompt).encode()) / BYTES_PER_TOKEN) + 8
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, keep: Callable[[Answer], None] = lambda answer: None
     ) -> list[Answer]:
         """See `Engine.generate`. The bill of the whole batch is estimated before its first call."""
         # The estimate of the prompt is high, so the room is low: never more than the endpoint's context holds.
-        counts = [self.count(request) for request in requests]
-        rooms = [room(request, count, sampling, self.length) for request, count in zip(requests, counts, strict=True)]
-        self.meter.admit(sum(counts), sum(rooms) * sampling.samples)
+        counts = self.settings.count_tokens(self.model, requests)
+        limits = rooms(requests, counts, sampling, self.length, self.settings.counted)
+        self.meter.admit(sum(counts), sum(limits) * sampling.samples)
         self._stopped.clear()
         answers: dict[str, Answer] = {}
         failure: BaseException | None = None
         with concurrent.futures.ThreadPoolExecutor(self.settings.concurrency) as pool:
-            futures = [pool.submit(self._ask, *pair, sampling) for pair in zip(requests, rooms, strict=True)]
+            futures = [pool.submit(self._ask, *pair, sampling) for pair in zip(requests, limits, strict=True)]
             for future in concurrent.futures.as_completed(futures):
                 if future.cancelled():
                     continue
@@ -120,62 +134,106 @@ class OpenAIEngine(Engine):
             body["messages"] = [*messages, {"role": "user", "content": request.prompt}]
         else:
             body["prompt"] = request.prompt
-        reply = self._post("chat/completions" if self.settings.chat else "completions", body)
-        usage = reply.get("usage") or {}
+        (prompt,) = self.settings.count_tokens(self.model, [request])
+        reply = self._post("chat/completions" if self.settings.chat else "completions", body, prompt)
         completions = tuple(_completion(choice) for choice in reply["choices"])
-        prompt_tokens = int(usage.get("prompt_tokens") or self.count(request))
-        new_tokens = int(usage.get("completion_tokens") or sum(c.tokens for c in completions))
-        self.meter.spend(prompt_tokens, new_tokens)
-        return Answer(id=request.id, completions=completions, prompt_tokens=prompt_tokens)
+        return Answer(id=request.id, completions=completions, prompt_tokens=_usage(reply, "prompt_tokens", prompt))
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one call.
+    def _post(self, path: str, body: dict[str, Any], prompt: int) -> dict[str, Any]:
+        """The reply to one call, whose prompt has at most `prompt` tokens.
 
         Raises:
-          UserError: when the endpoint refuses, or after the last attempt.
+          UserError: when the endpoint refuses, after the last attempt, or where another one could end above the cap.
         """
         import httpx
 
         url = f"{self.settings.base_url.rstrip('/')}/{path}"
-        trouble = "stopped"
+        trouble, pause = "stopped", 0.0
         for attempt in range(self.settings.attempts):
-            if attempt and self._stopped.wait(self.settings.pause_seconds * 2 ** (attempt - 1)):
+            if pause and self._stopped.wait(pause):
                 break
+            if attempt:  # What could not be read was paid for all the same.
+                self.meter.admit(prompt, body["max_tokens"] * body["n"])
+            pause = self.settings.pause_seconds * 2**attempt
             try:
-                response = self.client.post(url, json=body)
+                status, headers, text = self._send(url, body)
             except httpx.TimeoutException:
                 trouble = f"no answer within {self.settings.timeout_seconds:g} s"
                 continue
             except httpx.TransportError as error:
-                trouble = f"no connection ({error})"
+                trouble = f"no connection ({error or type(error).__name__})"
                 continue
-            if response.status_code in _MAY_PASS:
-                trouble = f"HTTP {response.status_code}: {response.text[:200].strip()}"
-                self._obey_retry_after(response.headers.get("retry-after"))
+            if status in _MAY_PASS:
+                trouble = f"HTTP {status}: {text[:200].strip()}"
+                pause = max(pause, min(_retry_after(headers), self.settings.timeout_seconds))
                 continue
-            if response.status_code != 200:
-                raise UserError(f"{url} refuses the call: HTTP {response.status_code}: {response.text[:300].strip()}")
+            if status != 200:
+                raise UserError(f"{url} refuses the call: HTTP {status}: {text[:300].strip()}{self._about_key(status)}")
             try:
-                reply = response.json()
-                if isinstance(reply, dict) and len(reply.get("choices") or ()) == body["n"]:
+                reply = json.loads(text)
+                most = body["max_tokens"] * body["n"]
+                self.meter.spend(_usage(reply, "prompt_tokens", prompt), _usage(reply, "completion_tokens", most))
+                found = len(reply["choices"])
+                if 0 < found < body["n"]:
+                    raise UserError(
+                        f"{url} gives {found} of the {body['n']} samples that were asked for: it ignores `n`. Use "
+                        "sampling.samples=1 with it, or an endpoint that gives several."
+                    )
+                if found == body["n"]:
                     for choice in reply["choices"]:
                         _completion(choice)
                     return reply
-                trouble = f"an answer without {body['n']} choices: {response.text[:200].strip()}"
-            except (ValueError, KeyError, TypeError):
-                trouble = f"an answer that is not what the protocol promises: {response.text[:200].strip()}"
+                trouble = f"{found} choices where {body['n']} were asked for: {text[:200].strip()}"
+            except (ValueError, KeyError, TypeError, AttributeError):
+                trouble = f"an answer that is not what the protocol promises: {text[:200].strip()}"
         raise UserError(
             f"{url} failed {self.settings.attempts} times, the last time with: {trouble}. "
             "What was answered is kept; run the same command again once the endpoint works."
         )
 
-    def _obey_retry_after(self, seconds: str | None) -> None:
-        if seconds and seconds.isdigit():
-            self._stopped.wait(min(float(seconds), self.settings.timeout_seconds))
+    def _send(self, url: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], str]:
+        """Status, headers and text of one attempt, all of it within the time limit, however slowly it trickles in."""
+        import httpx
+
+        deadline = time.monotonic() + self.settings.timeout_seconds
+        with self.client.stream("POST", url, json=body) as response:
+            parts = []
+            for part in response.iter_bytes():
+                parts.append(part)
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("too slow")
+            return response.status_code, response.headers, b"".join(parts).decode(errors="replace")
+
+    def _about_key(self, status: int) -> str:
+        if status not in (401, 403):
+            return ""
+        state = "is set" if self._authorised else "is not set"
+        return f" (the key is read from the environment variable {self.settings.key_variable}, which {state})"
 
     def close(self) -> None:
         """See `Engine.close`."""
         self.client.close()
+
+
+def _usage(reply: Mapping[str, Any], what: str, most: int) -> int:
+    """Tokens as the endpoint counted them; the most that they can be where it does not say."""
+    usage = reply.get("usage")
+    found = usage.get(what) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and found >= 0 else most
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that the endpoint asks us to wait: the header is a number or a date (RFC 9110, section 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        then = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    return max(0.0, then.timestamp() - time.time())
 
 
 def _completion(choice: dict[str, Any]) -> Completion:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 
 from olmix.errors import UserError
 
@@ -93,18 +94,32 @@ class Answer:
         return self.completions[0].text
 
 
-def room(request: Request, prompt_tokens: int, sampling: Sampling, length: Length) -> int:
-    """How many tokens the model may add to this prompt.
-
-    Raises:
-      UserError: if the prompt leaves no room.
-    """
+def room(prompt_tokens: int, sampling: Sampling, length: Length) -> int | None:
+    """How many tokens the model may add to a prompt of so many; None if that is less than was asked for, or nothing."""
     left = length.max_length - prompt_tokens
     wanted = sampling.max_new_tokens or left
-    if left < 1 or wanted > left:
-        needs = f"and {wanted} new tokens " if sampling.max_new_tokens else ""
+    return wanted if 1 <= wanted <= left else None
+
+
+def rooms(
+    requests: Sequence[Request], counts: Sequence[int], sampling: Sampling, length: Length, counted: str = ""
+) -> list[int]:
+    """The room of each request, whose prompts have `counts` tokens; `counted` says how far that is known ("at most ").
+
+    Raises:
+      UserError: naming the longest prompt that leaves no room.
+    """
+    found = [room(count, sampling, length) for count in counts]
+    long = sorted(
+        (-count, request.id) for request, count, one in zip(requests, counts, found, strict=True) if one is None
+    )
+    if long:
+        count, id = -long[0][0], long[0][1]
+        wanted = sampling.max_new_tokens
+        needs = f"and {wanted} new tokens " if wanted else ""
+        others = f" ({len(long)} of {len(requests):,} prompts leave no room)" if len(long) > 1 else ""
         raise UserError(
-            f"The prompt of {request.id} has {prompt_tokens} tokens {needs}and length.max_length is {length.max_length}: "
-            "raise length.max_length, or shorten the prompt (fewer examples)."
+            f"The prompt of {id} has {counted}{count} tokens {needs}and length.max_length is {length.max_length}{others}: "
+            f"raise length.max_length to at least {count + (wanted or 1)}, or shorten the prompt (fewer examples)."
         )
-    return wanted
+    return [one for one in found if one is not None]

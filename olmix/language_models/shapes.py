@@ -78,6 +78,9 @@ KNOWN = {
     "qwen2.5-7b-instruct": _QWEN_7B,
     "qwen2.5-math-1.5b": _QWEN_1_5B,
     "qwen2.5-math-1.5b-instruct": _QWEN_1_5B,
+    "mathstral-7b-v0.1": llama_like(
+        hidden=4096, layers=32, heads=32, kv_heads=8, inner=14336, vocabulary=32768, tied=False, qkv_bias=False
+    ),
     "phi-1_5": phi(hidden=2048, layers=24, heads=32, inner=8192, vocabulary=51200),
     "phi-2": phi(hidden=2560, layers=32, heads=32, inner=10240, vocabulary=51200),
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import pathlib
+import re
 from typing import Any
 
 from olmix.errors import UserError
@@ -49,21 +51,75 @@ Model = str | ModelOf
 
 def locate(model: Model, context: Context) -> str:
     """The folder or hub name that `from_pretrained` takes."""
-    return model if isinstance(model, str) else str(model.folder(context))
+    if not isinstance(model, str):
+        return str(model.folder(context))
+    folder = pathlib.Path(model).expanduser()
+    return str(folder) if folder.is_dir() else model
+
+
+def identity(name: str) -> str:
+    """What tells the weights behind a located name from others: a folder's digest, a hub's name as it is."""
+    return observe(name) or name
 
 
 def short_name(model: Model) -> str:
-    """The model's own name, without its owner: `qwen2.5-math-72b`. For comparisons and for tables."""
+    """The model's own name, without its owner: `qwen2.5-math-72b`. For tables, and for what is known about models by name."""
     if isinstance(model, str):
         return pathlib.PurePosixPath(model.rstrip("/")).name.casefold()
     return f"the model of {type(model.step).__name__}" + (f"/{model.piece}" if model.piece else "")
 
 
 def same_model(one: Model, other: Model) -> bool:
-    """Whether two references name the same weights, as far as names can tell; owners and spelling of case do not count."""
-    if isinstance(one, str) and isinstance(other, str):
-        return short_name(one) == short_name(other)
-    return one == other
+    """Whether two references mean the same model, as far as names and files can tell.
+
+    Owner, case, punctuation, revision (`name@revision`), and number format (`-AWQ`, `-FP8`) of a name do not count; a folder of
+    a hub's cache is its model; a folder is the model that its `config.json` says it was made from; a link or a copy of a
+    folder is that folder. What an endpoint serves under another name cannot be known.
+    """
+    if not (isinstance(one, str) and isinstance(other, str)):
+        return one == other
+    if _names(one) & _names(other):
+        return True
+    folders = [pathlib.Path(name).expanduser() for name in (one, other)]
+    if not all(folder.is_dir() for folder in folders):
+        return False
+    weights = [_sample_weights(folder) for folder in folders]
+    return folders[0].samefile(folders[1]) or (weights[0] == weights[1] != ())
+
+
+#: Formats that a model's weights are offered in; the same model all the same.
+_FORMAT = re.compile(
+    r"(-(awq|gptq|gguf|fp8|fp16|bf16|fp32|int4|int8|4bit|8bit|w4a16|w8a8|w8a16|bnb|dynamic|quantized))+$"
+)
+
+
+def _names(model: str) -> set[str]:
+    """What a model is called, in one spelling."""
+    path = pathlib.Path(model).expanduser()
+    found = {path.name}
+    cached = [part for part in path.parts if part.startswith("models--")]
+    if cached:
+        found = {cached[-1].rsplit("--", 1)[-1]}
+    config = path / "config.json"
+    if config.is_file():
+        origin = json.loads(config.read_text()).get("_name_or_path")
+        found |= {pathlib.PurePosixPath(origin).name} if origin else set()
+    plain = {re.sub(r"[^a-z0-9]+", "-", name.split("@")[0].casefold()).strip("-") for name in found}
+    return {_FORMAT.sub("", name) for name in plain} - {""}
+
+
+def _sample_weights(folder: pathlib.Path, pieces: int = 16, size: int = 2**16) -> tuple[tuple[int, str], ...]:
+    """Size and digest of evenly spaced pieces of every file of weights: equal for copies, in a moment for any size."""
+    found = []
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.gguf")]):
+        total = file.stat().st_size
+        digest = hashlib.sha256()
+        with open(file, "rb") as handle:
+            for piece in range(pieces):
+                handle.seek(max(0, total - size) * piece // (pieces - 1))
+                digest.update(handle.read(size))
+        found.append((total, digest.hexdigest()))
+    return tuple(sorted(found))
 
 
 def observe(*models: Any) -> str | None:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from olmix.config.tags import Hardware, Resources
-from olmix.graph.hardware import profile
+from olmix.graph.hardware import hardware_of
 from olmix.graph.resources import Needs
 from olmix.language_models import fits
-from olmix.language_models.backend import Backend, Engine, LocalEngine
+from olmix.language_models.backend import Engine, LocalBackend, LocalEngine, Prompts
 from olmix.language_models.requests import Length, Request, Sampling
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Transformers(Backend):
+class Transformers(LocalBackend):
     """`dtype` "auto" is the hardware's own: float16 on a V100, bfloat16 on newer ones, float32 on a CPU.
 
     Sampled texts depend on which requests share a batch (`batch` requests, in order), greedy ones do not.
@@ -32,11 +32,11 @@ class Transformers(Backend):
 
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:
         """See `Backend.check`."""
-        hardware = profile(needs.accelerator if needs else None)
+        hardware = hardware_of(needs)
         dtype = hardware.resolve_dtype(self.dtype, f"{type(self).__name__}.dtype")  # type: ignore[arg-type]
-        return fits.check_generation(
-            self.model, hardware, devices=1, dtype=dtype, tokens=self.batch * length.max_length, utilisation=1.0
-        )
+        tokens = self.batch * length.max_length
+        load = fits.Load(tokens=tokens, prefill=tokens, rows=self.batch)
+        return fits.check_generation(self.model, hardware, load, devices=1, dtype=dtype, utilisation=1.0)
 
     def load(self, name: str, needs: Needs | None, length: Length) -> Engine:
         """See `Backend.load`."""
@@ -50,17 +50,17 @@ class TransformersEngine(LocalEngine):
         import torch
         import transformers
 
-        hardware = profile(needs.accelerator if needs else None)
+        hardware = hardware_of(needs)
         dtype = hardware.resolve_dtype(settings.dtype)  # type: ignore[arg-type]
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        super().__init__(f"transformers {transformers.__version__}", tokenizer, settings.chat, length)
+        super().__init__(f"transformers {transformers.__version__}", Prompts.of(name, settings.chat), length)
         self.batch = settings.batch
         self.device = "cuda" if needs is not None and needs.gpus else "cpu"
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             name, dtype=getattr(torch, dtype), attn_implementation=hardware.attention
         )
         self.model: Any = model.to(self.device).eval()
-        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        self.pad = pad if pad is not None else end
 
     def end_tokens(self) -> frozenset[int]:
         """Those of the tokenizer and of the model's generation config."""

@@ -127,10 +127,15 @@ class Grpo(Tuning):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TuningResult:
-    """How a tuning went. Losses are means per token, in nats; `reward` is GRPO's mean over the last logged updates."""
+    """How a tuning went. Losses are means per token, in nats; `reward` is GRPO's mean over the last logged updates.
+
+    `failure` says why there is no model, where that is a result. `left_out` examples, of training and validation, were
+    longer than the length. For GRPO `longest` and `tokens_per_epoch` count prompts.
+    """
 
     kind: str
     examples: int
+    left_out: int
     steps: int
     planned_steps: int
     epochs: float
@@ -145,3 +150,4 @@ class TuningResult:
     seconds: float
     device: str
     versions: dict[str, str]
+    failure: str = ""

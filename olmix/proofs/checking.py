@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from olmix.config.tags import Resources, RunIdentity
-from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, FanOut, Step
 from olmix.proofs import machine
 from olmix.proofs.items import Item, read_items, read_records, write_records
@@ -85,7 +85,7 @@ class CheckSlice(Step):
         items = read_items(context.folder(self.generated))[self.first : self.first + self.count]
         looks = look_at_all(
             [(item.problem, item.proof, item.statement) for item in items], self.checking,
-            int(max(1, self.needs.cpus if self.needs else 1)), context.progress,
+            workers(self.needs), context.progress,
         )  # fmt: skip
         write_records(context.out / CHECKED, [merge(item, look) for item, look in zip(items, looks, strict=True)])
         return _count(looks)

@@ -13,10 +13,10 @@ from typing import Annotated
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
-from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, FanOut, Step
-from olmix.language_models.backend import Backend, opened
-from olmix.language_models.ledger import generate_kept
+from olmix.language_models.asking import Asker
+from olmix.language_models.backend import Backend
 from olmix.language_models.prompts import Prompt
 from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.source import Model, observe, short_name
@@ -29,7 +29,8 @@ from olmix.proofs.training import SOLVE, Train, piece_name, trained
 
 ROWS = "rows.jsonl"
 
-GREEDY = Sampling()
+#: A model that goes on with another problem, as one that continues examples does, has ended its proof.
+GREEDY = Sampling(stop=("\nProblem:",))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,16 +107,15 @@ class Evaluate(Step):
         examples = choose_shots(read_items(context.folder(self.training_set), TRAIN), self.shots)
         shown = [{"problem": item.problem, "proof": item.proof} for item in examples]
         requests = [asking.prompt.render(item.id, {"problem": item.problem}, shown) for item in items]
-        with opened(asking.backend, context, self.needs, asking.length) as engine:
-            answers, _ = generate_kept(
-                engine, short_name(asking.backend.model), requests, asking.sampling, context.scratch / "answers.jsonl",
-                asking.batch, context.progress,
-            )  # fmt: skip
-            name = engine.name
+        asker = Asker(
+            backend=asking.backend, length=asking.length, sampling=asking.sampling, batch=asking.batch, needs=self.needs
+        )
+        asked = asker.ask(requests, context)
+        answers = asked.answers
         proofs = [answer.text.strip() for answer in answers]
         looks = look_at_all(
             [(item.problem, proof, item.statement) for item, proof in zip(items, proofs, strict=True)], asking.checking,
-            int(max(1, self.needs.cpus if self.needs else 1)), context.progress,
+            workers(self.needs), context.progress,
         )  # fmt: skip
         rows = [
             Row(item=item, proof=proof, finished=answer.completions[0].finished, look=look)
@@ -123,7 +123,7 @@ class Evaluate(Step):
         ]
         write_records(context.out / ROWS, rows)
         tokens = sum(completion.tokens for answer in answers for completion in answer.completions)
-        return score(rows, short_name(asking.backend.model), name, self.shots, tokens)
+        return score(rows, short_name(asking.backend.model), asked.engine, self.shots, tokens)
 
 
 def score(rows: Sequence[Row], model: str, engine: str, shots: int, tokens: int) -> Scores:
@@ -181,6 +181,19 @@ class EvaluateTrained(FanOut):
     def observe(self) -> str | None:
         """The prompt's digest."""
         return self.asking.prompt.digest()
+
+    def __post_init__(self) -> None:
+        self.declared()
+
+    def declared(self) -> tuple[str, ...]:
+        """What is scored with what, and what fits: a tuned model has the shape of the one that it was made from."""
+        backend = dataclasses.replace(self.asking.backend, model=self.train.model)
+        what = f"zero-shot, each of {len(self.train.shares)} models a task with {self.each_needs.text()}"
+        return (what, *backend.check(self.each_needs, self.asking.length))
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """As declared."""
+        return self.declared()
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """One evaluation per share."""

@@ -7,7 +7,7 @@ that is killed starts again by itself; one that a model writes goes on from its 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
@@ -32,6 +32,8 @@ class Generated:
 class GenerateShard(Step):
     """One shard. Writes `items.jsonl`."""
 
+    version: ClassVar[int] = 2
+
     source: Source
     number: int
     count: int
@@ -44,9 +46,9 @@ class GenerateShard(Step):
 
     def run(self, context: Context) -> Generated:
         """Writes the shard's items."""
-        written = self.source.write(
-            self.count, self.seed * 1_000_003 + self.number, f"{self.seed}-{self.number:03d}", context, self.needs
-        )
+        seed = self.seed * 1_000_003 + self.number
+        prefix = f"{self.source.writer}-{self.seed}-{self.number:03d}"
+        written = self.source.write(self.count, seed, prefix, context, self.needs)
         write_items(context.out, written.items)
         techniques = [item.technique for item in written.items]
         return Generated(
@@ -91,13 +93,17 @@ class Generate(FanOut):
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """The shards; the last may be smaller."""
+        sizes = [min(self.shard, self.count - start) for start in range(0, self.count, self.shard)]
         return {
             f"shard-{number:03d}": GenerateShard(
-                source=self.source, number=number, count=min(self.shard, self.count - start), seed=self.seed,
+                source=self.source.part(size / self.count),
+                number=number,
+                count=size,
+                seed=self.seed,
                 needs=self.each_needs,
             )
-            for number, start in enumerate(range(0, self.count, self.shard))
-        }  # fmt: skip
+            for number, size in enumerate(sizes)
+        }
 
     def run(self, context: Context) -> Generated:
         """Gathers the shards.

@@ -13,13 +13,13 @@ from typing import Annotated
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
-from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, Step
-from olmix.language_models.backend import Backend, opened
-from olmix.language_models.ledger import Ledger, generate_kept, key_of
-from olmix.language_models.openai_backend import OpenAIEngine
+from olmix.language_models.asking import Asker
+from olmix.language_models.backend import Backend
+from olmix.language_models.cost import Price
 from olmix.language_models.prompts import Prompt
-from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.source import observe, short_name
 from olmix.proofs.checking import CHECKING, Checking
 from olmix.proofs.evaluation import ROWS, Row
@@ -81,6 +81,27 @@ class Judge(Step):
         """The prompt's text and a local model's files."""
         return f"{self.prompt.digest()} {observe(self.backend.model)}"
 
+    def declared(self) -> tuple[str, ...]:
+        """How many calls, and what they can cost at most."""
+        lines = self.backend.check(self.needs, self.length)
+        problems = [getattr(getattr(step, "asking", None), "problems", None) for step in self.evaluations.values()]
+        known = [count for count in problems if count is not None]
+        if len(known) < len(problems):
+            return lines
+        calls = sum(known) + 2 * self.measured
+        price: Price | None = getattr(self.backend, "price", None)
+        bill = ""
+        if price is not None:
+            new = self.sampling.max_new_tokens or self.length.max_length
+            prompt = self.length.max_length - (self.sampling.max_new_tokens or 0)
+            dollars = calls * price.of(prompt, new * self.sampling.samples)
+            bill = f": ${dollars:.2f} if all of them were as long as length allows"
+        return (f"at most {calls:,} proofs, {2 * self.measured} of them to measure the judge{bill}", *lines)
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """As declared; the exact estimate is made from the proofs, before the first call."""
+        return self.declared()
+
     def run(self, context: Context) -> JudgeResult:
         """Asks about everything, then counts.
 
@@ -92,7 +113,7 @@ class Judge(Step):
         }
         right, wrong = known_pairs(
             read_items(context.folder(self.training_set), TRAIN), self.measured, self.checking, self.seed,
-            int(max(1, self.needs.cpus if self.needs else 1)), context,
+            workers(self.needs), context,
         )  # fmt: skip
         known = [*right, *(one.item for one in wrong)]
         asked = [(row.item.problem, row.proof) for of in rows.values() for row in of]
@@ -101,8 +122,13 @@ class Judge(Step):
             self.prompt.render(f"judge-{number}", {"problem": problem, "proof": proof or "(nothing)"})
             for number, (problem, proof) in enumerate(asked)
         ]
-        opinions, estimate, dollars, before, name = self._ask(requests, context)
-        self._refuse_nonsense(opinions)
+        asker = Asker(
+            backend=self.backend, length=self.length, sampling=self.sampling, batch=self.batch, needs=self.needs
+        )
+        book = pathlib.Path(self.cache).expanduser() / f"{short_name(self.backend.model).replace('/', '-')}.jsonl"
+        replies = asker.ask(requests, context, book)
+        opinions = [count_votes(answer, read_rubric, self.share) for answer in replies.answers]
+        self._refuse_nonsense(opinions, book)
         start = 0
         judged, agreement = {}, {}
         for evaluation, of in rows.items():
@@ -118,37 +144,18 @@ class Judge(Step):
             agreement[evaluation] = wilson(sum(both), len(both))
         truths = [(True, "")] * len(right) + [(False, one.fault) for one in wrong]
         return JudgeResult(
-            judge=name, judged=judged, with_machine=agreement,
+            judge=replies.engine, judged=judged, with_machine=agreement,
             no_verdict=sum(opinion.verdict == "none" for opinion in opinions),
-            reliability=reliability(opinions[start:], truths), estimate=round(estimate, 4), dollars=round(dollars, 4),
-            known_before=before,
+            reliability=reliability(opinions[start:], truths), estimate=round(replies.estimate, 4),
+            dollars=round(replies.dollars, 4), known_before=replies.known,
         )  # fmt: skip
 
-    def _ask(self, requests: Sequence[Request], context: Context) -> tuple[list[Opinion], float, float, int, str]:
-        model = short_name(self.backend.model)
-        book = pathlib.Path(self.cache).expanduser() / f"{model.replace('/', '-')}.jsonl"
-        with opened(self.backend, context, self.needs, self.length) as engine:
-            estimate = 0.0
-            if isinstance(engine, OpenAIEngine):
-                # The whole bill, before the first call; the engine checks every batch against the cap as well.
-                ledger = Ledger(book)
-                new = [request for request in requests if ledger.get(key_of(model, request, self.sampling)) is None]
-                ledger.close()
-                room = self.sampling.max_new_tokens or self.length.max_length
-                tokens = sum(engine.count(request) for request in new)
-                estimate = engine.meter.admit(tokens, room * self.sampling.samples * len(new))
-                context.progress(0, len(requests), f"{len(new)} calls, at most ${estimate:.2f}")
-            answers, before = generate_kept(engine, model, requests, self.sampling, book, self.batch, context.progress)
-            dollars = engine.meter.spent if isinstance(engine, OpenAIEngine) else 0.0
-            name = engine.name
-        return [count_votes(answer, read_rubric, self.share) for answer in answers], estimate, dollars, before, name
-
-    def _refuse_nonsense(self, opinions: Sequence[Opinion]) -> None:
+    def _refuse_nonsense(self, opinions: Sequence[Opinion], book: pathlib.Path) -> None:
         votes = sum(opinion.right + opinion.wrong + opinion.unreadable for opinion in opinions)
         unreadable = sum(opinion.unreadable for opinion in opinions)
         if unreadable > self.unreadable * votes:
             raise UserError(
                 f"{unreadable} of {votes} answers of the judge {short_name(self.backend.model)} have no readable verdict "
                 f"(judge.unreadable allows {self.unreadable:.0%}): it does not follow the rubric; use a better model or "
-                "another prompt."
+                f"another prompt. The answers are kept in {book}; delete them there to ask the same again."
             )

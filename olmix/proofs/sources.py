@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from olmix.config.tags import Resources
 from olmix.errors import UserError, nearest
 from olmix.graph.resources import Needs
 from olmix.graph.step import Context
-from olmix.language_models.backend import Backend, opened
-from olmix.language_models.ledger import generate_kept
+from olmix.language_models.asking import Asker
+from olmix.language_models.backend import Backend
 from olmix.language_models.prompts import Prompt
 from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.source import Model, observe, short_name
@@ -83,6 +83,13 @@ class Source:
                     f"Unknown technique {name!r}{nearest(name, TECHNIQUES)}; known: {', '.join(TECHNIQUES)}."
                 )
 
+    name: ClassVar[str] = ""
+
+    @property
+    def writer(self) -> str:
+        """Who writes, for the items' ids and their `source`."""
+        return self.name
+
     @property
     def model(self) -> Model | None:
         """The language model that writes, if one does."""
@@ -96,6 +103,10 @@ class Source:
         """See `Step.observe`."""
         return None
 
+    def part(self, share: float) -> Source:
+        """The same for a shard that does `share` of the work; what it may spend is divided."""
+        return self
+
     def write(self, count: int, seed: int, prefix: str, context: Context, needs: Needs | None) -> Written:
         """`count` items (fewer where it fails), named `<prefix>-<number>`."""
         raise TypeError(f"{type(self).__name__} does not define write().")
@@ -104,6 +115,8 @@ class Source:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Symbolic(Source):
     """Problems as people write them, true by construction, with the proof: varied in form, conditions and place of equality."""
+
+    name: ClassVar[str] = "symbolic"
 
     def write(self, count: int, seed: int, prefix: str, context: Context, needs: Needs | None) -> Written:
         """See `Source.write`."""
@@ -118,7 +131,7 @@ class Symbolic(Source):
             items.append(
                 Item(
                     id=f"{prefix}-{len(items):05d}", problem=one.problem, proof=one.proof, technique=one.draft.technique,
-                    difficulty=one.draft.difficulty, source="symbolic", key=one.key, statement=one.statement.to_text(),
+                    difficulty=one.draft.difficulty, source=self.writer, key=one.key, statement=one.statement.to_text(),
                 )
             )  # fmt: skip
             context.progress(len(items), count, "")
@@ -129,6 +142,8 @@ class Symbolic(Source):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compact(Source):
     """The short regular problems of `compact`, that a model of a million parameters can learn; `difficulties` of them."""
+
+    name: ClassVar[str] = "compact"
 
     difficulties: tuple[str, ...] = compact.DIFFICULTIES
 
@@ -162,7 +177,7 @@ class Compact(Source):
             items.append(
                 Item(
                     id=f"{prefix}-{len(items):05d}", problem=problem, proof=proof, technique=technique, difficulty=difficulty,
-                    source="compact", key=words_key(problem), statement=statement,
+                    source=self.writer, key=words_key(problem), statement=statement,
                 )
             )  # fmt: skip
         missing = count - len(items)
@@ -180,6 +195,11 @@ class Prompted(Source):
     batch: Annotated[int, Resources] = 256
 
     @property
+    def writer(self) -> str:
+        """See `Source.writer`."""
+        return short_name(self.backend.model)
+
+    @property
     def model(self) -> Model | None:
         """See `Source.model`."""
         return self.backend.model
@@ -187,6 +207,10 @@ class Prompted(Source):
     def check(self, needs: Needs | None) -> tuple[str, ...]:
         """See `Source.check`."""
         return self.backend.check(needs, self.length)
+
+    def part(self, share: float) -> Prompted:
+        """See `Source.part`."""
+        return dataclasses.replace(self, backend=self.backend.part(share))
 
     def observe(self) -> str | None:
         """The prompt's text and a local model's files."""
@@ -200,14 +224,10 @@ class Prompted(Source):
             self.prompt.render(f"{prefix}-{number:05d}", {**wish, "technique": TECHNIQUES[wish["technique"]]})
             for number, wish in enumerate(wishes)
         ]
-        with opened(self.backend, context, needs, self.length) as engine:
-            answers, _ = generate_kept(
-                engine, short_name(self.backend.model), requests, self.sampling, context.scratch / "answers.jsonl",
-                self.batch, context.progress,
-            )  # fmt: skip
-            name = engine.name
+        asker = Asker(backend=self.backend, length=self.length, sampling=self.sampling, batch=self.batch, needs=needs)
+        asked = asker.ask(requests, context)
         items, failed = [], dict[str, int]()
-        for wish, answer in zip(wishes, answers, strict=True):
+        for wish, answer in zip(wishes, asked.answers, strict=True):
             for number, completion in enumerate(answer.completions):
                 read = read_answer(completion.text)
                 if isinstance(read, str) or not completion.finished:
@@ -218,10 +238,10 @@ class Prompted(Source):
                 items.append(
                     Item(
                         id=answer.id + suffix, problem=read[0], proof=read[1], technique=wish["technique"],
-                        difficulty=wish["difficulty"], source=short_name(self.backend.model), key=words_key(read[0]),
+                        difficulty=wish["difficulty"], source=self.writer, key=words_key(read[0]),
                     )
                 )  # fmt: skip
-        return Written(items=tuple(items), failed=failed, engine=name)
+        return Written(items=tuple(items), failed=failed, engine=asked.engine)
 
     def _wish(self, rng: np.random.Generator, number: int) -> dict[str, str]:
         def pick(choices: tuple[str, ...]) -> str:

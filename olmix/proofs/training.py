@@ -8,23 +8,27 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from olmix.config.tags import Resources
+from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
-from olmix.graph.hardware import profile
-from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.hardware import hardware_of
+from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, FanOut, Step
-from olmix.language_models import fits
+from olmix.language_models.examples import Example
+from olmix.language_models.jobs import Job
 from olmix.language_models.new_model import NewModelResult, PhiShape
 from olmix.language_models.prompts import Prompt
 from olmix.language_models.requests import Length, Request
-from olmix.language_models.shapes import shape_of
 from olmix.language_models.source import FOLDER, Model, ModelOf, locate, observe, short_name
 from olmix.language_models.tuning import Gkd, Grpo, Sft, TuningResult
+from olmix.language_models.tuning_fits import check_tuning
 from olmix.proofs.checking import Checking, look_at_all
 from olmix.proofs.fusion import TRAIN
 from olmix.proofs.items import Item, read_items
+
+if TYPE_CHECKING:
+    from olmix.proofs.sweeping import SweepResult
 
 SOLVE = Prompt(name="solve")
 
@@ -73,7 +77,11 @@ def subset(items: Sequence[Item], share: float) -> list[Item]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainModel(Step):
-    """Tunes `model` on the first `share` of the training set. Writes `model/` and `metrics.jsonl`."""
+    """Tunes `model` on the first `share` of the training set. Writes `model/` and `metrics.jsonl`.
+
+    At most the share `leave_out` of the examples may be too long for `length`. With `keep_failure`, a loss that is not a
+    number is a result without a model (for a sweep, where it is an answer), else an error.
+    """
 
     training_set: Step
     split: Step
@@ -81,7 +89,9 @@ class TrainModel(Step):
     tuning: Sft | Gkd | Grpo
     length: Length
     share: float = 1.0
+    leave_out: float = 0.0
     prompt: Prompt = SOLVE
+    keep_failure: Annotated[bool, RunIdentity] = False
     #: How GRPO's reward checks a proof.
     checking: Checking = QUICK
     needs: Annotated[Needs | None, Resources] = ONE_CPU
@@ -93,32 +103,29 @@ class TrainModel(Step):
 
     def run(self, context: Context) -> TuningResult:
         """Trains, or goes on from a checkpoint of an earlier attempt."""
-        from olmix.language_models.examples import Example
         from olmix.language_models.trainers import tune
 
         items = subset(read_items(context.folder(self.training_set), TRAIN), self.share)
         validation = read_items(context.folder(self.split), "validation.jsonl")
 
-        def example(item: Item) -> Example:
-            request = self.prompt.render(item.id, {"problem": item.problem})
-            return Example(id=item.id, prompt=request.prompt, completion=f" {item.proof}")
+        def reward(numbers: Sequence[int], proofs: Sequence[str]) -> list[float]:
+            chosen = [items[number] for number in numbers]
+            asked = [(item.problem, proof.strip(), item.statement) for item, proof in zip(chosen, proofs, strict=True)]
+            return [look.reward for look in look_at_all(asked, self.checking, workers(self.needs), lambda *_: None)]
 
-        by_id = {item.id: item for item in items}
-        workers = int(max(1, self.needs.cpus if self.needs else 1))
-
-        def reward(ids: Sequence[str], proofs: Sequence[str]) -> list[float]:
-            asked = [
-                (by_id[id].problem, proof.strip(), by_id[id].statement) for id, proof in zip(ids, proofs, strict=True)
-            ]
-            return [look.reward for look in look_at_all(asked, self.checking, workers, lambda *_: None)]
-
-        teacher = locate(self.tuning.teacher, context) if isinstance(self.tuning, Gkd) else None
         return tune(
-            self.tuning, model=locate(self.model, context), train=[example(item) for item in items],
-            validation=[example(item) for item in validation], length=self.length, needs=self.needs, out=context.out,
-            scratch=context.scratch, progress=context.progress, name=f"{context.experiment}/{context.label}",
-            teacher=teacher, reward=reward,
+            Job(
+                settings=self.tuning, model=locate(self.model, context), train=self._examples(items),
+                validation=self._examples(validation), length=self.length, needs=self.needs, out=context.out,
+                scratch=context.scratch, progress=context.progress, name=f"{context.experiment}/{context.label}",
+                teacher=locate(self.tuning.teacher, context) if isinstance(self.tuning, Gkd) else None, reward=reward,
+                leave_out=self.leave_out, keep_failure=self.keep_failure,
+            )
         )  # fmt: skip
+
+    def _examples(self, items: Sequence[Item]) -> list[Example]:
+        pairs = [pair_of(item, self.prompt) for item in items]
+        return [Example(id=one.id, prompt=one.prompt, completion=completion) for one, completion in pairs]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,7 +139,9 @@ class TrainResult:
 class Train(FanOut):
     """Tunes `model` on each of the nested `shares` of the training set (1.0 must be among them), each with `each_needs`.
 
-    With an accelerator, whether weights, gradients, moments and activations fit is known before it is asked for.
+    With an accelerator, whether weights, gradients, moments and activations fit is known before it is asked for. With a
+    `sweep`, the learning rate of each share is the one that did best there, and what the sweep trained is not trained again.
+    At most the share `leave_out` of the examples may be too long for `length`.
     """
 
     training_set: Step
@@ -141,6 +150,8 @@ class Train(FanOut):
     tuning: Sft | Gkd | Grpo
     length: Length
     shares: tuple[float, ...] = (1.0,)
+    leave_out: float = 0.0
+    sweep: Step | None = None
     prompt: Prompt = SOLVE
     each_needs: Annotated[Needs, Resources] = ONE_CPU
 
@@ -151,6 +162,8 @@ class Train(FanOut):
             )
         if len(set(self.shares)) < len(self.shares):
             raise UserError(f"train.shares names a share twice: {self.shares}.")
+        if not 0 <= self.leave_out < 1:
+            raise UserError(f"train.leave_out is a share, at least 0 and below 1; it is {self.leave_out:g}.")
         self._fits()
 
     def most_training_tokens(self) -> int | None:
@@ -163,48 +176,49 @@ class Train(FanOut):
         return math.ceil(items * self.tuning.epochs) * copies * self.length.max_length
 
     def _fits(self) -> tuple[str, ...]:
-        hardware = profile(self.each_needs.accelerator)
-        dtype = hardware.resolve_dtype(self.tuning.dtype, "train.tuning.dtype")  # type: ignore[arg-type]
-        if hardware.memory_gib is None:
-            return ()
-        shape = shape_of(self.model)
-        if shape is None:
-            return (f"whether {short_name(self.model)} fits is not known before it is loaded",)
-        teacher = shape_of(self.tuning.teacher) if isinstance(self.tuning, Gkd) else None
-        rollouts = self.tuning.rollouts if isinstance(self.tuning, Grpo) else None
-        return fits.require(
-            fits.training_sum(
-                short_name(self.model), shape, hardware, batch=self.tuning.micro, length=self.length.max_length,
-                dtype=dtype, recompute=self.tuning.recompute,
-                extra_models=(("teacher", teacher, 4),) if teacher is not None else (),
-                reserved=(("vLLM", rollouts.memory_share),) if rollouts and rollouts.engine == "vllm_colocated" else (),
-            )
-        )  # fmt: skip
+        return check_tuning(self.model, hardware_of(self.each_needs), self.tuning, self.length)
 
     def observe(self) -> str | None:
         """The prompt, and local models' files."""
         teacher = self.tuning.teacher if isinstance(self.tuning, Gkd) else None
         return f"{self.prompt.digest()} {observe(self.model, teacher)}"
 
+    def declared(self) -> tuple[str, ...]:
+        """What is tuned how often, and what fits."""
+        sizes = ", ".join(f"{share:.3g}" for share in sorted(self.shares))
+        how = f"{self.tuning.kind} of {short_name(self.model)}, each task with {self.each_needs.text()}"
+        return (f"{how}; parts of the training set: {sizes}", *self._fits())
+
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it trains on, and what fits."""
         count = context.read(self.training_set).items
         sizes = ", ".join(f"{math.ceil(share * count):,}" for share in sorted(self.shares))
-        return (f"{self.tuning.kind} of {short_name(self.model)} on {sizes} problems", *self._fits())
+        return (f"on {sizes} problems", *self.declared())
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """One tuning per share, the longest first."""
-        return {
-            piece_name(share): TrainModel(
-                training_set=self.training_set, split=self.split, model=self.model, tuning=self.tuning,
-                length=self.length, share=share, prompt=self.prompt, needs=self.each_needs,
-            )
-            for share in sorted(self.shares, reverse=True)
-        }  # fmt: skip
+        found: SweepResult | None = context.read(self.sweep) if self.sweep is not None else None
+        pieces: dict[str, Step] = {}
+        for share in sorted(self.shares, reverse=True):
+            tuning = self.tuning
+            if found is not None:
+                tuning = dataclasses.replace(tuning, learning_rate=found.best(share).learning_rate)
+            pieces[piece_name(share)] = TrainModel(
+                training_set=self.training_set, split=self.split, model=self.model, tuning=tuning, length=self.length,
+                share=share, leave_out=self.leave_out, prompt=self.prompt, needs=self.each_needs,
+            )  # fmt: skip
+        return pieces
 
     def run(self, context: Context) -> TrainResult:
-        """Gathers the runs."""
+        """Gathers the runs.
+
+        Raises:
+          UserError: if one of them failed in the sweep that made it.
+        """
         results = {share: context.read(self.pieces(context)[piece_name(share)]) for share in self.shares}
+        for share, result in results.items():
+            if result.failure:
+                raise UserError(f"The tuning on {share:g} of the training set has no model. {result.failure}")
         return TrainResult(runs=tuple(sorted(results.items())))
 
 

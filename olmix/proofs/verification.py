@@ -15,18 +15,18 @@ from typing import Annotated
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
-from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, Step
-from olmix.language_models.backend import Backend, opened
-from olmix.language_models.ledger import generate_kept
+from olmix.language_models.asking import Asker
+from olmix.language_models.backend import Backend
 from olmix.language_models.prompts import Prompt
-from olmix.language_models.requests import Length, Sampling
+from olmix.language_models.requests import Length, Request, Sampling
 from olmix.language_models.source import observe, same_model, short_name
-from olmix.proofs.checking import CHECKED, CHECKING, Checked, Checking, look_at_all
+from olmix.proofs.checking import CHECKED, CHECKING, Checked, Checking, CheckResult, look_at_all
 from olmix.proofs.corruption import Corrupted, corruptions
 from olmix.proofs.generation import Generate
 from olmix.proofs.items import Item, read_records, words_key, write_items, write_records
-from olmix.proofs.opinions import Reliability, Verdict, count_votes, read_verdict, reliability
+from olmix.proofs.opinions import Opinion, Reliability, count_votes, read_verdict, reliability
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, samples=5, max_new_tokens=1024)
 PROMPT = Prompt(name="verify")
@@ -62,7 +62,10 @@ class Fate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verified:
-    """The fates of all items; `agreement` of the verifier with the machine where the machine knows."""
+    """The fates of all items; `agreement` of the verifier with the machine where the machine knows.
+
+    `shots` right and as many wrong proofs stood in its prompt: fewer than asked for where the machine knows fewer.
+    """
 
     items: int
     kept: int
@@ -71,6 +74,7 @@ class Verified:
     fates: tuple[Fate, ...]
     agreement: Reliability | None
     engine: str
+    shots: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,13 @@ class Verify(Step):
     needs: Annotated[Needs | None, Resources] = ONE_CPU
 
     def __post_init__(self) -> None:
+        ids = Counter((step.source.writer, step.seed) for step in self.generated)
+        for (who, seed), count in ids.items():
+            if count > 1:
+                raise UserError(
+                    f"verify.generated has {count} steps by {who} with seed={seed}, whose items would have the same ids: give "
+                    "each another seed."
+                )
         if self.verifier is None:
             return
         writers = [step.source.model for step in self.generated if step.source.model is not None]
@@ -149,12 +160,11 @@ class Verify(Step):
             else:
                 fate = {"accepted": "kept", "rejected": "dropped", "undecided": "undecided"}[look.verdict]
                 decide(record, fate, f"machine: {look.reason}", look.detail)
-        agreement, engine = None, ""
+        heard = None
         if self.verifier is not None and open_items:
-            verdicts, agreement, engine = self._ask(self.verifier, checked, open_items, context)
-            for record, (verdict, votes) in zip(open_items, verdicts, strict=True):
-                fate = {"right": "kept", "wrong": "dropped", "none": "undecided"}[verdict]
-                decide(record, fate, f"model: {'no verdict' if verdict == 'none' else verdict}", votes)
+            heard = self._ask(self.verifier, checked, open_items, context)
+            for record in open_items:
+                decide(record, *heard.fate(record.item.id))
         if not kept:
             raise UserError(f"None of {len(checked)} items was kept: {_in_words(fates)}.")
         write_items(context.out, kept)
@@ -168,40 +178,82 @@ class Verify(Step):
                 Fate(technique=technique, fate=fate, reason=reason, count=count)
                 for (technique, fate, reason), count in sorted(fates.items())
             ),
-            agreement=agreement, engine=engine,
+            agreement=heard.agreement if heard else None, engine=heard.engine if heard else "",
+            shots=heard.shots if heard else 0,
         )  # fmt: skip
+
+    def declared(self) -> tuple[str, ...]:
+        """Who is asked about what the machine cannot decide, and what fits."""
+        if self.verifier is None:
+            return ("the machine alone decides",)
+        who = f"{short_name(self.verifier.backend.model)} is asked about what the machine cannot decide"
+        return (who, *self.verifier.backend.check(self.needs, self.verifier.length))
+
+    def forecast(self, context: Context) -> tuple[str, ...]:
+        """As declared, and how many proofs it will be asked about."""
+        found: CheckResult = context.read(self.checked)
+        known = f"the machine accepts {found.accepted:,}, rejects {found.rejected:,}, leaves {found.undecided:,} open"
+        return (f"of {found.items:,} items {known}", *self.declared())
 
     def _ask(
         self, verifier: Verifier, checked: Sequence[Checked], open_items: Sequence[Checked], context: Context
-    ) -> tuple[list[tuple[Verdict, str]], Reliability | None, str]:
-        """Verdicts on the open items with their votes, the measured agreement, and what ran."""
+    ) -> Hearing:
+        """Verdicts on the open items, and the measured agreement."""
         right, wrong = known_pairs(
             [record.item for record in checked if record.look.verdict == "accepted"], verifier.shots + verifier.measured,
-            self.checking, self.seed, int(max(1, self.needs.cpus if self.needs else 1)), context,
+            self.checking, self.seed, workers(self.needs), context,
         )  # fmt: skip
+        shown = min(verifier.shots, len(right), len(wrong))
         shots = [
             {"problem": item.problem, "proof": item.proof, "verdict": verdict}
-            for pair in zip(right[: verifier.shots], wrong[: verifier.shots], strict=False)
+            for pair in zip(right[:shown], wrong[:shown], strict=True)
             for item, verdict in ((pair[0], "right"), (pair[1].item, "wrong"))
         ]
-        measured = [*right[verifier.shots :], *(one.item for one in wrong[verifier.shots :])]
-        truths = [(True, "")] * len(right[verifier.shots :]) + [(False, one.fault) for one in wrong[verifier.shots :]]
-        asked = [*(record.item for record in open_items), *measured]
-        requests = [
-            verifier.prompt.render(item.id, {"problem": item.problem, "proof": item.proof}, shots) for item in asked
+        known = [(item, (True, "")) for item in right[shown:]] + [
+            (one.item, (False, one.fault)) for one in wrong[shown:]
         ]
-        with opened(verifier.backend, context, self.needs, verifier.length) as engine:
-            answers, _ = generate_kept(
-                engine, short_name(verifier.backend.model), requests, verifier.sampling,
-                context.scratch / "answers.jsonl", verifier.batch, context.progress,
-            )  # fmt: skip
-            name = engine.name
-        opinions = [count_votes(answer, read_verdict, verifier.share) for answer in answers]
-        verdicts = [
-            (opinion.verdict, f"{opinion.right} right, {opinion.wrong} wrong, {opinion.unreadable} unreadable")
-            for opinion in opinions[: len(open_items)]
-        ]
-        return verdicts, reliability(opinions[len(open_items) :], truths) if measured else None, name
+
+        def request(item: Item) -> Request:
+            return verifier.prompt.render(item.id, {"problem": item.problem, "proof": item.proof}, shots)
+
+        asker = Asker(
+            backend=verifier.backend, length=verifier.length, sampling=verifier.sampling, batch=verifier.batch,
+            needs=self.needs,
+        )  # fmt: skip
+        requests = [request(item) for item in [*(record.item for record in open_items), *(item for item, _ in known)]]
+        long = asker.too_long(requests, context)
+        if len(long) == len(requests):
+            asker.ask(requests[:1], context)  # Not one fits: says so.
+        asked = asker.ask([one for one in requests if one.id not in long], context)
+        opinions = {answer.id: count_votes(answer, read_verdict, verifier.share) for answer in asked.answers}
+        heard = [(opinions[item.id], truth) for item, truth in known if item.id in opinions]
+        return Hearing(
+            opinions={record.item.id: opinions.get(record.item.id) for record in open_items},
+            too_long=long,
+            shots=shown,
+            agreement=reliability([one for one, _ in heard], [truth for _, truth in heard]) if heard else None,
+            engine=asked.engine,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """What the verifier said: an opinion per open item (None where the prompt was too long, with its tokens)."""
+
+    opinions: dict[str, Opinion | None]
+    too_long: dict[str, int]
+    shots: int
+    agreement: Reliability | None
+    engine: str
+
+    def fate(self, id: str) -> tuple[str, str, str]:
+        """What becomes of that item, why, and the votes."""
+        opinion = self.opinions[id]
+        if opinion is None:
+            return "undecided", "too long for the model", f"the prompt has {self.too_long[id]} tokens"
+        fate = {"right": "kept", "wrong": "dropped", "none": "undecided"}[opinion.verdict]
+        said = "no verdict" if opinion.verdict == "none" else opinion.verdict
+        return fate, f"model: {said}", f"{opinion.right} right, {opinion.wrong} wrong, {opinion.unreadable} unreadable"
 
 
 def known_pairs(

@@ -18,6 +18,7 @@ from olmix.proofs.intervals import Difference, paired_bootstrap
 from olmix.proofs.items import read_records
 from olmix.proofs.judging import JudgeResult
 from olmix.proofs.splitting import SplitResult
+from olmix.proofs.sweeping import SweepResult
 from olmix.proofs.training import TrainResult
 from olmix.proofs.verification import Verified
 
@@ -51,6 +52,7 @@ class Findings:
     train: TrainResult
     curve: CurveResult
     judge: JudgeResult | None
+    sweep: SweepResult | None
     before: tuple[Row, ...]
     after: tuple[Row, ...]
 
@@ -66,6 +68,7 @@ class ProofReport(Step):
     baseline: Step
     final: Step
     judge: Step | None = None
+    sweep: Step | None = None
     question: str = ""
     examples: int = 4
 
@@ -86,8 +89,8 @@ class ProofReport(Step):
         findings = Findings(
             title=self.question or context.experiment, result=result, verified=context.read(self.verify),
             split=context.read(self.split), training_set=context.read(self.training_set), train=context.read(self.train),
-            curve=curve, judge=context.read(self.judge) if self.judge is not None else None, before=tuple(before),
-            after=tuple(after),
+            curve=curve, judge=context.read(self.judge) if self.judge is not None else None,
+            sweep=context.read(self.sweep) if self.sweep is not None else None, before=tuple(before), after=tuple(after),
         )  # fmt: skip
         (context.out / PAGE).write_text(render(findings, self.examples), encoding="utf-8")
         plain = msgspec.to_builtins({f.name: getattr(findings, f.name) for f in dataclasses.fields(findings)[:-2]})
@@ -122,6 +125,31 @@ def compare(baseline: Scores, final: Scores, before: Sequence[Row], after: Seque
         f"unseen problems, {points}."
     )
     return ProofReportResult(verdict=verdict, answer=answer, baseline=baseline, final=final, gain=gain, apart=apart)
+
+
+def sweep_rows(sweep: SweepResult) -> list[tuple[str, str, str, str]]:
+    """Share, learning rate, loss (GRPO: reward) and remark of every trial."""
+    rows = []
+    for trial in sweep.trials:
+        result = trial.result
+        value = result.validation_loss if result.validation_loss is not None else result.reward
+        best = sweep.best(trial.share)
+        edge = ", at the edge of what was tried" if sweep.at_the_edge(trial.share) else ""
+        remark = "no number: diverged" if result.failure else f"best{edge}" if trial == best else ""
+        rows.append((f"{trial.share:g}", f"{trial.learning_rate:g}", "" if value is None else f"{value:.4f}", remark))
+    return rows
+
+
+def sweep_table(sweep: SweepResult) -> Any:
+    """The sweep as the launcher prints it."""
+    from rich.table import Table
+
+    table = Table(title="Learning rates, by the loss on the validation side (GRPO: by reward)")
+    for name in ("share", "learning rate", "loss", ""):
+        table.add_column(name, justify="right" if name else "left")
+    for row in sweep_rows(sweep):
+        table.add_row(*row)
+    return table
 
 
 def summary(result: ProofReportResult, curve: CurveResult, folder: pathlib.Path) -> Sequence[Any]:

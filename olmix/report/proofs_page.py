@@ -11,7 +11,7 @@ from olmix.proofs.intervals import Rate
 from olmix.report import plot
 from olmix.report.markup import Child, Markup, tag, trusted
 from olmix.report.page import asset
-from olmix.report.proofs import Findings
+from olmix.report.proofs import Findings, sweep_rows
 from olmix.report.tables import Column, Row, section, table
 from olmix.report.words import percent
 
@@ -21,7 +21,8 @@ _STYLE = "pre{white-space:pre-wrap}.right{color:#1a7f37}.wrong{color:#b42318}mar
 def render(findings: Findings, examples: int) -> str:
     """The whole page as text."""
     sections = [
-        _scores(findings), _curve(findings), _examples(findings, examples), _fates(findings), _data(findings), _judge(findings),
+        _scores(findings), _curve(findings), _examples(findings, examples), _fates(findings), _data(findings), _sweep(findings),
+        _judge(findings),
     ]  # fmt: skip
     overlap = f"The intervals of the two rates {'do not overlap' if findings.result.apart else 'overlap'}."
     header = tag(
@@ -188,7 +189,8 @@ def _fates(findings: Findings) -> Markup:
             tag(
                 "p",
                 f"The verifier ({verified.engine}) accepts {_rate(agreement.accepts_right)} of the right proofs and rejects "
-                f"{_rate(agreement.rejects_wrong)} of the wrong ones, where the machine knows.",
+                f"{_rate(agreement.rejects_wrong)} of the wrong ones, where the machine knows; "
+                f"{verified.shots} right and as many wrong proofs stood in its prompt.",
             )
         )
     lead = (
@@ -216,7 +218,19 @@ def _data(findings: Findings) -> Markup:
         table(_columns("item", "meets"), removed, caption="Removed: they meet a given test set") if removed else None,
     ]
     lead = f"The test side has one problem of each key; {split.set_aside:,} others of those keys were set aside."
+    left_out = findings.train.runs[-1][1].left_out
+    if left_out:
+        lead += f" {left_out:,} training and validation examples were longer than the length and left out."
     return section("data", "The data", *parts, lead=lead)
+
+
+def _sweep(findings: Findings) -> Markup | None:
+    if findings.sweep is None:
+        return None
+    rows = [Row(row) for row in sweep_rows(findings.sweep)]
+    lead = "Chosen by the loss on the validation side (GRPO: by reward); the test side had no say."
+    columns = _columns("part of the training set", "learning rate", "loss", "")
+    return section("sweep", "Learning rates", table(columns, rows, caption="Every trial"), lead=lead)
 
 
 def _judge(findings: Findings) -> Markup | None:

@@ -7,7 +7,7 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -39,12 +39,30 @@ def serving(answer: Callable[[dict[str, Any]], str]) -> Iterator[Endpoint]:
             trouble = endpoint.trouble(number)
             if trouble == "slow":
                 time.sleep(1.5)
+            if trouble == "cut":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b'{"choices": [')
+                self.close_connection = True
+                return
+            if trouble == "trickle":
+                self._trickle()
+                return
+            if trouble == "one choice":
+                body["n"] = 1
+            if trouble.startswith("wait "):
+                self._send(429, b"slow down", {"Retry-After": trouble.removeprefix("wait ")})
+                return
             if trouble.isdigit():
                 self._send(int(trouble), b'{"error": "told to fail"}')
             elif trouble == "nonsense":
                 self._send(200, b"<html>hello</html>")
             elif trouble == "empty":
                 self._send(200, b'{"choices": []}')
+            elif trouble == "odd usage":
+                choice = {"message": {"content": "fine"}, "finish_reason": "stop"}
+                self._send(200, json.dumps({"choices": [choice], "usage": "none of it"}).encode())
             else:
                 text = endpoint.answer(body)
                 choices = [
@@ -55,9 +73,22 @@ def serving(answer: Callable[[dict[str, Any]], str]) -> Iterator[Endpoint]:
                 usage = {"prompt_tokens": 10, "completion_tokens": 5}
                 self._send(200, json.dumps({"choices": choices, "usage": usage}).encode())
 
-        def _send(self, status: int, data: bytes) -> None:
+        def _trickle(self) -> None:
+            """A byte now and then: never silent for long, and never done."""
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+                    time.sleep(0.05)
+
+        def _send(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
             with contextlib.suppress(OSError):
                 self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

@@ -8,9 +8,7 @@ import pathlib
 import pytest
 
 from olmix.errors import UserError
-from olmix.graph.hardware import profile
 from olmix.graph.resources import Needs
-from olmix.language_models import fits
 from olmix.language_models.requests import Length
 from olmix.language_models.shapes import KNOWN, read_config
 from olmix.language_models.transformers_backend import Transformers
@@ -29,6 +27,7 @@ LENGTH = Length(max_length=4096)
         ("qwen2.5-math-1.5b", 1_543_714_304),
         ("phi-1_5", 1_418_270_720),
         ("phi-2", 2_779_683_840),
+        ("mathstral-7b-v0.1", 7_248_023_552),
     ],
 )
 def test_published_sizes(name, parameters):
@@ -83,15 +82,24 @@ def test_tensor_parallel_must_be_the_number_of_gpus():
         Vllm(model=QWEN, tensor_parallel=2).check(Needs(gpus=4, accelerator="A100"), LENGTH)
 
 
-def test_phi_trains_on_an_a100_and_not_on_a_v100():
-    phi = KNOWN["phi-1_5"]
-    how = {"batch": 4, "length": 2048, "recompute": True}
-    assert fits.training_sum("phi", phi, profile("A100"), dtype="bfloat16", **how).fits
-    total = fits.training_sum("phi", phi, profile("V100"), dtype="float16", **how)
-    assert not total.fits
-    assert "weights 5.3 + gradients 5.3 + Adam 10.6" in total.text()
-
-
 def test_a_model_of_unknown_shape_is_said_to_be_unknown():
     (line,) = Transformers(model="someone/new-model").check(Needs(gpus=1, accelerator="A100"), LENGTH)
     assert "not known" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_per_token"),
+    # 2 (keys and values) x layers x key-value heads x 128 (or 64) x 2 bytes, from the models' published configs.
+    [("qwen2.5-math-72b", 327_680), ("qwen2.5-math-7b", 57_344), ("mathstral-7b-v0.1", 131_072), ("phi-1_5", 196_608)],
+)
+def test_the_cache_of_a_token(name, bytes_per_token):
+    assert KNOWN[name].cache_bytes_per_token(2) == bytes_per_token
+
+
+def test_transformers_reads_a_whole_batch_in_one_pass():
+    small = Transformers(model="microsoft/phi-1_5", batch=4).check(Needs(gpus=1, accelerator="V100"), LENGTH)[0]
+    assert "weights 2.6 + cache of 16,384 tokens 3.0 + activations 0.8" in small
+    with pytest.raises(UserError, match=r"cache of 131,072 tokens 24\.0"):
+        Transformers(model="microsoft/phi-1_5", batch=32).check(Needs(gpus=1, accelerator="V100"), LENGTH)
+    large = Needs(gpus=1, accelerator="V100", gpu_memory_gib=64)
+    assert "of 64 GiB" in Transformers(model="microsoft/phi-1_5", batch=32).check(large, LENGTH)[0]

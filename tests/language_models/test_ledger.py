@@ -4,18 +4,20 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from olmix.language_models.backend import Engine
+from olmix.language_models.cost import FREE
 from olmix.language_models.ledger import Ledger, generate_kept, key_of
-from olmix.language_models.requests import Answer, Completion, Request, Sampling
+from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling
+
+GREEDY = Sampling()
+LENGTH = Length(max_length=64)
 
 
 class Counting(Engine):
     name = "counting"
+    meter = FREE
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
-
-    def count(self, request: Request) -> int:
-        return 1
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, keep: Callable[[Answer], None] = lambda answer: None
@@ -30,6 +32,13 @@ class Counting(Engine):
         return answers
 
 
+def kept(
+    engine: Engine, asked: list[Request], book: pathlib.Path, sampling: Sampling = GREEDY
+) -> tuple[list[Answer], int]:
+    keys = [key_of("m", request, sampling, LENGTH) for request in asked]
+    return generate_kept(engine, keys, asked, sampling, book, 4, lambda *_: None)
+
+
 def requests(count: int) -> list[Request]:
     return [Request(id=str(n), prompt=f"p{n}") for n in range(count)]
 
@@ -37,10 +46,10 @@ def requests(count: int) -> list[Request]:
 def test_what_is_known_is_not_asked_and_batches_are_cut_at_the_same_places(tmp_path: pathlib.Path):
     book = tmp_path / "book.jsonl"
     first = Counting()
-    generate_kept(first, "m", requests(5), Sampling(), book, 4, lambda *_: None)
+    kept(first, requests(5), book)
     assert first.asked == [["0", "1", "2", "3"], ["4"]]
     again = Counting()
-    answers, known = generate_kept(again, "m", requests(10), Sampling(), book, 4, lambda *_: None)
+    answers, known = kept(again, requests(10), book)
     assert again.asked == [["5", "6", "7"], ["8", "9"]]
     assert known == 5
     assert [answer.text for answer in answers] == [f"to p{n}" for n in range(10)]
@@ -48,11 +57,11 @@ def test_what_is_known_is_not_asked_and_batches_are_cut_at_the_same_places(tmp_p
 
 def test_a_line_that_a_crash_cut_short_is_passed_over(tmp_path: pathlib.Path):
     book = tmp_path / "book.jsonl"
-    generate_kept(Counting(), "m", requests(3), Sampling(), book, 4, lambda *_: None)
+    kept(Counting(), requests(3), book)
     data = book.read_bytes()
     book.write_bytes(data[: len(data) - 20])
     again = Counting()
-    answers, known = generate_kept(again, "m", requests(3), Sampling(), book, 4, lambda *_: None)
+    answers, known = kept(again, requests(3), book)
     assert (known, again.asked, len(answers)) == (2, [["2"]], 3)
     assert len(Ledger(book)._known) == 3
 
@@ -60,9 +69,13 @@ def test_a_line_that_a_crash_cut_short_is_passed_over(tmp_path: pathlib.Path):
 def test_equal_questions_are_asked_once_when_greedy_and_apart_when_sampled(tmp_path: pathlib.Path):
     twins = [Request(id="a", prompt="p"), Request(id="b", prompt="p")]
     greedy = Counting()
-    answers, _ = generate_kept(greedy, "m", twins, Sampling(), tmp_path / "g", 4, lambda *_: None)
+    answers, _ = kept(greedy, twins, tmp_path / "g")
     assert sum(map(len, greedy.asked)) == 1
     assert [answer.id for answer in answers] == ["a", "b"]
     warm = Sampling(temperature=1.0)
-    assert key_of("m", twins[0], warm) != key_of("m", twins[1], warm)
-    assert key_of("m", twins[0], Sampling()) != key_of("other", twins[0], Sampling())
+    assert key_of("m", twins[0], warm, LENGTH) != key_of("m", twins[1], warm, LENGTH)
+    longer = Length(max_length=128)
+    assert key_of("m", twins[0], Sampling(), LENGTH) != key_of("m", twins[0], Sampling(), longer)
+    limited = Sampling(max_new_tokens=8)
+    assert key_of("m", twins[0], limited, LENGTH) == key_of("m", twins[0], limited, longer)
+    assert key_of("m", twins[0], Sampling(), LENGTH) != key_of("other", twins[0], Sampling(), LENGTH)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from olmix.errors import UserError
-from olmix.language_models.backend import Preferred
+from olmix.language_models.backend import Preferred, Prompts
 from olmix.language_models.requests import Length, Request, Sampling
 from olmix.language_models.transformers_backend import Transformers
 from olmix.language_models.vllm_backend import Vllm
@@ -68,10 +68,15 @@ def test_chat_without_a_template_is_an_error(tiny):
 
 def test_chat_follows_the_template(tiny):
     engine = transformers_engine(tiny)
-    engine.chat = True
+    asked = Request(id="x", prompt="hi", system="be brief")
     engine.tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[a]"
-    ids = engine.encode(Request(id="x", prompt="hi", system="be brief"))
+    ids = Prompts(engine.tokenizer, chat=True).encode(asked)
     assert engine.tokenizer.decode(ids) == "[system]be brief[user]hi[a]"
+    # Templates without a system role refuse it in a way of their own.
+    strict = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    engine.tokenizer.chat_template = strict + engine.tokenizer.chat_template
+    ids = Prompts(engine.tokenizer, chat=True).encode(asked)
+    assert engine.tokenizer.decode(ids) == "[user]be brief\n\nhi[a]"
 
 
 def test_the_preferred_backend_is_the_first_that_is_installed():

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import email.utils
 import pathlib
+import time
 
 import pytest
 
 from olmix.errors import UserError
 from olmix.language_models.cost import Price
-from olmix.language_models.ledger import generate_kept
+from olmix.language_models.ledger import generate_kept, key_of
 from olmix.language_models.openai_backend import OpenAI
 from olmix.language_models.requests import Length, Request, Sampling
 from tests.language_models.endpoint import Endpoint, serving
@@ -46,7 +48,7 @@ def test_completions_without_chat_and_system_with_it():
     assert endpoint.bodies[1]["messages"] == [{"role": "system", "content": "s"}, {"role": "user", "content": "p"}]
 
 
-@pytest.mark.parametrize("trouble", ["429", "503", "nonsense", "empty"])
+@pytest.mark.parametrize("trouble", ["429", "503", "nonsense", "empty", "cut"])
 def test_what_may_pass_is_tried_again(trouble):
     with serving(echo) as endpoint:
         endpoint.trouble = lambda number: trouble if number <= 2 else ""
@@ -56,7 +58,14 @@ def test_what_may_pass_is_tried_again(trouble):
 
 @pytest.mark.parametrize(
     ("trouble", "words"),
-    [("500", "HTTP 500"), ("nonsense", "not what the protocol promises"), ("slow", "no answer within 0.3 s")],
+    [
+        ("500", "HTTP 500"),
+        ("nonsense", "not what the protocol promises"),
+        ("empty", "0 choices where 1 were asked for"),
+        ("slow", "no answer within 0.3 s"),
+        ("trickle", "no answer within 0.3 s"),
+        ("cut", "no connection"),
+    ],
 )
 def test_an_endpoint_that_stays_bad_is_given_up_in_one_sentence(trouble, words):
     with serving(echo) as endpoint:
@@ -78,19 +87,65 @@ def test_an_endpoint_that_is_down_is_named():
 def test_a_refused_call_is_not_repeated():
     with serving(echo) as endpoint:
         endpoint.trouble = lambda number: "401"
-        with pytest.raises(UserError, match="refuses the call: HTTP 401"):
-            engine(endpoint).generate(requests(1), SHORT)
+        words = r"refuses the call: HTTP 401: .*environment variable MY_KEY, which is not set\)"
+        with pytest.raises(UserError, match=words):
+            engine(endpoint, key_variable="MY_KEY").generate(requests(1), SHORT)
     assert len(endpoint.bodies) == 1
+
+
+def test_the_pause_that_an_endpoint_asks_for_is_kept():
+    for asked in ("0.4", email.utils.formatdate(time.time() + 1.6, usegmt=True)):
+        with serving(echo) as endpoint:
+            endpoint.trouble = lambda number, asked=asked: f"wait {asked}" if number == 1 else ""
+            began = time.monotonic()
+            engine(endpoint).generate(requests(1), SHORT)
+            assert 0.35 < time.monotonic() - began < 5
+        assert len(endpoint.bodies) == 2
+
+
+def test_a_pause_is_never_longer_than_the_time_limit():
+    with serving(echo) as endpoint:
+        endpoint.trouble = lambda number: "wait 3600" if number == 1 else ""
+        engine(endpoint, timeout_seconds=0.5).generate(requests(1), SHORT)
+
+
+def test_an_endpoint_that_ignores_the_number_of_samples_is_not_paid_again():
+    with serving(echo) as endpoint:
+        endpoint.trouble = lambda number: "one choice"
+        several = Sampling(temperature=1.0, samples=3, max_new_tokens=8)
+        with pytest.raises(UserError, match=r"gives 1 of the 3 samples .*ignores `n`"):
+            engine(endpoint).generate(requests(1), several)
+    assert len(endpoint.bodies) == 1
+
+
+def test_answers_that_could_not_be_read_are_on_the_bill():
+    price = Price(input_per_million=0.0, output_per_million=1e6)
+    with serving(echo) as endpoint:
+        # Five tokens each, whatever they say: after two of them the third could end above the cap.
+        endpoint.answer = lambda body: None  # type: ignore[assignment,return-value]
+        with pytest.raises(UserError, match=r"\$10\.00 spent so far, cap_dollars=40"):
+            engine(endpoint, price=price, cap_dollars=40.0, attempts=9).generate(requests(1), SHORT)
+    assert len(endpoint.bodies) == 2
+
+
+def test_a_bill_that_the_endpoint_does_not_state_is_taken_at_its_most():
+    price = Price(input_per_million=0.0, output_per_million=1e6)
+    with serving(echo) as endpoint:
+        endpoint.trouble = lambda number: "odd usage"
+        one = engine(endpoint, price=price, cap_dollars=40.0)
+        assert one.generate(requests(1), SHORT)[0].text == "fine"
+    assert one.meter.spent == pytest.approx(32.0)
 
 
 def test_answers_before_a_failure_are_kept_and_not_asked_again(tmp_path: pathlib.Path):
     with serving(echo) as endpoint:
         endpoint.trouble = lambda number: "400" if number == 5 else ""
         one_at_a_time = engine(endpoint, concurrency=1)
+        keys = [key_of("m", request, SHORT, LENGTH) for request in requests(8)]
         with pytest.raises(UserError):
-            generate_kept(one_at_a_time, "m", requests(8), SHORT, tmp_path / "book", 64, lambda *_: None)
+            generate_kept(one_at_a_time, keys, requests(8), SHORT, tmp_path / "book", 64, lambda *_: None)
         endpoint.trouble = lambda number: ""
-        answers, known = generate_kept(one_at_a_time, "m", requests(8), SHORT, tmp_path / "book", 64, lambda *_: None)
+        answers, known = generate_kept(one_at_a_time, keys, requests(8), SHORT, tmp_path / "book", 64, lambda *_: None)
     assert 4 <= known < 8  # Calls that were under way when the fifth failed may have come back.
     assert [answer.text for answer in answers] == [f"echo question {n}" for n in range(8)]
     assert len(endpoint.bodies) == 1 + 8

@@ -14,21 +14,24 @@ import pytest
 
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
+from olmix.language_models.jobs import Job
 from olmix.language_models.requests import Length, Request, Sampling
-from olmix.language_models.trainers import METRICS, last_whole_checkpoint, tune
+from olmix.language_models.trainers import last_whole_checkpoint, tune
 from olmix.language_models.transformers_backend import Transformers
 from olmix.language_models.tuning import Gkd, Grpo, Rollouts, Sft, Tuning, TuningResult
+from olmix.language_models.watching import METRICS
 from tests.language_models.conftest import LENGTH, examples
 
 SFT = Sft(learning_rate=5e-3, epochs=2, batch=8, micro_batch=8, evaluate_steps=10, log_steps=5)
 
 
 def run(settings: Tuning, model: pathlib.Path, folder: pathlib.Path, **changes) -> TuningResult:
+    (changes.get("out") or folder / "out").mkdir(parents=True, exist_ok=True)
     given = {
         "train": examples(80), "validation": examples(16, seed=1), "length": LENGTH, "needs": Needs(cpus=1),
         "out": folder / "out", "scratch": folder / "scratch", "progress": lambda *_: None, "name": "test", **changes,
     }  # fmt: skip
-    return tune(settings, model=str(model), **given)
+    return tune(Job(settings=settings, model=str(model), **given))
 
 
 @pytest.mark.slow
@@ -82,13 +85,17 @@ run(settings, pathlib.Path({str(tiny)!r}), pathlib.Path({str(tmp_path)!r}))
     torn.mkdir(exist_ok=True)
     (torn / "model.safetensors").write_bytes(b"torn")
     total = (step // 10 + 2) * 10
-    result = run(Sft(learning_rate=5e-3, epochs=total / 10, batch=8, evaluate_steps=5), tiny, tmp_path)
+    settings = Sft(learning_rate=5e-3, epochs=total / 10, batch=8, evaluate_steps=5)
+    result = run(
+        settings, tiny, tmp_path, out=tmp_path / "second"
+    )  # What the killed attempt wrote into its own is gone.
     assert result.resumed_at == step
     assert result.steps == total
     assert not torn.exists() or (torn / "whole").exists()
-    steps = [json.loads(line).get("step", 0) for line in (tmp_path / "out" / METRICS).read_text().splitlines()]
-    assert {"resumed": step} in [json.loads(line) for line in (tmp_path / "out" / METRICS).read_text().splitlines()]
-    assert max(steps) == total
+    records = [json.loads(line) for line in (tmp_path / "second" / METRICS).read_text().splitlines()]
+    # What was measured before the kill is there, and nothing twice.
+    assert {"step": step, "resumed": True} in records
+    assert [r["step"] for r in records if "eval_loss" in r] == list(range(5, total + 1, 5))
 
 
 @pytest.mark.slow
@@ -156,18 +163,19 @@ def test_a_teacher_with_another_vocabulary_is_refused(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_grpo_asks_the_reward_about_its_own_completions(tiny, tmp_path):
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[int, str]] = []
 
-    def reward(ids, texts):
-        asked.extend(zip(ids, texts, strict=True))
+    def reward(numbers, texts):
+        asked.extend(zip(numbers, texts, strict=True))
         return [float(text.count("1")) for text in texts]
 
     settings = Grpo(learning_rate=1e-4, epochs=0.2, batch=8, micro_batch=8, group=4, evaluate_steps=50, log_steps=1)
     result = run(settings, tiny, tmp_path, reward=reward, length=Length(max_length=48))
     assert result.steps == 8  # 16 prompts, 4 completions each, 8 completions an update.
     assert len(asked) == 8 * 8
-    names = [name for name, _ in asked]
-    assert all(names.count(name) % 4 == 0 for name in set(names))
+    numbers = [number for number, _ in asked]
+    assert all(numbers.count(number) % 4 == 0 for number in set(numbers))
+    assert set(numbers) <= set(range(80))
     assert result.reward is not None
 
 
@@ -182,3 +190,41 @@ def test_settings_that_cannot_work_are_refused():
         Rollouts(engine="vllm_server")
     with pytest.raises(UserError, match="above 0"):
         Sft(learning_rate=0.0, epochs=1, batch=8, evaluate_steps=5)
+
+
+@pytest.mark.slow
+def test_long_examples_may_be_left_out_and_are_counted(tiny, tmp_path):
+    long = examples(1)[0]
+    too_long = type(long)(id="long", prompt=long.prompt * 20, completion=long.completion)
+    short = Sft(learning_rate=1e-3, epochs=0.2, batch=8, evaluate_steps=10)
+    result = run(short, tiny, tmp_path, train=[*examples(80), too_long], leave_out=0.02)
+    assert (result.examples, result.left_out) == (80, 1)
+    with pytest.raises(UserError, match=r"2 of 82 .* or let train\.leave_out=0\.024 of them .*\(it is 0\.02\)"):
+        run(short, tiny, tmp_path, train=[*examples(80), too_long, too_long], leave_out=0.02)
+
+
+@pytest.mark.slow
+def test_where_a_failure_is_an_answer_it_is_kept(tiny, tmp_path):
+    wild = Sft(learning_rate=1e30, epochs=2, batch=8, evaluate_steps=10, clip=1e30)
+    result = run(wild, tiny, tmp_path, keep_failure=True)
+    assert "is not a number" in result.failure
+    assert not (tmp_path / "out" / "model").exists()
+    assert (tmp_path / "out" / METRICS).is_file()
+
+
+@pytest.mark.slow
+def test_wandb_offline_leaves_its_files_in_the_result(tiny, tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name in ("WANDB_PROJECT", "WANDB_DIR", "WANDB_RUN_GROUP", "WANDB_MODE"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+        monkeypatch.delenv(name)
+    run(Sft(learning_rate=1e-3, epochs=0.5, batch=8, evaluate_steps=5, log_steps=1, wandb=True), tiny, tmp_path)
+    assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
+
+
+def test_a_rollout_server_that_is_not_there_is_named_before_anything_is_loaded(tiny, tmp_path):
+    rollouts = Rollouts(engine="vllm_server", server_url="http://127.0.0.1:9")
+    settings = Grpo(learning_rate=1e-4, epochs=1, batch=8, micro_batch=8, group=4, evaluate_steps=50, rollouts=rollouts)
+    with pytest.raises(UserError, match=r"No vLLM server answers at .*127\.0\.0\.1:9 .*start `trl vllm-serve --model"):
+        run(settings, tiny, tmp_path, reward=lambda numbers, texts: [0.0] * len(texts))

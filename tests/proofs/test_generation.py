@@ -13,7 +13,9 @@ import time
 import pytest
 
 from olmix.errors import UserError
+from olmix.graph import identity
 from olmix.graph.resources import Needs
+from olmix.language_models.cost import Price
 from olmix.language_models.openai_backend import OpenAI
 from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.vllm_backend import Vllm
@@ -67,6 +69,21 @@ def test_more_problems_are_new_shards_and_the_old_ones_stay():
     assert list(many)[:2] == list(few)
     assert all(many[name] == piece for name, piece in few.items())
     assert len(many) == 4
+
+
+def test_the_cap_is_for_all_shards_together_and_no_part_of_what_they_are():
+    def shards(cap: float) -> list[GenerateShard]:
+        backend = OpenAI(
+            model="m", base_url="http://h/v1", price=Price(input_per_million=1, output_per_million=1), cap_dollars=cap
+        )
+        source = Prompted(techniques=("sos",), length=Length(max_length=2048), backend=backend)
+        return list(Generate(source=source, count=25, shard=10).pieces(None).values())  # type: ignore[arg-type]
+
+    assert [shard.source.backend.cap_dollars for shard in shards(50.0)] == pytest.approx([20.0, 20.0, 10.0])  # type: ignore[attr-defined]
+    for one, other in zip(shards(50.0), shards(5.0), strict=True):
+        assert identity.fingerprint(one, lambda step: None, one.observe()) == identity.fingerprint(
+            other, lambda step: None, other.observe()
+        )
 
 
 def test_a_shard_is_the_same_again_and_another_is_other(tmp_path):

@@ -63,7 +63,8 @@ def test_the_page_shows_everything_and_escapes_it():
     found = result(before, after)
     tuning = TuningResult(
         kind="sft", examples=10, steps=5, planned_steps=5, epochs=1.0, stopped_early=False, best_step=None, validation_loss=0.5,
-        training_loss=0.4, reward=None, longest=60, tokens_per_epoch=500, resumed_at=None, seconds=1.0, device="cpu", versions={},
+        training_loss=0.4, reward=None, left_out=0, longest=60, tokens_per_epoch=500, resumed_at=None, seconds=1.0,
+        device="cpu", versions={},
     )  # fmt: skip
     curve = CurveResult(curve=((0.5, score(rows(3, 12), "m", "e", 0, 0)), (1.0, found.final)))
     findings = Findings(
@@ -76,7 +77,8 @@ def test_the_page_shows_everything_and_escapes_it():
         training_set=TrainingSetResult(
             items=10, components=(ComponentCount(name="generated", share=1.0, available=10, used=10, read=1.0),)
         ),
-        train=TrainResult(runs=((0.5, tuning), (1.0, tuning))), curve=curve, judge=None, before=tuple(before), after=tuple(after),
+        train=TrainResult(runs=((0.5, tuning), (1.0, tuning))), curve=curve, judge=None, sweep=None,
+        before=tuple(before), after=tuple(after),
     )  # fmt: skip
     page = render(findings, 2)
     assert "<script>" not in page

@@ -75,11 +75,14 @@ def test_few_shot_evaluation_of_a_model_that_knows_nothing(made, tmp_path):
     assert [row.item.id for row in rows] == [item.id for item in compact_items(10)[1::5][:4]]
 
 
-def test_too_many_shots_for_the_length_are_an_error_that_says_what_to_do(made, tmp_path):
+def test_too_many_shots_for_the_length_are_an_error_before_the_model_is_loaded(made, tmp_path, monkeypatch):
     split, training, base, folders = made
+    monkeypatch.setattr(Transformers, "load", None)
     backend = Transformers(model=ModelOf(step=base), chat=False, dtype="float32")
     step = Evaluate(split=split, training_set=training, asking=Asking(backend=backend, length=LENGTH), shots=8)
-    with pytest.raises(UserError, match=r"length\.max_length is 320: raise .*fewer examples"):
+    with pytest.raises(
+        UserError, match=r"has 959 tokens and .* is 320 \(8 of 8 prompts leave no room\): raise .*fewer examples"
+    ):
         step.run(context(tmp_path, folders))
 
 
@@ -99,7 +102,7 @@ def test_what_does_not_fit_the_accelerator_is_said_when_the_step_is_made(made):
         recompute=True,
         teacher="qwen2.5-math-7b",
     )
-    with pytest.raises(UserError, match=r"does not fit on one A100: .*teacher 28\.4"):
+    with pytest.raises(UserError, match=r"does not fit on one A100: .*teacher 14\.2"):
         Train(tuning=gkd, each_needs=Needs(gpus=1, accelerator="A100"), **how)
 
 

@@ -110,6 +110,29 @@ def test_a_model_decides_the_rest_and_its_agreement_is_measured(tmp_path):
     assert endpoint.bodies[0]["messages"][0]["role"] == "system"
 
 
+def test_what_the_verifier_cannot_read_is_undecided_and_counted(tmp_path):
+    questions = [item(100 + n, problem=f"open {n}", proof="sure " * (4000 if n == 2 else 1)) for n in range(4)]
+    with serving(lambda body: "Verdict: right") as endpoint:
+        verifier = Verifier(
+            backend=OpenAI(model="judge", base_url=endpoint.url), length=Length(max_length=4096), shots=2, measured=0,
+            sampling=Sampling(max_new_tokens=64),
+        )  # fmt: skip
+        step, ctx = verify_step(tmp_path, questions, [OPEN] * 4, verifier=verifier)
+        result = step.run(ctx)
+    fates = {(fate.fate, fate.reason): fate.count for fate in result.fates}
+    assert fates == {("kept", "model: right"): 3, ("undecided", "too long for the model"): 1}
+    assert (result.items, result.kept + result.dropped + result.undecided) == (4, 4)
+    assert result.shots == 0  # The machine knew no proof to show.
+    (lost,) = read_records(ctx.out / "lost.jsonl", Lost)
+    assert "tokens" in lost.detail
+
+
+def test_two_writers_with_the_same_ids_are_refused():
+    twins = tuple(Generate(source=Compact(techniques=(name,)), count=1, shard=1) for name in ("sos", "cauchy"))
+    with pytest.raises(UserError, match=r"2 steps by compact with seed=0, whose items would have the same ids"):
+        Verify(generated=twins, checked=None)  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 def test_corrupted_proofs_are_wrong_and_the_machine_says_so():
     from olmix.proofs.checking import look_at_all

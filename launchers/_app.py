@@ -7,6 +7,7 @@ stopped by Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ def launch(
             return main(argv[1])
         if len(argv) > 1:
             raise UserError(
-                f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --experiment=experiments.NAME."
+                f"Unexpected argument {argv[1]!r}: every setting is a flag, such as --NAME=VALUE; --help lists all."
             )
         return main()
 
@@ -88,8 +89,19 @@ def _parse(argv: Sequence[str]) -> list[str]:
     except flags.UnrecognizedFlagError as error:
         near = nearest(error.flagname, flags.FLAGS)
         raise UserError(f"Unknown flag --{error.flagname}{near}; --help lists all.") from error
+    except flags.IllegalFlagValueError as error:
+        raise UserError(_choices(str(error)) or str(error).rstrip(".") + ".") from error
     except flags.Error as error:
         raise UserError(str(error).rstrip(".") + ".") from error
+
+
+def _choices(told: str) -> str | None:
+    """absl's message about a value that is none of a flag's choices, with the nearest ones; None for another message."""
+    found = re.search(r"flag --(\S+?)=(.*): value should be one of <(.*)>", told, re.DOTALL)
+    if not found:
+        return None
+    choices = found[3].split("|")
+    return f"--{found[1]}={found[2]} is unknown{nearest(found[2], choices)}; it is one of {', '.join(choices)}."
 
 
 def _say(sentence: str, code: int) -> int:

@@ -5,20 +5,21 @@ r"""Checks a proof in LaTeX link by link and names the first step that fails.
 
 A file is a JSON list of {data_id, problem, solution} (and `answer`, where the problem has a blank or asks for a
 constant; without it the solution's own "the answer is" is taken). --json prints a line {id, verdict, reason, seconds,
-first_failing, links} each: verdict is accepted, rejected or unknown; links counts the relations by what the check gave.
+first_failing, links} each: verdict is accepted, rejected or unknown; links counts the relations by what the check gave. What
+cannot be read in a file is unknown, "not read: ..."; lines come in the order of the file, and ids need not differ.
 """
 
 from __future__ import annotations
 
 import json
 import pathlib
-import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
+from launchers._app import launch
+from launchers._items import answer_all, name_of, read_list
 from olmix.errors import UserError
 
 PROBLEM = flags.DEFINE_string("problem", None, "The problem, in English and LaTeX.")
@@ -29,76 +30,61 @@ JSON = flags.DEFINE_bool("json", False, "Print one JSON object a line.")
 LINKS = flags.DEFINE_bool("links", False, "Print every link, not only the first that fails.")
 
 
-def _items() -> Iterator[dict[str, Any]]:
-    if FILE.value is None:
-        if PROBLEM.value is None or SOLUTION.value is None:
-            raise UserError("Give --problem and --solution, or --file.")
-        yield {"data_id": "proof", "problem": PROBLEM.value, "solution": SOLUTION.value, "answer": ANSWER.value}
-        return
-    if PROBLEM.value is not None or SOLUTION.value is not None:
-        raise UserError("Give either --problem and --solution or --file, not both.")
-    path = pathlib.Path(FILE.value)
-    try:
-        items = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"--file={path} does not exist.") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"--file={path} is not readable as JSON: {error}") from None
-    if items == []:
-        raise UserError(f"--file={path} holds no proof: its list is empty.")
-    for number, item in enumerate(items if isinstance(items, list) else [None]):
-        if not isinstance(item, dict) or not isinstance(item.get("problem"), str) or not _proofs(item.get("solution")):
-            raise UserError(
-                f"--file={path} must hold a JSON list of objects with 'problem' (text) and 'solution' (text, or a list of them)."
-            )
-        yield {"data_id": str(number), "answer": None, **item}
+#: Characters of a problem or a proof: a book, not a proof, is longer.
+MAX_TEXT = 200_000
 
 
-def _proofs(solution: object) -> bool:
-    return isinstance(solution, str) or (
-        isinstance(solution, list) and bool(solution) and all(isinstance(text, str) for text in solution)
-    )
-
-
-def main(argv: list[str]) -> None:
-    """Prints a verdict for each proof."""
-    try:
-        if argv[1:]:
-            raise UserError(f"{argv[1]!r} is no flag: see --help.")
-        for item in _items():
-            _show(item)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
-def _show(item: dict[str, Any]) -> None:
+def _check(item: dict[str, Any]) -> dict[str, Any]:
     from olmix.proofs.check_proof import check_proof
 
+    problem, solution, answer = item.get("problem"), item.get("solution"), item.get("answer")
+    proofs = solution if isinstance(solution, list) else [solution]
+    if not isinstance(problem, str):
+        raise UserError("'problem' must be a text.")
+    if not proofs or not all(isinstance(text, str) for text in proofs):
+        raise UserError("'solution' must be a text, or a list of texts.")
+    if answer is not None and not isinstance(answer, str):
+        raise UserError("'answer' must be a text.")
+    if any(len(text) > MAX_TEXT for text in (problem, *proofs)):
+        raise UserError(f"a problem or proof of more than {MAX_TEXT} characters is not read.")
     start = time.monotonic()
-    verdict = check_proof(item["problem"], item["solution"], item["answer"])
-    seconds = round(time.monotonic() - start, 3)
+    verdict = check_proof(problem, solution, answer)  # type: ignore[arg-type]
     failing = verdict.first_failing
+    return {
+        "verdict": verdict.verdict, "reason": verdict.reason, "seconds": round(time.monotonic() - start, 3),
+        "first_failing": {"step": failing.number, "latex": failing.latex, "reason": failing.reason} if failing else None,
+        "links": verdict.counts(), "verdict_links": verdict.links,
+    }  # fmt: skip
+
+
+def _show(result: dict[str, Any]) -> None:
+    links = result.pop("verdict_links", ())
     if JSON.value:
-        out: dict[str, Any] = {
-            "id": item["data_id"],
-            "verdict": verdict.verdict,
-            "reason": verdict.reason,
-            "seconds": seconds,
-            "first_failing": {"step": failing.number, "latex": failing.latex, "reason": failing.reason}
-            if failing
-            else None,
-            "links": verdict.counts(),
-        }
+        out = {"first_failing": None, "links": {}, **result}
         if LINKS.value:
             out["steps"] = [{"step": k.number, "role": k.role, "latex": k.latex, "status": k.status, "reason": k.reason}
-                            for k in verdict.links]  # fmt: skip
-        print(json.dumps(out), flush=True)
+                            for k in links]  # fmt: skip
+        first = ("id", "verdict", "reason", "seconds")
+        print(json.dumps({k: out[k] for k in (*first, *(k for k in out if k not in first))}), flush=True)
         return
-    print(f"{item['data_id']}: {verdict.verdict} ({seconds:.1f} s): {verdict.reason}", flush=True)
-    for link in verdict.links if LINKS.value else ():
+    print(f"{result['id']}: {result['verdict']} ({result['seconds']:.1f} s): {result['reason']}", flush=True)
+    for link in links if LINKS.value else ():
         print(f"  {link.describe()}")
 
 
+def main() -> int:
+    """Prints a verdict for each proof."""
+    if FILE.value is None:
+        if PROBLEM.value is None or SOLUTION.value is None:
+            raise UserError("Give --problem and --solution, or --file.")
+        item = {"problem": PROBLEM.value, "solution": SOLUTION.value, "answer": ANSWER.value}
+        return answer_all([("proof", item)], _check, _show, single=True)
+    if PROBLEM.value is not None or SOLUTION.value is not None:
+        raise UserError("Give either --problem and --solution or --file, not both.")
+    items = read_list(pathlib.Path(FILE.value), "proof", "problem", "solution")
+    named = [(name_of(item, "data_id", number), item) for number, item in enumerate(items)]
+    return answer_all(named, _check, _show)
+
+
 if __name__ == "__main__":
-    app.run(main)
+    launch(main)

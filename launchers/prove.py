@@ -1,22 +1,23 @@
 """Decides an inequality: proved with a certificate, refuted with a point, or unknown with the reason.
 
-    python -m launchers.prove --statement='a/(b+c)+b/(c+a)+c/(a+b) >= 3/2' --domain=pos
-    [--constraint='a*b*c=1'] python -m launchers.prove --file=statements.json --json
+    python -m launchers.prove --statement='a/(b+c)+b/(c+a)+c/(a+b) >= 3/2' --domain=pos [--constraint='a*b*c=1']
+    python -m launchers.prove --file=statements.json --json
 
-A file is a JSON list of {id, statement, domain, constraints}; --json prints {id, verdict, reason, seconds} a
-line.
+A file is a JSON list of {id, statement, domain, constraints}; --json prints {id, verdict, reason, seconds} a line. What
+cannot be read in a file is unknown, "not read: ..."; lines come in the order of the file, and ids need not differ.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import pathlib
-import sys
-from collections.abc import Iterator
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
+from launchers._app import launch
+from launchers._items import answer_all, name_of, read_list
 from olmix.errors import UserError
 from olmix.proofs.statement import DOMAINS
 
@@ -30,61 +31,35 @@ SECONDS = flags.DEFINE_float(
 )
 
 
-def _items() -> Iterator[dict[str, Any]]:
-    if (STATEMENT.value is None) == (FILE.value is None):
-        raise UserError("Give either --statement or --file.")
-    if STATEMENT.value is not None:
-        yield {
-            "id": "statement",
-            "statement": STATEMENT.value,
-            "domain": DOMAIN.value,
-            "constraints": CONSTRAINT.value,
-        }
-        return
-    path = pathlib.Path(FILE.value or "")
-    try:
-        items = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"--file={path} does not exist.") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"--file={path} is not readable as JSON: {error}") from None
-    if not isinstance(items, list) or not all(isinstance(i, dict) and _is_text(i.get("statement")) for i in items):
-        raise UserError(f"--file={path} must hold a JSON list of objects with a 'statement', which is text.")
-    for number, item in enumerate(items):
-        listed = item.get("constraints") or []
-        if not isinstance(listed, list) or not all(map(_is_text, listed)):
-            raise UserError(f"--file={path}, item {item.get('id', number)}: 'constraints' must be a list of texts.")
-    if not items:
-        raise UserError(f"--file={path} holds no statement: its list is empty.")
-    for number, item in enumerate(items):
-        yield {"id": str(number), "domain": DOMAIN.value, "constraints": [], **item}
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
 def _decide(item: dict[str, Any]) -> dict[str, Any]:
     from olmix.proofs.prove import Effort, prove
     from olmix.proofs.readable import explain
     from olmix.proofs.statement import parse_text
 
-    try:
-        statement = parse_text(item["statement"], item["domain"], item["constraints"] or [])
-    except UserError as error:
-        if STATEMENT.value is not None:
-            raise
-        # One unreadable item must not cost the others.
-        return {"id": item["id"], "verdict": "unknown", "reason": f"not read: {error}", "seconds": 0.0}
+    statement = parse_text(*_parts(item))
     verdict = prove(statement, Effort(wall_seconds=SECONDS.value))
-    out = {"id": item["id"], "verdict": verdict.verdict, "reason": verdict.reason, "seconds": verdict.seconds}
-    if verdict.certificate is not None:
-        out["certificate"] = verdict.certificate
-        if STATEMENT.value is not None and not JSON.value:
-            out["proof"] = explain(statement, verdict.certificate)
-    if verdict.counterexample is not None:
-        out["counterexample"] = verdict.counterexample.to_json()
+    out: dict[str, Any] = {"verdict": verdict.verdict, "reason": verdict.reason, "seconds": verdict.seconds}
+    if verdict.certificate is not None and STATEMENT.value is not None and not JSON.value:
+        out["proof"] = explain(statement, verdict.certificate)
     return out
+
+
+def _parts(item: dict[str, Any]) -> tuple[str, str | dict[str, str], list[str]]:
+    """Statement, domain and constraints of an item; what is left out is as with the flags."""
+    statement, domain, constraints = item.get("statement"), item.get("domain"), item.get("constraints")
+    if not isinstance(statement, str):
+        raise UserError("'statement' must be a text.")
+    if domain is None:
+        domain = DOMAIN.value
+    kinds = list(domain.values()) if isinstance(domain, dict) else [domain]
+    if not all(isinstance(kind, str) for kind in kinds):
+        raise UserError(
+            f"'domain' must be one of {', '.join(DOMAINS)}, or an object with one of them for each variable."
+        )
+    constraints = [] if constraints is None else constraints
+    if not isinstance(constraints, list) or not all(isinstance(text, str) for text in constraints):
+        raise UserError("'constraints' must be a list of texts.")
+    return statement, domain, constraints
 
 
 def _show(result: dict[str, Any]) -> None:
@@ -93,21 +68,25 @@ def _show(result: dict[str, Any]) -> None:
         return
     prefix = "" if STATEMENT.value is not None else f"{result['id']}: "
     print(f"{prefix}{result['verdict']} ({result['seconds']:.1f} s): {result['reason']}", flush=True)
-    for line in result.get("proof", ()) if STATEMENT.value is not None else ():
+    for line in result.get("proof", ()):
         print(line)
 
 
-def main(argv: list[str]) -> None:
+def main() -> int:
     """Prints a verdict for each statement."""
-    try:
-        if argv[1:]:
-            raise UserError(f"{argv[1]!r} is no flag: see --help.")
-        for item in _items():
-            _show(_decide(item))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    if not math.isfinite(SECONDS.value):
+        raise UserError(f"--wall_seconds={SECONDS.value} must be a number of seconds.")
+    if (STATEMENT.value is None) == (FILE.value is None):
+        raise UserError("Give either --statement or --file.")
+    if STATEMENT.value is not None:
+        item = {"statement": STATEMENT.value, "domain": DOMAIN.value, "constraints": CONSTRAINT.value}
+        return answer_all([("statement", item)], _decide, _show, single=True)
+    if CONSTRAINT.value:
+        raise UserError("--constraint goes with --statement; a file's items have their own 'constraints'.")
+    items = read_list(pathlib.Path(FILE.value or ""), "statement", "statement")
+    named = [(name_of(item, "id", number), item) for number, item in enumerate(items)]
+    return answer_all(named, _decide, _show)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch(main)

@@ -19,7 +19,7 @@ import numpy as np
 
 from olmix.proofs.counterexample import Counterexample, confirm, describe_sides, rationalise
 from olmix.proofs.expr import STRICT, Expr, num, substitute
-from olmix.proofs.numeric import compile_floats, magnitude
+from olmix.proofs.numeric import compile_floats, magnitude, never_defined
 from olmix.proofs.statement import Statement
 
 
@@ -344,7 +344,9 @@ def _try(problem: _Problem, points: Sequence[np.ndarray]) -> Counterexample | No
 
 
 def _constant(statement: Statement) -> Search:
-    """A claim without variables is decided outright."""
+    """A claim without variables is decided outright; without a value it is at no point."""
+    if never_defined(statement.claim.left, statement.claim.right):
+        return Search(None, 0, 0.0)
     candidate = Counterexample(())
     if confirm(statement, candidate):
         return Search(describe_sides(statement, candidate), 1, -1.0)

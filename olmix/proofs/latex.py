@@ -9,26 +9,12 @@ all permutations (the usual convention of olympiad books). Whatever has no certa
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
-from olmix.proofs.expr import (
-    Expr,
-    Fun,
-    Num,
-    Var,
-    add,
-    div,
-    mul,
-    neg,
-    num,
-    power,
-    root,
-    sub,
-    substitute,
-)
+from olmix.proofs.expr import Expr, Fun, Num, Var, add, div, mul, neg, num, power, root, sub, substitute
+from olmix.proofs.literals import DIGITS, TooLarge, check_length, check_power, check_size, raised_digits, read_number
 from olmix.proofs.sums import Scope, Unreadable, cyclic, symmetric, variable_groups
 
-_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|\.\d+|[A-Za-z]|'+|.", re.DOTALL)
+_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|\.[0-9]+|[A-Za-z]|'+|.", re.DOTALL)
 _SIZES = re.compile(r"\\(left|right|displaystyle|textstyle|limits|nolimits|[bB]igg?[lrm]?|mathrm|mathbf|boldsymbol|hfill|nonumber"
                     r"|notag|rm|hspace|thinspace|quad|qquad|[,;!: ])$")  # fmt: skip
 _OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
@@ -61,14 +47,15 @@ _TRIG = {
     r"\exp": "exp",
 }
 _FUNCTION_NAMES = frozenset("fghFGPQ")
-MAX_EXPONENT = 512
+#: How deep groups, fractions, roots and exponents may be nested.
+MAX_NESTING = 40
 
 
 def tokenize(text: str) -> list[str]:
     """The tokens of a formula without spacing and sizing commands; text inside `\\text{...}` must be gone
     already.
     """
-    tokens = [_NORMAL.get(t, t) for t in _TOKEN.findall(text)]
+    tokens = [_NORMAL.get(t, t) for t in _TOKEN.findall(raised_digits(text, "{", "}"))]
     return [t for t in tokens if t not in ("~", "&") and not t.isspace() and not _SIZES.fullmatch(t)]
 
 
@@ -80,7 +67,11 @@ def parse_latex_expression(text: str, scope: Scope | None = None) -> Expr:
 def parse_tokens(tokens: list[str], scope: Scope) -> Expr:
     """The expression that a list of tokens spells; raises Unreadable."""
     reader = _Reader(tokens, scope)
-    expr = reader.sum()
+    try:
+        check_length("".join(tokens))
+        expr = check_size(reader.sum())
+    except TooLarge as why:
+        raise Unreadable(str(why)) from None
     if reader.at < len(tokens):
         raise Unreadable(f"{tokens[reader.at]!r} is left over")
     return expr
@@ -90,6 +81,7 @@ class _Reader:
     def __init__(self, tokens: list[str], scope: Scope) -> None:
         self.tokens, self.scope, self.at = tokens, scope, 0
         self.bars = 0
+        self.nesting = 0
 
     def peek(self, ahead: int = 0) -> str:
         return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else ""
@@ -151,7 +143,7 @@ class _Reader:
         if token == "|":
             return self.bars == 0
         return (
-            token[0].isalnum()
+            (token[0].isalnum() and token.isascii())
             or token in _OPEN
             or token in (r"\frac", r"\sqrt", r"\sum", r"\prod", r"\max", r"\min", r"\pi", r"\binom")
             or token in _TRIG
@@ -160,23 +152,22 @@ class _Reader:
 
     def factor(self) -> Expr:
         base = self.atom()
-        while self.peek() in ("^", "!", "'"):
-            if self.peek() != "^":
-                raise Unreadable("factorials and primes are not read")
+        if self.peek() == "^":
             self.take()
-            base = self._raised(base, self.exponent())
+            exponent = self.exponent()
+            check_power(base, exponent)
+            base = power(base, exponent)
+        if self.peek() == "^":
+            raise Unreadable("two exponents in a row")  # TeX refuses them as well.
+        if self.peek() in ("!", "'"):
+            raise Unreadable("factorials and primes are not read")
         return base
-
-    def _raised(self, base: Expr, exponent: Expr) -> Expr:
-        if isinstance(exponent, Num) and abs(exponent.value) > MAX_EXPONENT:
-            raise Unreadable(f"exponents above {MAX_EXPONENT} are not read")
-        return power(base, exponent)
 
     def exponent(self) -> Expr:
         token = self.peek()
         if token == "{":
             return self.group()
-        if token[:1].isdigit() and len(token) > 1:
+        if token[:1] in DIGITS and len(token) > 1:
             # `a^12` without braces raises to 1 and is followed by 2: nobody means that, but it is what TeX
             # prints.
             raise Unreadable("an exponent of several digits has no braces")
@@ -191,12 +182,20 @@ class _Reader:
         return inside
 
     def atom(self) -> Expr:
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            raise Unreadable(f"expressions nested more than {MAX_NESTING} deep are not read")
+        value = self._atom()
+        self.nesting -= 1
+        return value
+
+    def _atom(self) -> Expr:
         token = self.peek()
         if not token:
             raise Unreadable("an expression is missing at the end")
-        if token[0].isdigit() or (token[0] == "." and len(token) > 1):
+        if token[0] in DIGITS or (token[0] == "." and len(token) > 1):
             self.take()
-            return num(Fraction(token))
+            return Num(read_number(token))
         if token in ("(", "[", "{", r"\{"):
             return self.group()
         if token == "|":
@@ -215,7 +214,7 @@ class _Reader:
         if token == r"\pi":
             self.take()
             return Fun("pi", ())
-        if token.isalpha() or token[1:] in _GREEK:
+        if (token.isalpha() and token.isascii()) or token[1:] in _GREEK:
             return self._name()
         raise Unreadable(f"{token!r} is not read")
 
@@ -224,7 +223,7 @@ class _Reader:
         token = self.peek()
         if token == "{":
             return self.group()
-        if token[:1].isdigit():
+        if token[:1] in DIGITS:
             self.take()
             if len(token) > 1:
                 # TeX takes one digit; put the others back.
@@ -282,7 +281,7 @@ class _Reader:
             self.take("}")
             token = "".join(inside)
         token = token.removeprefix("\\")
-        if not re.fullmatch(r"\d+|[A-Za-z]+", token):
+        if not re.fullmatch(r"[0-9]+|[A-Za-z]+", token):
             raise Unreadable(f"the index {token!r} is not read")
         if token in ("n", "i", "j", "k", "m"):
             raise Unreadable(f"the index {token!r} runs over a family")
@@ -331,7 +330,7 @@ class _Reader:
         else:
             parts = []
             while (
-                self.peek()[:1].isdigit()
+                self.peek()[:1] in DIGITS
                 or self.peek() in (r"\frac", r"\pi")
                 or (self.peek().isalpha() or self.peek()[1:] in _GREEK)
             ):
@@ -361,9 +360,9 @@ class _Reader:
         if upper is None and word in ("sym", "symm", "symmetric", "{sym}"):
             body = self._body()
             return combine(*symmetric(body, self.scope))
-        match = re.fullmatch(r"([a-z])=(\d+)", "".join(lower or []))
+        match = re.fullmatch(r"([a-z])=([0-9]{1,4})", "".join(lower or []))
         last = "".join(upper or [])
-        if not match or not last.isdigit() or int(last) - int(match[2]) > 30:
+        if not match or not re.fullmatch("[0-9]{1,4}", last) or int(last) - int(match[2]) > 30:
             raise Unreadable("the bounds of a sum are not read")
         terms = []
         for k in range(int(match[2]), int(last) + 1):

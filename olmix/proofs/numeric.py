@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Relation, Var
+from olmix.proofs.expr import Add, Expr, Fun, Mul, Num, Pow, Relation, Var, variables_of, walk
 
 
 class Undefined(Exception):
@@ -29,7 +29,7 @@ def compile_floats(exprs: Sequence[Expr], names: Sequence[str]) -> Callable[[np.
 
     def emit(expr: Expr) -> str:
         if isinstance(expr, Num):
-            return f"np.float64({float(expr.value)!r})"
+            return f"np.float64({_float_text(expr.value)})"
         if isinstance(expr, Var):
             return f"x[{place[expr.name]}]"
         if expr not in memo:
@@ -51,6 +51,24 @@ def compile_floats(exprs: Sequence[Expr], names: Sequence[str]) -> Callable[[np.
     return evaluate
 
 
+def _float_text(value: Fraction) -> str:
+    """A fraction as source of a float; beyond the range of floats it is infinite, and nothing there is finite."""
+    try:
+        return repr(float(value))
+    except OverflowError:
+        return "np.inf" if value > 0 else "-np.inf"
+
+
+#: Python's own compiler recurses into long sums and products: they are written in pieces.
+_PIECE = 200
+
+
+def _joined(parts: list[str], sign: str) -> str:
+    while len(parts) > _PIECE:
+        parts = [f"({sign.join(parts[i : i + _PIECE])})" for i in range(0, len(parts), _PIECE)]
+    return sign.join(parts)
+
+
 def _float_root(x: Any, q: int) -> Any:
     if q == 2:
         return np.sqrt(x)
@@ -59,9 +77,9 @@ def _float_root(x: Any, q: int) -> Any:
 
 def _code(expr: Expr, emit: Callable[[Expr], str]) -> str:
     if isinstance(expr, Add):
-        return " + ".join(emit(term) for term in expr.terms)
+        return _joined([emit(term) for term in expr.terms], " + ")
     if isinstance(expr, Mul):
-        return " * ".join(emit(factor) for factor in expr.factors)
+        return _joined([emit(factor) for factor in expr.factors], " * ")
     if isinstance(expr, Pow):
         base = emit(expr.base)
         if isinstance(expr.exponent, Num):
@@ -206,6 +224,32 @@ def _ball_root(base: Any, q: int) -> Any:
         low, high = _ball_root(base.lower(), q), _ball_root(base.upper(), q)
         return low.union(high) if low.is_finite() and high.is_finite() else flint.arb("nan")
     return base.root(q)
+
+
+def never_defined(*exprs: Expr) -> str | None:
+    """Why an expression has no value anywhere, because a part without variables has none; None where none is seen.
+
+    0 to the power 0, written out, counts as undefined; `x^0` is 1.
+    """
+    import flint
+
+    for node in (node for expr in exprs for node in walk(expr)):
+        if not isinstance(node, Pow | Fun) or variables_of(node):
+            continue
+        try:
+            if isinstance(node, Pow) and (exact_value(node.base, {}), exact_value(node.exponent, {})) == (0, 0):
+                raise Undefined("0 to the power 0")
+            if exact_value(node, {}) is None:
+                with flint.ctx.workprec(256):
+                    if isinstance(node, Pow) and isinstance(node.exponent, Num):
+                        even = node.exponent.value.denominator % 2 == 0
+                        if even and ball_value(node.base, {}) < 0:
+                            raise Undefined("an even root of a negative number")
+                    elif isinstance(node, Fun) and node.name == "log" and not ball_value(node.args[0], {}) > 0:
+                        raise Undefined("a logarithm of a number that is not positive")
+        except Undefined as why:
+            return str(why)
+    return None
 
 
 def sign_at(expr: Expr, point: Mapping[str, Any], precisions: Sequence[int] = (64, 256, 1024)) -> int | None:

@@ -23,7 +23,9 @@ from olmix.proofs.algebra import System, Unsupported, build_system, known_sign
 from olmix.proofs.certificate import check_certificate, methods, uses_z3
 from olmix.proofs.cones import ConeBudget
 from olmix.proofs.counterexample import Counterexample
+from olmix.proofs.expr import Relation, num
 from olmix.proofs.falsify import Budget, Search, search
+from olmix.proofs.numeric import never_defined
 from olmix.proofs.statement import Statement
 from olmix.proofs.strategy import Work, find_certificate
 from olmix.proofs.z3_prover import DEFAULT_RLIMIT, Z3Process, ask_z3, smt_problem
@@ -77,6 +79,10 @@ def prove(statement: Statement, effort: Effort | None = None) -> Verdict:
 
 
 def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
+    sides = (side for r in (statement.claim, *statement.constraints) for side in (r.left, r.right))
+    undefined = never_defined(*sides)
+    if undefined:
+        return Verdict(verdict="unknown", reason=f"undefined: {undefined}")
     seen = search(statement, effort.falsify)
     if seen.counterexample:
         return Verdict(
@@ -92,6 +98,9 @@ def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
     if system.goal_op == "!=":
         return Verdict(verdict="unknown", reason="no counterexample found; claims with != are not proved")
     if not seen.feasible:
+        always = statement.with_claim(Relation(num(0), ">=", num(0)))
+        if search(always, effort.falsify).feasible:
+            return Verdict(verdict="unknown", reason="undefined: the claim has no value at any point that was tried")
         return _without_points(system, effort)
     until = time.monotonic() + effort.short_seconds if effort.long else None
     work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms), until=until)

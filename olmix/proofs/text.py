@@ -6,15 +6,29 @@ or a Greek word, and whatever else turns up is an error with its place, never a 
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 from olmix.errors import UserError, nearest
-from olmix.proofs.expr import ZERO, Expr, Fun, Relation, Var, add, div, mul, neg, num, power, root, sub
+from olmix.proofs.expr import ZERO, Expr, Fun, Num, Relation, Var, add, div, mul, neg, power, root, sub
+from olmix.proofs.literals import (
+    DIGITS,
+    TooLarge,
+    check_length,
+    check_power,
+    check_size,
+    raised_digits,
+    read_number,
+)
 
-_TOKEN = re.compile(r"\s*(?:(\d+\.\d+|\.\d+|\d+)|([A-Za-z]+(?:_?\d+)?)|(\*\*|<=|>=|==|!=|[-+*/^()<>=,]))")
+_TOKEN = re.compile(
+    r"\s*(?:([0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)|([A-Za-z]+(?:_?[0-9]+)?)|(\*\*|<=|>=|==|!=|[-+*/^()<>=,]))"
+)
 _OPS = {"==": "=", "<=": "<=", ">=": ">=", "<": "<", ">": ">", "=": "=", "!=": "!="}
-_PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "·": "*", "×": "*", "−": "-", "²": "^2", "³": "^3", "⁄": "/"}
+_PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "·": "*", "×": "*", "−": "-", "⁄": "/"}
 GREEK = frozenset(
     [
         "alpha",
@@ -35,8 +49,8 @@ GREEK = frozenset(
     ]
 )
 _CALLS = ("sqrt", "cbrt", "root", "abs", "max", "min", "sin", "cos", "tan", "cot", "exp", "log", "ln")
-#: Beyond this an exponent is a typing error or an attack; no inequality needs it.
-MAX_EXPONENT = 512
+#: How deep parentheses, functions and exponents may be nested.
+MAX_NESTING = 100
 
 
 def is_variable(name: str) -> bool:
@@ -47,7 +61,9 @@ def is_variable(name: str) -> bool:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = text if len(text) <= 80 else f"{text[:60]}..."
+        self.nesting = 0
+        text = raised_digits(check_length(text), "", "")
         for symbol, plain in _PLAIN.items():
             text = text.replace(symbol, plain)
         self.tokens: list[str] = []
@@ -96,23 +112,29 @@ class _Reader:
                 return left
 
     def unary(self) -> Expr:
-        if self._accept("-"):
-            return neg(self.unary())
-        if self._accept("+"):
-            return self.unary()
+        negative = False
+        while self.peek() in ("-", "+"):
+            negative ^= self.take() == "-"
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            raise TooLarge(f"expressions nested more than {MAX_NESTING} deep are not read")
+        value = self._power()
+        self.nesting -= 1
+        return neg(value) if negative else value
+
+    def _power(self) -> Expr:
         base = self.atom()
-        if self.peek() in ("**", "^"):
-            self.take()
-            exponent = self.unary()
-            if not isinstance(exponent, Var) and getattr(exponent, "value", 0) > MAX_EXPONENT:
-                raise UserError(f"{self.text!r}: exponents above {MAX_EXPONENT} are not read.")
-            return power(base, exponent)
-        return base
+        if self.peek() not in ("**", "^"):
+            return base
+        self.take()
+        exponent = self.unary()
+        check_power(base, exponent)
+        return power(base, exponent)
 
     def atom(self) -> Expr:
         token = self.take()
-        if token[0].isdigit() or token[0] == ".":
-            return num(Fraction(token))
+        if token[0] in DIGITS or token[0] == ".":
+            return Num(read_number(token))
         if token == "(":
             inside = self.sum()
             self.take(")")
@@ -148,22 +170,40 @@ class _Reader:
         return Fun("log" if name == "ln" else name, (args[0],))
 
 
+_Read = TypeVar("_Read")
+
+
+def _limited(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
+    """The reader with what is too large as the user's mistake."""
+
+    @functools.wraps(read)
+    def reader(text: str) -> _Read:
+        try:
+            return read(text)
+        except TooLarge as error:
+            raise UserError(f"{text[:40] + '...' if len(text) > 40 else text!r} is too large: {error}.") from None
+
+    return reader
+
+
+@_limited
 def parse_expression(text: str) -> Expr:
     """The expression in `text`; raises UserError with the place of what it cannot read."""
     reader = _Reader(text)
     expr = reader.sum()
     if reader.peek():
         raise UserError(f"{text!r}: {reader.peek()!r} is left over.")
-    return expr
+    return check_size(expr)
 
 
+@_limited
 def parse_relations(text: str) -> tuple[Relation, ...]:
     """The relations in a chain: `0 < a <= b` gives two. Raises UserError where there is no relation."""
     reader = _Reader(text)
-    sides, ops = [reader.sum()], []
+    sides, ops = [check_size(reader.sum())], []
     while reader.peek() in _OPS:
         ops.append(_OPS[reader.take()])
-        sides.append(reader.sum())
+        sides.append(check_size(reader.sum()))
     if reader.peek():
         raise UserError(f"{text!r}: {reader.peek()!r} is left over.")
     if not ops:

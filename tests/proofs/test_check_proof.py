@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from olmix.proofs.check_proof import check_proof
@@ -34,3 +38,27 @@ def test_a_corrupted_proof_is_rejected_at_the_step_that_fails(old: str, new: str
 
 def test_words_alone_are_not_a_proof() -> None:
     assert check_proof(PROBLEM, ["This is obvious by symmetry."], "").verdict == "unknown"
+
+
+def test_a_file_with_items_of_wrong_types_answers_the_others(tmp_path):
+    problem, solution = r"Let $a,b$ be real. Prove that $a^2+b^2\ge 2ab$.", r"$a^2+b^2-2ab=(a-b)^2\ge 0$."
+    items = [
+        {"data_id": 1, "problem": problem, "solution": solution, "answer": 7},
+        {"data_id": 2, "problem": problem, "solution": "$" + "(" * 3000 + "a" + ")" * 3000 + r"\ge 0$"},
+        {"data_id": 3, "problem": problem, "solution": "$a²+b²≥2ab$ since $(a−b)²≥0$."},
+        {"data_id": 4, "problem": problem, "solution": "$" + "9" * 5000 + r"a\ge 0$"},
+        {"data_id": 5, "problem": problem},
+    ]
+    (tmp_path / "p.json").write_text(json.dumps(items))
+    done = subprocess.run(
+        [sys.executable, "-m", "launchers.check_proof", f"--file={tmp_path / 'p.json'}", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [line["id"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [line["verdict"] for line in lines[:2]] == ["unknown", "unknown"]
+    assert lines[2]["links"] == {"proved": 2}
+    assert lines[3]["verdict"] == "unknown"
+    assert lines[0]["reason"].startswith("not read:")
+    assert lines[4]["reason"].startswith("not read:")

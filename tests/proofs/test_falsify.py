@@ -5,6 +5,7 @@ import pytest
 from benchmarks.proofs import FALSE
 from olmix.proofs.counterexample import Counterexample, confirm
 from olmix.proofs.falsify import falsify, search
+from olmix.proofs.prove import SHORT, prove
 from olmix.proofs.statement import parse_text
 
 MORE_FALSE = [
@@ -63,3 +64,21 @@ def test_confirmation_rejects_bad_points():
     assert not confirm(statement, Counterexample((("a", half),), interval))  # no root inside
     loose = parse_text("a + b <= 2", "pos", ["a*b = 1"])
     assert confirm(loose, Counterexample((("a", half),), ("b", Fraction(19, 10), Fraction(21, 10))))
+
+
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        ("sqrt(-1) >= 0", "even root of a negative"),
+        ("sqrt(1 - sqrt(2)) >= 0", "even root of a negative"),
+        ("0^0 >= 1", "power 0"),
+        ("a + 1/0 >= 0", "denominator is zero"),
+        ("log(-1) >= a", "logarithm"),
+        ("sqrt(-1 - a^2) >= 0", "no value at any point"),
+    ],
+)
+def test_what_has_no_value_anywhere_is_unknown(claim, why):
+    verdict = prove(parse_text(claim, "real"), SHORT)
+    assert verdict.verdict == "unknown"
+    assert verdict.reason.startswith("undefined")
+    assert why in verdict.reason

@@ -90,3 +90,23 @@ def test_tuples_are_equations():
 def test_a_line_may_continue_the_one_before():
     (chain,) = chains(r"\leq a + b")
     assert chain.continues
+
+
+def test_raised_digits_are_powers():
+    assert parse_latex_expression("a²b + x¹²", SCOPE) == parse_expression("a^2*b + x^12")
+
+
+@pytest.mark.parametrize(
+    ("latex", "why"),
+    [
+        ("(" * 3000 + "a" + ")" * 3000, "nested more than"),
+        (r"\frac1" * 3000 + "a", "nested more than"),
+        ("9" * 5000, "digits"),
+        ("a^{b}^{c}", "two exponents"),
+        ("٣a", "not read"),
+        ("a+ａ", "not read"),
+    ],
+)
+def test_what_goes_beyond_a_limit_is_not_read(latex, why):
+    with pytest.raises(Unreadable, match=why):
+        parse_latex_expression(latex, SCOPE)

@@ -4,6 +4,9 @@ import sys
 
 import pytest
 
+from launchers._items import answer_all, read_list
+from olmix.errors import UserError
+
 
 def launch(*flags):
     return subprocess.run(
@@ -35,9 +38,61 @@ def test_a_file_gives_one_json_object_a_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--statement=ab >= b"], ["--file=nowhere.json"], [], ["--statement=a>=b", "--file=x"]]
+    "flags",
+    [
+        ["--statement=ab >= b"],
+        ["--file=nowhere.json"],
+        [],
+        ["--statement=a>=b", "--file=x"],
+        ["--statement=a>=0", "--wall_seconds=nan"],
+        ["--statement=" + "(" * 5000 + "a" + ")" * 5000 + ">=0"],
+    ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_2(flags):
     done = launch(*flags)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_one_bad_item_costs_none_of_the_others(tmp_path):
+    items = [
+        {"id": "domain", "statement": "a >= 0", "domain": ["pos"]},
+        {"id": "kind", "statement": "a >= 0", "domain": "posi"},
+        {"id": "constraints", "statement": "a >= 0", "domain": "pos", "constraints": "a = 1"},
+        7,
+        {"id": "digits", "statement": "1" * 5000 + " >= a"},
+        {"id": {"no": "id"}, "statement": None},
+        {"id": "good", "statement": "a >= 0", "domain": "pos", "constraints": None},
+        {"id": "good", "statement": "a**2 >= 0", "domain": None},
+    ]
+    (tmp_path / "s.json").write_text(json.dumps(items))
+    done = launch(f"--file={tmp_path / 's.json'}", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [line["id"] for line in lines] == ["domain", "kind", "constraints", "3", "digits", "5", "good", "good"]
+    assert all(line["verdict"] == "unknown" and line["reason"].startswith("not read: ") for line in lines[:6])
+    assert [line["verdict"] for line in lines[6:]] == ["proved", "proved"]
+    assert "nearest: pos" in lines[1]["reason"]
+
+
+def test_a_file_that_is_no_list_of_items_is_a_mistake(tmp_path):
+    for text in ("[" * 100_000, "{}", "[]", "[1, 2]", '[{"id": NaN, "statement": "a >= 0"}]', ""):
+        (tmp_path / "s.json").write_text(text)
+        with pytest.raises(UserError, match=str(tmp_path)):
+            read_list(tmp_path / "s.json", "statement", "statement")
+
+
+def test_a_fault_of_ours_costs_one_item_only_and_is_told(capsys):
+    def answer(item):
+        return {"verdict": "proved", "reason": str(1 // item["x"]), "seconds": 0.0}
+
+    shown = []
+    assert answer_all([("a", {"x": 0}), ("b", {"x": 1})], answer, shown.append) == 1
+    assert [(s["id"], s["verdict"]) for s in shown] == [("a", "unknown"), ("b", "proved")]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_unknown_choice_of_a_flag_names_the_nearest():
+    done = launch("--statement=a>=0", "--domain=posi")
+    assert done.returncode == 2
+    assert done.stderr == "error: --domain=posi is unknown (nearest: pos); it is one of real, nonneg, pos, natural.\n"

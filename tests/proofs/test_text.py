@@ -66,3 +66,30 @@ def test_latex_of_a_quotient():
 def test_an_unknown_domain_names_the_nearest():
     with pytest.raises(UserError, match="nearest: pos"):
         parse_text("a >= 0", "poss")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("(" * 5000 + "a" + ")" * 5000, "nested more than"),
+        ("a^" * 400 + "a", "nested more than"),
+        ("1" * 5000, "digits"),
+        ("0." + "0" * 5000 + "1", "digits"),
+        ("((9^500)^500)^500", "digits"),
+        ("((a^500)^500)^500", "exponents above"),
+        ("a^-1000", "exponents above"),
+        ("a + " * 6000 + "a", "characters"),
+        ("٣*a", "not part of an expression"),
+        ("a + ０", "not part of an expression"),
+    ],
+)
+def test_what_goes_beyond_a_limit_is_one_sentence(text, why):
+    with pytest.raises(UserError, match=why) as caught:
+        parse_expression(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_long_but_flat_input_is_read():
+    assert parse_expression("-" * 5000 + "a") == parse_expression("a")
+    assert parse_relations("+".join(["a"] * 3000) + ">= 0")[0].variables() == ("a",)
+    assert parse_expression("a²³ + b⁻²") == parse_expression("a^23 + b^(-2)")

@@ -1,8 +1,8 @@
 """The symbolic generator: how many problems with distinct keys and checked proofs in how long, and how varied they are.
 
-`python -m benchmarks.generator [--count=1200] [--workers=2] [--seed=0]`. Asked for: at least 1,000 with distinct keys, all
-checked, in 600 s on two cores; no technique under 15 %; at least a third with equality elsewhere than at a = b = c.
-Where equality holds is confirmed here in exact arithmetic, independently of what the generator says.
+`python -m benchmarks.generator [--count=1200] [--shards=4] [--workers=2] [--seed=0]`. Asked for: at least 1,000 with distinct
+keys, all checked, in 600 s on two cores; no technique under 15 %; at least a third with equality elsewhere than at a = b = c.
+Where equality holds is confirmed here in exact arithmetic, independently of what the generator says. `--check=0` only writes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from olmix.proofs.checking import Checking, look_at_all
 from olmix.proofs.expr import Relation
 from olmix.proofs.numeric import holds_at
-from olmix.proofs.symbolic.generate import FAMILIES, Written, distinct
+from olmix.proofs.sources import Symbolic
+from olmix.proofs.symbolic.generate import FAMILIES, Region, Written, distinct
 
 
 def equality_confirmed(one: Written) -> bool:
@@ -32,13 +33,28 @@ def main() -> None:
     """Generates, checks, prints."""
     flags = argparse.ArgumentParser()
     flags.add_argument("--count", type=int, default=1200)
+    flags.add_argument("--shards", type=int, default=4)
+    flags.add_argument("--check", type=int, default=1)
     flags.add_argument("--workers", type=int, default=2)
     flags.add_argument("--seed", type=int, default=0)
     options = flags.parse_args()
     began, cpu = time.monotonic(), sum(os.times()[:4])
-    drawn = list(distinct(tuple(FAMILIES), options.count, options.seed))
-    made = [one for one in drawn if one is not None]
+    regions = Symbolic(techniques=tuple(FAMILIES)).regions
+    made: list[Written] = []
+    again = 0
+    for number in range(options.shards):
+        for one in distinct(
+            tuple(FAMILIES), options.count // options.shards, options.seed * 1_000_003 + number, Region(number, regions)
+        ):
+            made += [one] if one is not None else []
+            again += one is None
+        print(f"{number + 1} shards: {len(made)} written, {len({one.key for one in made})} distinct keys, "
+              f"{(sum(os.times()[:4]) - cpu) / len(made):.3f} s of CPU each", flush=True)  # fmt: skip
     written = time.monotonic() - began
+    print(f"difficulty: {dict(Counter(one.draft.difficulty for one in made))}; variables: "
+          f"{dict(sorted(Counter(len(one.draft.names) for one in made).items()))}")  # fmt: skip
+    if not options.check:
+        return
     looks = look_at_all(
         [(one.problem, one.proof, one.statement.to_text()) for one in made], Checking(seconds_each=60.0), options.workers,
         lambda *_: None,
@@ -51,7 +67,7 @@ def main() -> None:
     with_point = [one for one in kept if one.draft.equality is not None]
     confirmed = sum(map(equality_confirmed, with_point))
     keys = {look.key for look in looks if look.verdict == "accepted"}
-    print(f"written {len(made)} with distinct keys in {written:.0f} s ({len(drawn) - len(made)} came again)")
+    print(f"written {len(made)} in {written:.0f} s ({again} came again and were drawn anew)")
     print(f"checked and accepted {len(kept)} ({100 * len(kept) / len(made):.1f} %), distinct keys {len(keys)}")
     print(f"wall {wall:.0f} s with {options.workers} workers, {cpu:.0f} s of CPU, {cpu / len(made):.3f} s each; allowed 600 s: "
           f"ratio {600 / wall:.1f}")  # fmt: skip

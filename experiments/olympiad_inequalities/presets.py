@@ -48,7 +48,12 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     cfg.generate.seed = 0
     cfg.generate.each_needs = fdl.Config(Needs, cpus=8, gpus=4, accelerator="A100", patience_minutes=30.0)
     cfg.generate_symbolic = fdl.Config(
-        Generate, source=fdl.Config(Symbolic, techniques=list(TECHNIQUES)), count=10_000, shard=500, seed=0
+        # Sixteen shards, as many as there are regions: no two write the same problem.
+        Generate,
+        source=fdl.Config(Symbolic, techniques=list(TECHNIQUES)),
+        count=10_000,
+        shard=625,
+        seed=0,
     )
     cfg.check.generated = [cfg.generate, cfg.generate_symbolic]
     cfg.check.slice = 200
@@ -112,12 +117,10 @@ def tiny() -> fdl.Config[ProofTuning]:
     """The whole road on two processors in minutes."""
     cfg = base.proof_tuning()
     cfg.length.max_length = 320
-    # The easy half of the compact problems: each asks for roots of numbers and for copying in the right order.
-    cfg.generate.source = fdl.Config(
-        Compact, techniques=["sos", "cauchy", "weighted_am_gm", "am_gm"], difficulties=["easy"]
-    )
-    cfg.generate.count = 3_600
-    cfg.generate.shard = 1_200
+    # The easy half of the compact problems: which pattern it is, roots of numbers, and copying in the right order.
+    cfg.generate.source = fdl.Config(Compact, techniques=list(TECHNIQUES), difficulties=["easy"])
+    cfg.generate.count = 6_000
+    cfg.generate.shard = 2_000
     cfg.generate.seed = 0
     cfg.check.slice = 900
     cfg.check.checking = fdl.Config(Checking, seconds_each=20.0)

@@ -13,8 +13,11 @@ from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, Step
-from olmix.proofs.items import read_items, write_items
+from olmix.proofs.items import Item, read_items, write_items
 from olmix.proofs.sources import Source
+
+#: Why something that was written is not among the items.
+REPEATS = "repeats another shard"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ class GenerateShard(Step):
 class Generate(FanOut):
     """`count` items by `source` in shards of `shard` items, each a task with `each_needs`. Writes all into `items.jsonl`."""
 
+    version: ClassVar[int] = 2
+
     source: Source
     count: int
     shard: int
@@ -106,18 +111,24 @@ class Generate(FanOut):
         }
 
     def run(self, context: Context) -> Generated:
-        """Gathers the shards.
+        """Gathers the shards; of problems that two of them wrote, the first stays.
 
         Raises:
           UserError: if nothing at all was written.
         """
         pieces = self.pieces(context)
         shards: list[Generated] = [context.read(piece) for piece in pieces.values()]
-        items = [item for piece in pieces.values() for item in read_items(context.folder(piece))]
+        written = [item for piece in pieces.values() for item in read_items(context.folder(piece))]
+        first: dict[str, Item] = {}
+        for item in written:
+            first.setdefault(item.key, item)
+        items = list(first.values())
         failed: dict[str, int] = {}
         for shard in shards:
             for reason, count in shard.failed.items():
                 failed[reason] = failed.get(reason, 0) + count
+        if len(items) < len(written):
+            failed[REPEATS] = failed.get(REPEATS, 0) + len(written) - len(items)
         if not items:
             raise UserError(f"Nothing readable was generated; {failed or 'no reason is known'}.")
         write_items(context.out, items)
@@ -125,6 +136,6 @@ class Generate(FanOut):
             items=len(items),
             asked=self.count,
             failed=failed,
-            by_technique={name: sum(shard.by_technique[name] for shard in shards) for name in self.source.techniques},
+            by_technique={name: sum(item.technique == name for item in items) for name in self.source.techniques},
             engines=tuple(sorted({engine for shard in shards for engine in shard.engines})),
         )

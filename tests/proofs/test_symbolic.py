@@ -14,13 +14,15 @@ import pytest
 from benchmarks.generator import equality_confirmed
 from olmix.proofs import machine
 from olmix.proofs.falsify import Budget, feasible_points
+from olmix.proofs.latex import Scope, parse_tokens, tokenize
 from olmix.proofs.numeric import compile_floats
 from olmix.proofs.problem_text import parse_latex
 from olmix.proofs.sources import Symbolic
 from olmix.proofs.statement import parse_text
-from olmix.proofs.symbolic import amgm, cauchy, squares, tangent, weighted, wording
+from olmix.proofs.symbolic import amgm, amgm_given, cauchy, squares, tangent, weighted, wording
+from olmix.proofs.symbolic.clean import latex, tidy
 from olmix.proofs.symbolic.draft import Dice, Draft
-from olmix.proofs.symbolic.generate import FAMILIES, distinct
+from olmix.proofs.symbolic.generate import FAMILIES, Region, distinct
 from olmix.proofs.symbolic.terms import Sum, const, linear, monomial, term_latex, var
 from olmix.proofs.symbolic.vary import CHANGES, changed
 from tests.proofs.pipeline_items import context
@@ -55,8 +57,51 @@ def first(family, fits, *point: int, changes: int = 400) -> Draft:
 
 
 def test_am_gm_with_a_fixed_sum_is_what_the_books_say():
-    one = first(amgm.fixed_sum, lambda d: len(d.names) == 3, 1, 2, 3)
+    one = first(amgm_given.fixed_sum, lambda d: len(d.names) == 3, 1, 2, 3)
     assert known(one, "a*b*c <= 6", "pos", ["6*a + 3*b + 2*c = 18"])
+
+
+def test_am_gm_with_given_squares_bounds_a_linear_form():
+    one = first(
+        amgm_given.fixed_squares, lambda d: len(d.names) == 3 and d.right == "14" and d.left.count("6") == 0, 1, 2, 3
+    )
+    assert known(one, "a + 2*b + 3*c <= 14", "pos", ["a^2 + b^2 + c^2 = 14"])
+
+
+def test_the_shifted_factors_at_one_point_are_known():
+    ones = [amgm_given.shifted_factors(Fixed(seed, 1, 1, 1)) for seed in range(60)]
+    assert any(known(one, "(1+a)*(1+b)*(1+c) >= 8", "pos", ["a*b*c = 1"]) for one in ones if len(one.names) == 3)
+
+
+def test_titu_on_cyclic_quotients_is_known():
+    ones = [cauchy.quotients(Fixed(seed, 1, 1, 1)) for seed in range(80)]
+    assert any(known(one, "a^2/(b+c) + b^2/(c+a) + c^2/(a+b) >= (a+b+c)/2", "pos", []) for one in ones)
+
+
+@pytest.mark.parametrize(
+    ("ugly", "neat"),
+    [
+        ("\\frac{4}{\\frac{1}{a}}", "4a"),
+        ("\\frac{6}{\\frac{1}{b^{2}} + 1}", "\\frac{6b^{2}}{b^{2} + 1}"),
+        ("2(b + 1) + a + 1", "a + 2b + 3"),
+        ("\\frac{a + 1}{13 - (a + 1)}", "\\frac{a + 1}{12 - a}"),
+        ("\\left(\\frac{a}{2}\\right)^{2} b b", "\\frac{1}{4} a^{2}b^{2}"),
+        ("\\sqrt{2 a b} - 3 (a + b) \\cdot 2", "\\sqrt{2ab} - 6a - 6b"),
+        ("-a + b", "b - a"),
+    ],
+)
+def test_expressions_are_tidied_as_people_write_them(ugly, neat):
+    one = parse_tokens(tokenize(ugly), Scope(("a", "b")))
+    assert latex(tidy(one)) == neat
+    again = parse_tokens(tokenize(neat), Scope(("a", "b")))
+    values = compile_floats([one, again], ("a", "b"))(np.array([[0.7, 1.9], [3.1, 0.4]]))
+    assert np.allclose(values[:, 0], values[:, 1])
+
+
+def test_shards_of_different_regions_never_write_the_same_problem():
+    shards = [{one.key for one in distinct(ALL, 20, 0, Region(n, 3)) if one is not None} for n in range(3)]
+    assert [len(keys) for keys in shards] == [20, 20, 20]
+    assert len(set.union(*shards)) == 60
 
 
 def test_the_factors_at_one_point_are_cesaros_inequality():
@@ -145,7 +190,7 @@ def test_the_same_in_another_process(many):
 
 
 def test_the_source_writes_items_and_counts_what_repeats_itself(tmp_path):
-    written = Symbolic(techniques=("tangent_line", "sos")).write(30, 3, "p", context(tmp_path, {}), None)
+    written = Symbolic(techniques=("tangent_line", "sos"), regions=2).write(30, 3, "p", context(tmp_path, {}), None)
     assert [item.id for item in written.items][:2] == ["p-00000", "p-00001"]
     assert Counter(item.technique for item in written.items) == {"sos": 15, "tangent_line": 15}
     assert len({item.key for item in written.items}) == 30

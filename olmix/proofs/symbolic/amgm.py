@@ -1,4 +1,4 @@
-"""AM-GM with equal weights: means of monomials, sums and products of such means, under a fixed product or a fixed sum.
+"""AM-GM with equal weights: means of monomials, sums and products of such means. Under conditions see `amgm_given`.
 
 Every mean is taken of terms that agree at the chosen point, so its root is rational there and equality holds there.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from olmix.proofs.symbolic.draft import Dice, Draft, Latex
-from olmix.proofs.symbolic.terms import Exponents, Point, Sum, linear, monomial, number, total
+from olmix.proofs.symbolic.terms import Exponents, Point, Sum, monomial, number, total
 
 TECHNIQUE = "am_gm"
 
@@ -51,16 +51,18 @@ def by_amgm(dice: Dice) -> Latex:
 
 def mean(dice: Dice) -> Draft:
     """t_1 + ... + t_n >= n m for monomials whose product is the n-th power of m."""
-    size, n = dice.choice((2, 3, 3, 4)), dice.choice((2, 3, 3, 4))
+    size, n = dice.choice((2, 3, 3, 3, 4)), dice.choice((2, 3, 3, 4))
     names, point = dice.names(size), dice.point(size, 3)
     low = dice.choice((0, 0, -1))
     while True:
-        shapes = [tuple(dice.randint(low, 3) for _ in range(size)) for _ in range(n)]
+        shapes = [tuple(dice.randint(low, 3) for _ in range(size)) for _ in range(n - 1)]
+        # The last makes every sum of exponents a multiple of n.
+        shapes.append(tuple(low + (-sum(column) - low) % n for column in zip(*shapes, strict=True)))
         sums = [sum(column) for column in zip(*shapes, strict=True)]
         used = all(any(shape[i] for shape in shapes) for i in range(size))
-        if used and len(set(shapes)) == n and all(s % n == 0 for s in sums) and max(map(sum, shapes)) <= 5:
+        target = tuple(s // n for s in sums)
+        if used and len({*shapes, target}) == n + 1 and 0 < max(map(sum, shapes)) <= 5:
             break
-    target = tuple(s // n for s in sums)
     terms = touching(shapes, point, Fraction(1))
     scale = whole(terms)
     terms = [t * scale for t in terms]
@@ -152,91 +154,39 @@ def factors(dice: Dice) -> Draft:
     )  # fmt: skip
 
 
-def fixed_product(dice: Dice) -> Draft:
-    """The product of the variables is given; a sum of monomials that move round is at least a constant."""
-    size = dice.choice((2, 3, 3, 3, 4))
-    names = dice.names(size)
-    while True:
-        base = tuple(dice.randint(-1, 3) for _ in range(size))
-        neat = sum(base) % size == 0 or (size < 4 and min(base) >= 0)
-        if sum(base) and len(set(base)) > 1 and any(e > 0 for e in base) and abs(sum(base)) <= 4 and neat:
-            break
-    point = dice.point(size, 3, 0.3)
-    if sum(base) % size and len(set(point)) > 1:
-        # The product must be a power, or its root is not rational: p (p q^2), or p^2 q (p q^2), in any order.
-        p, q = point[0], dice.choice([x for x in map(Fraction, (1, 2, 3)) if x != point[0]])
-        point = tuple(dice.sample([p, p * q * q] if size == 2 else [p * p, q, p * q * q], size))
-    product = math.prod(point, start=Fraction(1))
-    terms = touching(rotations(base), point, Fraction(1))
-    scale = whole(terms)
-    terms = [t * scale for t in terms]
-    left = total(terms, size).latex(names)
-    letters = "".join(names)
-    power = Fraction(sum(base), size)
-    front = size * scale / Fraction(round(float(product) ** float(power) * 10**6), 10**6).limit_denominator(10**5)
-    if power.denominator == 1:
-        middle = monomial((int(power),) * size, front).latex(names)
-    else:
-        root = f"\\sqrt{{{letters}}}" if size == 2 else f"\\sqrt[{size}]{{{letters}}}"
-        count = abs(sum(base))
-        root = root if count == 1 else f"\\left({root}\\right)^{{{count}}}"
-        middle = f"{number(front)}{root}" if power > 0 else f"\\frac{{{number(front)}}}{{{root}}}"
-    line = chain([t.latex(names) for t in terms], middle)
-    known = f"{letters} = {number(product)}"
-    because = dice.one("because", "by the condition")
-    return Draft(
-        technique=TECHNIQUE, family="fixed product", difficulty="medium", names=names, domain="pos", given=(known,),
-        left=left, op="\\ge", right=number(size * scale), equality=point, ray=False,
-        proof=(f"{by_amgm(dice)} $$ {line} = {number(size * scale)}, $$ {because} ${known}$.",),
-    )  # fmt: skip
-
-
-def fixed_sum(dice: Dice) -> Draft:
-    """A weighted sum of the variables is given; their product is at most a constant."""
+def triples(dice: Dice) -> Draft:
+    """A product of two sums of three terms is at least 9 times their roots: the pattern of (a + b + c)(1/a + 1/b + 1/c) >= 9."""
     size = 3
-    names, point = dice.names(size), dice.point(size, 6)
-    slopes = linear([1 / p for p in point])
-    slopes = slopes * (1 / slopes.content()) * dice.choice((1, 1, 2))
-    parts = [monomial(x, c) for x, c in slopes.terms.items()]
-    letters = monomial((1,) * size)
-    product = math.prod(parts[1:], start=parts[0]).latex(names)
-    bound, value = number(letters.at(point)), number(slopes.at(point))
-    root = chain([p.latex(names) for p in parts], f"{size}\\sqrt[{size}]{{{product}}}")
-    known = f"{slopes.latex(names)} = {value}"
-    so = dice.one("hence", "so that", "and therefore")
+    names, point = dice.names(size), dice.point(size, 3)
+    first = rotations(dice.choice([(1, 0, 0), (1, 0, 0), (1, 1, 0), (2, 1, 0), (2, 0, 0), (1, -1, 0)]))
+    second = rotations(
+        dice.choice([(1, 0, 0), (0, 1, 1), (0, 1, 1), (-1, 0, 0), (-1, 0, 0), (0, 1, 2), (-2, 0, 0), (-1, 1, 0)])
+    )
+    made = []
+    for shapes in (first, second):
+        terms = touching(shapes, point, Fraction(1))
+        made.append([t * whole(terms) for t in terms])
+    sums = [total(terms, size) for terms in made]
+    degree = sum(first[0]) + sum(second[0])
+    if degree % 3 or len({*first, *second}) < 4:
+        return triples(dice)
+    product = monomial((degree // 3,) * size)
+    bound = product * (sums[0].at(point) * sums[1].at(point) / product.at(point))
+    shown = []
+    for terms in made:
+        inside = math.prod(terms[1:], start=terms[0])
+        product_ = " \\cdot ".join(t.latex(names) for t in terms)
+        whole_sum = total(terms, size).latex(names)
+        shown.append(f"{whole_sum} \\ge 3\\sqrt[3]{{{product_}}} = 3\\sqrt[3]{{{inside.latex(names)}}}")
+    ending = dice.one("Multiplying these inequalities gives the claim.", "The product of the two is the claim.")
+    left = "".join(
+        f"\\left({s.latex(names)}\\right)" if "frac" in s.latex(names) else f"({s.latex(names)})" for s in sums
+    )
     return Draft(
-        technique=TECHNIQUE, family="fixed sum", difficulty="easy", names=names, domain="pos", given=(known,),
-        left=letters.latex(names), op="\\le", right=bound, equality=point, ray=False,
-        proof=(f"{by_amgm(dice)} $$ {value} = {root}, $$ {so} ${letters.latex(names)} \\le {bound}$.",),
+        technique=TECHNIQUE, family="triples", difficulty="medium", names=names, domain="pos", left=left, op="\\ge",
+        right=bound.latex(names), equality=point, ray=True,
+        proof=(f"{by_amgm(dice)} $$ {shown[0]} $$ and $$ {shown[1]}. $$", ending),
     )  # fmt: skip
 
 
-def reciprocals(dice: Dice) -> Draft:
-    """A weighted sum of the variables is given; each reciprocal is paired with its variable."""
-    size = dice.choice((2, 3, 3, 4))
-    names, point = dice.names(size), dice.point(size, 4)
-    weights = [Fraction(dice.randint(1, 6)) for _ in range(size)]
-    fixed = linear(weights)
-    tops = [w * p * p for w, p in zip(weights, point, strict=True)]
-    units = [tuple(int(i == j) for i in range(size)) for j in range(size)]
-    inverse = [monomial(tuple(-e for e in u), t) for u, t in zip(units, tops, strict=True)]
-    upright = [monomial(u, w) for u, w in zip(units, weights, strict=True)]
-    sum_value = fixed.at(point)
-    left, right = total(inverse, size).latex(names), number(sum_value)
-    lines = [
-        chain([i.latex(names), u.latex(names)], number(2 * w * p))
-        for i, u, w, p in zip(inverse, upright, weights, point, strict=True)
-    ]
-    known = f"{fixed.latex(names)} = {number(sum_value)}"
-    summed = f"{left} + {fixed.latex(names)} \\ge {number(2 * sum_value)}"
-    return Draft(
-        technique=TECHNIQUE, family="reciprocals", difficulty="medium", names=names, domain="pos", given=(known,),
-        left=left, op="\\ge", right=right, equality=point, ray=False,
-        proof=(
-            f"{by_amgm(dice)} {listed(lines)}", f"Adding these, we get $${summed}.$$",
-            dice.one(f"Since ${known}$, the claim follows.", f"Now ${known}$ gives the claim."),
-        ),
-    )  # fmt: skip
-
-
-FAMILIES = (mean, rows, factors, fixed_product, fixed_sum, reciprocals)
+FAMILIES = (mean, mean, rows, rows, factors, triples)

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from olmix.errors import UserError
 from olmix.proofs.problem_text import parse_latex
 from olmix.proofs.statement import Statement
-from olmix.proofs.symbolic import amgm, cauchy, squares, tangent, weighted, wording
+from olmix.proofs.symbolic import amgm, amgm_given, cauchy, squares, tangent, weighted, wording
 from olmix.proofs.symbolic.draft import Dice, Draft, Latex
 from olmix.proofs.symbolic.vary import changed
 
 FAMILIES = {
-    "am_gm": amgm.FAMILIES,
+    "am_gm": (*amgm.FAMILIES, *amgm_given.FAMILIES),
     "weighted_am_gm": weighted.FAMILIES,
     "cauchy": cauchy.FAMILIES,
     "sos": squares.FAMILIES,
@@ -25,7 +25,7 @@ FAMILIES = {
 }
 
 #: The share of problems whose variables are replaced by expressions in others.
-CHANGED = 0.25
+CHANGED = 0.3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,18 @@ class Written:
     proof: Latex
     statement: Statement
     key: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """One of `of` parts of all keys: those who write different ones cannot write the same problem."""
+
+    number: int
+    of: int
+
+    def holds(self, key: str) -> bool:
+        """Whether the key, in hexadecimal digits, is in this part."""
+        return int(key[:8], 16) % self.of == self.number % self.of
 
 
 def write(technique: str, seed: int) -> Iterator[Written]:
@@ -62,19 +74,23 @@ def write(technique: str, seed: int) -> Iterator[Written]:
         )
 
 
-def distinct(techniques: Sequence[str], count: int, seed: int) -> Iterator[Written | None]:
+def distinct(
+    techniques: Sequence[str], count: int, seed: int, region: Region | None = None
+) -> Iterator[Written | None]:
     """Techniques by turns until there are `count` problems with distinct keys; None for each that came again.
 
-    Gives up when it has met twenty times as many as were asked for.
+    Only keys of the `region` count, others are passed over. Gives up when it has met twenty times as many as were asked for.
     """
     writers = [write(name, seed) for name in techniques]
     seen: set[str] = set()
-    for _ in range(20 * count):
+    repeats = 0
+    while len(seen) < count and repeats < 20 * count:
         one = next(writers[len(seen) % len(writers)])
+        if region is not None and not region.holds(one.key):
+            continue
         if one.key in seen:
+            repeats += 1
             yield None
             continue
         seen.add(one.key)
         yield one
-        if len(seen) == count:
-            return

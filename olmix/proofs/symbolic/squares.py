@@ -24,7 +24,8 @@ def weighted_square(weight: Sum, root: Sum, names: Sequence[str]) -> tuple[Sum, 
         front = ""
     elif len(weight.terms) > 1:
         front = f"({front})"
-    return weight * root * root, f"{front}({root.latex(names)})^{{2}}"
+    alone = len(root.terms) == 1 and root.degree() == 1
+    return weight * root * root, f"{front}{root.latex(names) if alone else f'({root.latex(names)})'}^{{2}}"
 
 
 def draft(
@@ -161,6 +162,8 @@ def multiplied(dice: Dice) -> Draft:
                 weight = weight + var(dice.randrange(size), size)
             i, j = dice.sample(range(size), 2)
             root = var(i, size) * point[j] - var(j, size) * point[i]
+            if size == 3 and dice.random() < 0.3:
+                root = _vanishing(dice, point, size)
             parts.append(weighted_square(weight, root, names))
         whole_sum = total((value for value, _ in parts), size)
         if _usable(whole_sum, size):
@@ -169,11 +172,11 @@ def multiplied(dice: Dice) -> Draft:
 
 def bounded(dice: Dice) -> Draft:
     """With a linear condition: a weighted sum of squares minus its least value is a sum of squares of a - (its value there)."""
-    size = dice.choice((2, 3, 3))
-    names, point = dice.names(size), dice.any_point(size, 4)
+    size = dice.choice((2, 3, 3, 3, 4))
+    names, point = dice.names(size), dice.any_point(size, 5)
     if dice.random() < 0.4:
-        point = dice.point(size, 4)
-    weights = [Fraction(dice.randint(1, 5)) for _ in range(size)]
+        point = dice.point(size, 5)
+    weights = [Fraction(dice.randint(1, 6)) for _ in range(size)]
     slopes = [2 * w * p for w, p in zip(weights, point, strict=True)]
     content = linear(slopes).content()
     given = linear([s / content for s in slopes])

@@ -28,9 +28,9 @@ class Touch:
     gap: Latex
 
 
-def _gap(c: Fraction, x: str, t: Fraction, above: Latex = "", below: Latex = "") -> Latex:
-    """`c (x - t)^2 above / below` with the number c shared out between top and bottom."""
-    top = f"{c.numerator if c.numerator != 1 else ''}({x} - {number(t)})^{{2}}{above}"
+def _gap(c: Fraction, x: str, t: Fraction, above: Latex = "", below: Latex = "", front: Latex = "") -> Latex:
+    """`c front (x - t)^2 above / below` with the number c shared out between top and bottom."""
+    top = f"{c.numerator if c.numerator != 1 else ''}{front}({x} - {number(t)})^{{2}}{above}"
     factor = f"({below})" if " " in below and c.denominator != 1 else below
     bottom = f"{c.denominator if c.denominator != 1 else ''}{factor}"
     return f"\\frac{{{top}}}{{{bottom}}}" if bottom else top
@@ -89,7 +89,10 @@ def _bell(dice: Dice, x: str, t: Fraction, c: int) -> Touch:
     square = (t * t + m) ** 2
     k = c * (square / 2 if square % 2 == 0 else square)
     rest = f" + {number(t * t - m)}" if t * t > m else ""
-    above = f"({number(2 * t)}{x}{rest})" if rest else f"\\cdot {number(2 * t)}{x}"
+    if not rest:  # 2t x (x - t)^2, with the number in front.
+        return Touch(f"\\frac{{{number(k)}}}{{{x}^{{2}} + {m}}}", k / (t * t + m), -2 * k * t / square,
+                     _gap(k / square * 2 * t, x, t, below=f"{x}^{{2}} + {m}", front=x))  # fmt: skip
+    above = f"({number(2 * t)}{x}{rest})"
     gap = _gap(k / square, x, t, above, f"{x}^{{2}} + {m}")
     return Touch(f"\\frac{{{number(k)}}}{{{x}^{{2}} + {m}}}", k / (t * t + m), -2 * k * t / square, gap)
 
@@ -106,6 +109,12 @@ def _times(c: int, text: str) -> Latex:
 def _line(touch: Touch, x: str, t: Fraction) -> Sum:
     """value + slope (x - t) in one variable."""
     return var(0, 1) * touch.slope + const(touch.value - touch.slope * t, 1)
+
+
+_LEADS = (
+    "We use the tangent line trick. For positive numbers,", "Each term lies above its tangent:",
+    "By the tangent line trick we have", "We compare each term with its tangent line:",
+)  # fmt: skip
 
 
 def alike(dice: Dice) -> Draft:
@@ -141,23 +150,52 @@ def _draft(dice: Dice, family: str, kinds: Sequence[Maker], difficulty: str) -> 
         apart = f"\\left({line}\\right)" if "frac" in line else f"({line})"
         lines.append(f"{touch.term} - {apart} = {touch.gap} \\ge 0")
     known = f"{given.latex(names)} = {number(given.at(point))}"
-    lead = dice.one(
-        "We use the tangent line trick. For positive numbers,", "Each term lies above its tangent:",
-        "By the tangent line trick we have", "We compare each term with its tangent line:",
-    )  # fmt: skip
-    ending = dice.one(
-        f"Adding these and using ${known}$ gives the claim.", f"Summing up, with ${known}$ the claim follows."
-    )  # fmt: skip
+    lead = dice.one(*_LEADS)
     return Draft(
         technique=TECHNIQUE, family=family, difficulty=difficulty, names=names, domain="pos", given=(known,), left=left,
         op="\\ge", right=number(bound), equality=point, ray=False,
-        proof=(f"{lead} $$ {', $$ $$ '.join(lines)}. $$", ending),
+        proof=(f"{lead} $$ {', $$ $$ '.join(lines)}. $$", _ending(dice, known)),
+    )  # fmt: skip
+
+
+def below(dice: Dice) -> Draft:
+    """k x/(x + m), which bends down, lies below its tangents: a sum of such terms is at most a constant."""
+    size = dice.choice((2, 3, 3, 3))
+    names, point = dice.names(size), dice.point(size, 4)
+    terms, lines, slopes, bound = [], [], [], Fraction(0)
+    m_all = dice.randint(1, 4) if dice.random() < 0.5 else 0
+    for x, t in zip(names, point, strict=True):
+        m, c = m_all or dice.randint(1, 4), dice.randint(1, 3)
+        k = c * (t + m)
+        # The slope at t is k m/(t + m)^2 = c m/(t + m); the gap c m (x - t)^2/((t + m)(x + m)).
+        slope, value = c * m / (t + m), k * t / (t + m)
+        term = f"\\frac{{{_times(int(k), x)}}}{{{x} + {m}}}"
+        line = (var(0, 1) * slope + const(value - slope * t, 1)).latex([x])
+        terms.append(term)
+        lines.append(f"{line} - {term} = {_gap(slope, x, t, below=f'{x} + {m}')} \\ge 0")
+        slopes.append(slope)
+        bound += value
+    content = linear(slopes).content()
+    given = linear([s / content for s in slopes])
+    known = f"{given.latex(names)} = {number(given.at(point))}"
+    lead = dice.one("Each term lies below its tangent:", "The tangent line lies above each term:")
+    return Draft(
+        technique=TECHNIQUE, family="below", difficulty="medium", names=names, domain="pos", given=(known,),
+        left=" + ".join(terms), op="\\le", right=number(bound), equality=point, ray=False,
+        proof=(f"{lead} $$ {', $$ $$ '.join(lines)}. $$", _ending(dice, known)),
+    )  # fmt: skip
+
+
+def _ending(dice: Dice, known: Latex) -> Latex:
+    return dice.one(
+        f"Adding these and using ${known}$ gives the claim.", f"Summing up, with ${known}$ the claim follows.",
+        f"We add these inequalities; since ${known}$, their sum is the claim.",
     )  # fmt: skip
 
 
 def normalised(dice: Dice) -> Draft:
     """C x/(s - k x) for each variable, where s is the given sum of the k x: the pattern of Nesbitt's inequality."""
-    names, point = dice.names(3), dice.point(3, 3, 0.3)
+    names, point = dice.names(3), dice.point(3, 4, 0.3)
     ks = [dice.randint(1, 5) for _ in names]
     s = sum((k * t for k, t in zip(ks, point, strict=True)), Fraction(0))
     # With C = k (s - k t)^2 the slope of each term at its place is s k.
@@ -179,9 +217,8 @@ def normalised(dice: Dice) -> Draft:
     return Draft(
         technique=TECHNIQUE, family="normalised", difficulty="hard", names=names, domain="pos", given=(known,),
         left=" + ".join(terms), op="\\ge", right=number(bound), equality=point,
-        proof=(f"By the tangent line trick we have $$ {', $$ $$ '.join(lines)}. $$",
-               f"Adding these and using ${known}$ gives the claim."),
+        proof=(f"{dice.one(*_LEADS)} $$ {', $$ $$ '.join(lines)}. $$", _ending(dice, known)),
     )  # fmt: skip
 
 
-FAMILIES = (alike, mixed, mixed, normalised)
+FAMILIES = (alike, mixed, mixed, below, normalised)

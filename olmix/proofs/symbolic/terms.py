@@ -155,7 +155,13 @@ def total(sums: Iterable[Sum], size: int) -> Sum:
 
 
 def fraction_latex(top: Sum, bottom: Sum, names: Sequence[str]) -> str:
-    """A quotient."""
+    """A quotient in lowest terms, as far as numbers go."""
+    common = Fraction(
+        math.gcd(*(int(c) for c in (*top.terms.values(), *bottom.terms.values())))
+        if all(c.denominator == 1 for c in (*top.terms.values(), *bottom.terms.values()))
+        else 1
+    )
+    top, bottom = top * (1 / common), bottom * (1 / common)
     if len(bottom.terms) == 1 and len(top.terms) == 1:
         return (top * bottom**-1).latex(names)
     return f"\\frac{{{top.latex(names)}}}{{{bottom.latex(names)}}}"

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from olmix.proofs.expr import Expr, substitute
+from olmix.proofs.expr import Add, Expr, Num, add, neg, substitute
 from olmix.proofs.latex import Scope, parse_tokens, tokenize
-from olmix.proofs.printing import to_latex
+from olmix.proofs.symbolic.clean import latex, tidy
 from olmix.proofs.symbolic.draft import Dice, Draft, Latex
 from olmix.proofs.symbolic.terms import Point
 
@@ -100,7 +100,7 @@ def changed(draft: Draft, dice: Dice) -> Draft:
         )
         if len(left) + len(right) > LONGEST:
             continue
-        conditions = tuple(f"{a} = {b}" for a, b in zip(given[::2], given[1::2], strict=True))
+        conditions = tuple(_condition(a, b, new) for a, b in zip(given[::2], given[1::2], strict=True))
         put = ", ".join(f"${old} = {text}$" for old, text in zip(draft.names, inside, strict=True))
         verb = dice.one("Put", "Let", "Substitute", "Set")
         signs = (
@@ -131,4 +131,13 @@ def _read(text: Latex, names: tuple[str, ...]) -> Expr:
 
 
 def _replaced(text: Latex, names: tuple[str, ...], by: dict[str, Expr]) -> Latex:
-    return to_latex(substitute(_read(text, names), by))
+    return latex(tidy(substitute(_read(text, names), by)))
+
+
+def _condition(left: Latex, right: Latex, names: tuple[str, ...]) -> Latex:
+    """`x + 2y + 3 = 8` as `x + 2y = 5`."""
+    one = _read(left, names)
+    loose = [term for term in (one.terms if isinstance(one, Add) else ()) if isinstance(term, Num)]
+    if not loose:
+        return f"{left} = {right}"
+    return " = ".join(latex(tidy(add(_read(side, names), neg(loose[0])))) for side in (left, right))

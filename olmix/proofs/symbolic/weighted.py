@@ -41,17 +41,21 @@ def split(dice: Dice, parts: int, most: int = 5) -> tuple[int, ...]:
 def mean(dice: Dice) -> Draft:
     """w_1 t_1 + ... + w_n t_n >= (w_1 + ... + w_n) m for monomials with t_1^w_1 ... t_n^w_n = m^(w_1 + ... + w_n)."""
     while True:
-        size, n, low = dice.choice((2, 3, 3)), dice.choice((2, 2, 3)), dice.choice((0, 0, -1))
-        weights = split(dice, n)
+        size, n, low = dice.choice((2, 3, 3, 3)), dice.choice((2, 3, 3)), dice.choice((0, 0, -1))
+        weights = split(dice, n, 6)
         whole_weight = sum(weights)
-        shapes = [tuple(dice.randint(low, whole_weight) for _ in range(size)) for _ in range(n)]
+        shapes = [tuple(dice.randint(low, 4) for _ in range(size)) for _ in range(n - 1)]
+        # The last exponents are such that every weighted sum is a multiple of all weights.
+        last = [_completing(weights, column, low) for column in zip(*shapes, strict=True)]
+        if None in last:
+            continue
+        shapes.append(tuple(e for e in last if e is not None))
         sums = [sum(w * e for w, e in zip(weights, column, strict=True)) for column in zip(*shapes, strict=True)]
+        target = tuple(s // whole_weight for s in sums)
         used = all(any(shape[i] for shape in shapes) for i in range(size))
-        low_degree = max(map(sum, shapes)) <= whole_weight + 1
-        if used and low_degree and len(set(shapes)) == n and all(s % whole_weight == 0 for s in sums):
+        if used and 0 < max(map(sum, shapes)) <= 6 and len({*shapes, target}) == n + 1:
             break
     names, point = dice.names(size), dice.point(size, 3)
-    target = tuple(s // whole_weight for s in sums)
     terms = touching(shapes, point, Fraction(1))
     scale = whole(terms)
     terms = [t * scale for t in terms]
@@ -65,18 +69,25 @@ def mean(dice: Dice) -> Draft:
     )  # fmt: skip
 
 
+def _completing(weights: Sequence[int], exponents: Sequence[int], low: int) -> int | None:
+    """The least exponent from `low` on with which the weighted sum is a multiple of the sum of the weights, if there is one."""
+    known = sum(w * e for w, e in zip(weights, exponents, strict=False))
+    return next((e for e in range(low, low + sum(weights)) if (known + weights[-1] * e) % sum(weights) == 0), None)
+
+
 def rows(dice: Dice) -> Draft:
     """The pattern of a^3 + b^3 + c^3 >= a^2 b + b^2 c + c^2 a: one weighted mean for each term on the right."""
-    size = 3
-    names, point = dice.names(size), dice.point(size, 2)
-    weights = split(dice, 2, 4)
+    size = dice.choice((3, 3, 3, 4))
+    names, point = dice.names(size), dice.point(size, dice.choice((2, 3)))
+    weights = split(dice, 2, 4 if size == 3 else 3)
     degree = sum(weights)
-    base = tuple(degree * e for e in dice.choice([(1, 0, 0), (1, 0, 0), (1, 1, 0)]))
+    base = tuple(degree * e for e in dice.choice([(1, 0, 0), (1, 0, 0), (1, 1, 0), (1, -1, 0)])) + (0,) * (size - 3)
     shapes = rotations(base)
+    step = dice.choice((1, 1, 2)) if size == 3 else dice.choice((1, 3))
     made = []
     for i in range(size):
-        shape = [shapes[i], shapes[(i + 1) % size]]
-        worth = Fraction(dice.choice((1, 1, 2, 3)))
+        shape = [shapes[i], shapes[(i + step) % size]]
+        worth = Fraction(dice.choice((1, 1, 1, 2, 3)))
         two = touching(shape, point, worth)
         middle = _middle(shape, weights)
         made.append((two, monomial(middle, degree * worth / monomial(middle).at(point))))
@@ -103,11 +114,11 @@ def _middle(shapes: Sequence[Exponents], weights: Sequence[int]) -> Exponents:
 
 def fixed_product(dice: Dice) -> Draft:
     """A product with uneven exponents is given; a weighted sum of the variables, or of powers, is at least a constant."""
-    size = dice.choice((2, 2, 3))
-    weights = split(dice, size, 5)
+    size = dice.choice((2, 3, 3, 3))
+    weights = split(dice, size, 6 if size == 3 else 5)
     names = dice.names(size)
-    degree = dice.choice((1, 1, 2)) * sum(weights)
-    point = dice.point(size, 2 if size == 3 else 3, 0.3)
+    degree = sum(weights)
+    point = dice.point(size, 3 if degree < 6 else 2, 0.3)
     units = [tuple(degree * int(i == j) for i in range(size)) for j in range(size)]
     terms = touching(units, point, Fraction(1))
     scale = whole(terms)
@@ -128,21 +139,23 @@ def fixed_product(dice: Dice) -> Draft:
 
 
 def fixed_sum(dice: Dice) -> Draft:
-    """A weighted sum is given; a product with uneven exponents is at most a constant."""
-    size = dice.choice((2, 2, 3))
+    """A weighted sum, perhaps of squares, is given; a product with uneven exponents is at most a constant."""
+    size = dice.choice((2, 3, 3))
     # An odd sum: the checker follows odd roots.
     while sum(weights := split(dice, size, 5)) % 2 == 0:
         pass
     names = dice.names(size)
-    point = tuple(w * p for w, p in zip(weights, dice.point(size, 3), strict=True))
-    slopes = [Fraction(w) / p for w, p in zip(weights, point, strict=True)]
+    point = tuple(w * p for w, p in zip(weights, dice.point(size, 4), strict=True))
+    power = dice.choice((1, 1, 2))
+    slopes = [Fraction(w) / p**power for w, p in zip(weights, point, strict=True)]
     slopes = [s / linear(slopes).content() for s in slopes]
-    given = linear(slopes)
+    raised = [monomial(tuple(power * int(i == j) for j in range(size)), s) for i, s in enumerate(slopes)]
+    given = total(raised, size)
     value = number(given.at(point))
-    letters = monomial(weights)
+    letters = monomial(weights) ** power
     bound = number(letters.at(point))
-    # Each variable in w equal parts: w (k x / w).
-    parts = [monomial(x, c / w) for (x, c), w in zip(given.terms.items(), weights, strict=True)]
+    # Each power in w equal parts: w (k x / w).
+    parts = [x * Fraction(1, w) for x, w in zip(raised, weights, strict=True)]
     copies = [p.latex(names) for p, w in zip(parts, weights, strict=True) for _ in range(w)]
     inside = math.prod((p**w for p, w in zip(parts, weights, strict=True)), start=monomial((0,) * size))
     n = sum(weights)
@@ -157,28 +170,35 @@ def fixed_sum(dice: Dice) -> Draft:
 
 
 def powers(dice: Dice) -> Draft:
-    """A weighted sum is given; for each variable x^n + (n - 1) t^n >= n t^(n-1) x, added up with fitting factors."""
-    size = dice.choice((3, 3, 4))
-    n = dice.choice((3, 3, 4))
-    names, point = dice.names(size), dice.point(size, 3)
-    tops = [Fraction(dice.randint(1, 5)) for _ in range(size)]
-    slopes = [n * c * p ** (n - 1) for c, p in zip(tops, point, strict=True)]
+    """A weighted sum of powers x^m is given; m x^n + (n - m) t^n >= n t^(n-m) x^m for each variable, added up with factors."""
+    size = dice.choice((2, 3, 3, 4))
+    n, m = dice.choice(
+        ((3, 1), (3, 1), (4, 1), (3, 2), (4, 3), (5, 1) if size < 4 else (3, 1), (5, 2) if size < 4 else (3, 2))
+    )
+    names, point = dice.names(size), dice.point(size, 3 if n < 5 else 2)
+    # A front c makes the powers' coefficient m c whole, and the numbers (n - m) c t^n.
+    tops = [Fraction(dice.randint(1, 4)) for _ in range(size)]
+    slopes = [n * c * p ** (n - m) for c, p in zip(tops, point, strict=True)]
     content = linear(slopes).content()
-    given = linear([s / content for s in slopes])
-    left = total((monomial(tuple(n * int(i == j) for j in range(size)), tops[i]) for i in range(size)), size)
-    value, bound = number(given.at(point)), number(left.at(point))
+    lowers = [monomial(tuple(m * int(i == j) for j in range(size)), s) for i, s in enumerate(slopes)]
+    given = total(lowers, size) * (1 / content)
+    left = total((monomial(tuple(n * int(i == j) for j in range(size)), m * tops[i]) for i in range(size)), size)
+    common = left.content()
+    value, bound = number(given.at(point)), number(left.at(point) / common)
     lines = []
     for i, (c, p) in enumerate(zip(tops, point, strict=True)):
         x = monomial(tuple(int(i == j) for j in range(size)))
         rest = monomial((0,) * size, c * p**n)
-        lines.append(weighted_chain([x**n * c, rest], [1, n - 1], (x * slopes[i]).latex(names), names))
+        lines.append(weighted_chain([x**n * c, rest], [m, n - m], lowers[i].latex(names), names))
     known = f"{given.latex(names)} = {value}"
+    share = "" if common == 1 else f" and dividing by {number(common)}"
     return Draft(
         technique=TECHNIQUE, family="powers", difficulty="hard", names=names, domain="pos", given=(known,),
-        left=left.latex(names), op="\\ge", right=bound, equality=point, ray=False,
+        left=(left * (1 / common)).latex(names), op="\\ge", right=bound, equality=point, ray=False,
         proof=(f"{by_weighted(dice)} {listed(lines)}",
-               dice.one(f"Adding these and using ${known}$ gives the claim.", f"Their sum, with ${known}$, is the claim.")),
+               dice.one(f"Adding these, using ${known}${share} gives the claim.",
+                        f"We add these{share} and use ${known}$, which gives the claim.")),
     )  # fmt: skip
 
 
-FAMILIES = (mean, rows, fixed_product, fixed_sum, powers)
+FAMILIES = (mean, mean, rows, rows, fixed_product, fixed_sum, powers, powers, powers)

@@ -14,36 +14,45 @@ _DOMAINS = {
     "real": ("real numbers", "reals"),
 }
 
+_SIGNS = {"pos": "> 0", "nonneg": "\\ge 0"}
+
 _TURNED = {"\\ge": "\\le", "\\le": "\\ge", ">": "<", "<": ">"}
 
 
 def problem(draft: Draft, dice: Dice) -> Latex:
     """The problem."""
     names = f"${', '.join(draft.names)}$"
-    given = [f"${relation}$" for relation in draft.given]
-    conditions = " and ".join(given)
+    conditions = " and ".join(f"${relation}$" for relation in draft.given)
     left, op, right = draft.left, draft.op, draft.right
     if dice.random() < 0.2:
         left, op, right = right, _TURNED[op], left
-    display = f"$$ {left} {op} {right}. $$" if dice.random() < 0.7 else f"${left} {op} {right}$."
+    claim = f"{left} {op} {right}"
+    display = f"$$ {claim}. $$" if dice.random() < 0.7 else f"${claim}$."
     order = dice.one("Prove that", "Show that", "Prove the inequality", "Prove that the following inequality holds:")
+    then = f"{order[0].lower()}{order[1:]}"
     if draft.triangle:
-        return f"Let {names} be the side lengths of a triangle. {order} {display}"
+        sides = dice.one("the side lengths of a triangle", "the lengths of the sides of a triangle")
+        return f"Let {names} be {sides}. {order} {display}"
     domain = dice.choice(_DOMAINS[draft.domain])
     satisfying = f" {dice.one('such that', 'with', 'satisfying')} {conditions}" if conditions else ""
-    way = dice.randrange(3)
-    if way == 0:
-        return f"Let {names} be {domain}{satisfying}. {order} {display}"
-    if way == 1:
-        return f"Given {domain} {names}{satisfying}, {order[0].lower()}{order[1:]} {display}"
-    middle = (
-        f" {dice.one('If', 'Suppose that')} {conditions}, {order[0].lower()}{order[1:]}" if conditions else f" {order}"
-    )
-    return (
-        f"The numbers {names} are {domain}.{middle} {display}"
-        if conditions
-        else f"Let {names} be {domain}. {order} {display}"
-    )
+    signed = f"${', '.join(draft.names)} {_SIGNS.get(draft.domain, '')}$"
+    match dice.randrange(7):
+        case 0:
+            return f"Given {domain} {names}{satisfying}, {then} {display}"
+        case 1:
+            return f"For all {domain} {names}{satisfying}, {then} {display}"
+        case 2:
+            opening = dice.one("Show that", "Prove that")
+            return f"{opening} $$ {claim} $$ for all {domain} {names}{satisfying}."
+        case 3 if conditions:
+            return f"The numbers {names} are {domain}. {dice.one('If', 'Given that')} {conditions}, {then} {display}"
+        case 4 if draft.domain != "real":
+            return f"Let {signed}{satisfying}. {order} {display}"
+        case 5 if draft.domain != "real" and conditions:
+            return f"If {signed} and {conditions}, {then} {display}"
+        case 6 if not conditions:
+            return f"Suppose that {names} are {domain}. {order} {display}"
+    return f"Let {names} be {domain}{satisfying}. {order} {display}"
 
 
 def proof(draft: Draft, dice: Dice) -> Latex:
@@ -51,7 +60,10 @@ def proof(draft: Draft, dice: Dice) -> Latex:
     sentences = list(draft.proof)
     if draft.equality is not None and dice.random() < 0.85:
         case = _ray(draft.names, draft.equality) if draft.ray else _place(draft.names, draft.equality)
-        verb = dice.one("Equality holds when", "Equality holds for", "Equality occurs when", "We have equality when")
+        verb = dice.one(
+            "Equality holds when", "Equality holds for", "Equality occurs when", "We have equality when",
+            "Equality is attained when", "There is equality for",
+        )  # fmt: skip
         sentences.append(f"{verb} {case}.")
     return " ".join(sentences)
 

@@ -132,4 +132,13 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
     if how is None:
         reason = "every link holds, but they were not seen to reach the claim"
         return ProofVerdict("unknown", reason, statement, links, remarks)
+    unchecked = next((link for link in links if link.status == "unchecked"), None)
+    if unchecked is not None:
+        return ProofVerdict(
+            "unknown", f"not everything could be checked: {unchecked.describe()}", statement, links, remarks
+        )
+    unused = checker.unused()
+    if unused is not None:
+        reason = f"every link holds, but nothing uses {unused} as it is defined, so that nothing checks it"
+        return ProofVerdict("unknown", reason, statement, links, remarks)
     return ProofVerdict("accepted", how, statement, links, remarks)

@@ -27,7 +27,6 @@ from olmix.proofs.expr import (
     Num,
     Pow,
     Relation,
-    Var,
     add,
     mul,
     num,
@@ -35,12 +34,12 @@ from olmix.proofs.expr import (
     rebuild,
     sub,
     substitute,
-    variables_of,
     walk,
 )
 from olmix.proofs.facts import Fact, collect_facts, multiplied, same, visibly_nonneg
 from olmix.proofs.falsify import Budget, feasible_points
 from olmix.proofs.keys import canonical_key
+from olmix.proofs.legitimacy import covers, legitimate
 from olmix.proofs.links import Context, build_link
 from olmix.proofs.numeric import compile_floats
 from olmix.proofs.printing import relation_text
@@ -52,9 +51,8 @@ from olmix.proofs.walker import Link
 def reaches_claim(statement: Statement, links: Sequence[Link], context: Context) -> str | None:
     """How the links reach the claim, in words, or None."""
     given = [a.relation for a in context.assumptions if a.lasts == "proof"]
-    for relation in given:
-        if not legitimate(statement, relation, context):
-            return None
+    if context.retired or (given and not legitimate(statement, given, context)):
+        return None
     target, _ = build_link(statement.claim, context, given)
     if target is None:
         return None
@@ -71,30 +69,6 @@ def reaches_claim(statement: Statement, links: Sequence[Link], context: Context)
     return _reach(root, [f for f in facts if _admissible(f, root)], depth=0)
 
 
-def legitimate(statement: Statement, relation: Relation, context: Context) -> bool:
-    """Whether an assumption loses nothing: an order in a symmetric problem, a scale in a homogeneous one, a new name.
-
-    An assumption that mentions a symbol of the proof's own defines it. Seen in floats at a few points: this decides
-    whether a proof is called complete, not whether a relation is true.
-    """
-    names = relation.variables()
-    if any(n not in statement.variables for n in names):
-        return True
-    gap = statement.claim.gap()
-    rng = np.random.default_rng(3)
-    points = rng.uniform(0.3, 2.0, size=(8, len(statement.variables)))
-    if relation.op != "=" and all(isinstance(s, Var) for s in (relation.left, relation.right)):
-        i, j = (statement.variables.index(n) for n in names)
-        swapped = points.copy()
-        swapped[:, [i, j]] = points[:, [j, i]]
-        gaps = [gap, *(c.gap() for c in statement.constraints)]
-        values = compile_floats(gaps, statement.variables)
-        return bool(np.allclose(np.sort(values(points)), np.sort(values(swapped)), equal_nan=True))
-    if relation.op == "=" and not statement.constraints:
-        return _is_scaling(statement, relation, points)
-    return False
-
-
 def _in_new_variables(statement: Statement, context: Context, given: Sequence[Relation]) -> Statement | None:
     """The claim in the new variables of a substitution, where that reaches every point of the hypotheses."""
     old = {n: context.expand(e) for n, e in context.substitutions.items()}
@@ -102,56 +76,6 @@ def _in_new_variables(statement: Statement, context: Context, given: Sequence[Re
         return None
     claim = statement.claim.map(lambda e: substitute(e, old))
     return build_link(claim, context, given)[0]
-
-
-def covers(statement: Statement, old: dict[str, Expr], context: Context) -> bool:
-    """Whether new variables exist for points of the hypotheses: solved for in floats at several of them.
-
-    Like `legitimate`, it decides whether a proof is called complete, not whether a relation is true.
-    """
-    from scipy.optimize import least_squares
-
-    names = variables_of(*old.values())
-    if not names or set(names) & set(statement.variables):
-        return False
-    positive = all(d == "pos" for d in statement.domains)
-    kinds = [context.domains.get(n, "pos" if positive else "real") for n in names]
-    function = compile_floats([old[v] for v in statement.variables], names)
-    rng = np.random.default_rng(5)
-    points = _points(statement)[:6]
-    for point in points:
-        best = np.inf
-        for _ in range(6):
-            start = rng.normal(size=len(names))
-
-            def miss(x: np.ndarray, target: np.ndarray = point) -> np.ndarray:
-                at = np.where([k == "real" for k in kinds], x, np.exp(np.clip(x, -30, 30)))
-                return np.nan_to_num(function(at[None])[0] - target, nan=1e3, posinf=1e3, neginf=-1e3)
-
-            best = min(best, float(np.abs(least_squares(miss, start).fun).max()))
-            if best < 1e-7:
-                break
-        if best > 1e-7:
-            return False
-    return len(points) > 0
-
-
-def _is_scaling(statement: Statement, relation: Relation, points: np.ndarray) -> bool:
-    """Whether a homogeneous claim may be looked at where some positive homogeneous expression is a positive
-    constant.
-    """
-    size, fixed = (
-        (relation.left, relation.right) if isinstance(relation.right, Num) else (relation.right, relation.left)
-    )
-    if not isinstance(fixed, Num) or fixed.value <= 0 or any(d == "real" for d in statement.domains):
-        return False
-    values = compile_floats([size, statement.claim.gap()], statement.variables)
-    base, once, twice = (values(points * t) for t in (1.0, 2.0, 4.0))
-    with np.errstate(all="ignore"):
-        first, second = once / base, twice / once
-    power = float(first[0, 0])
-    steady = np.allclose(first, second, equal_nan=True) and np.allclose(first[:, 0], power)
-    return bool(steady and (base[:, 0] > 0).all() and abs(power - 1) > 1e-9)
 
 
 def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
@@ -202,7 +126,7 @@ def _admissible(fact: Fact, target: Fact) -> bool:
     if same(fact, target):
         return (
             fact.derived
-            or (fact.cited and relation_text(fact.relation) != relation_text(target.relation))
+            or (fact.cited and (fact.worked or relation_text(fact.relation) != relation_text(target.relation)))
             or evident(fact)
         )
     return fact.key != target.key or fact.proved
@@ -233,6 +157,15 @@ def evident(fact: Fact) -> bool:
 def _is_amgm(fact: Fact) -> bool:
     """`T1 + ... + Tk >= k (T1 ... Tk)**(1/k)` for non-negative terms, with whole coefficients counted as copies."""
     relation = fact.relation if fact.relation.op in (">=", ">") else fact.relation.flipped()
+    left = relation.left
+    if (
+        isinstance(left, Mul)
+        and len(left.factors) == 2
+        and isinstance(left.factors[0], Num)
+        and left.factors[0].value > 0
+    ):
+        scale = num(1 / left.factors[0].value)
+        relation = Relation(left.factors[1], relation.op, mul(scale, relation.right))
     if relation.op != ">=" or not isinstance(relation.left, Add):
         return False
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 
-from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, mul, num, power, walk
+from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Relation, Var, mul, num, power, substitute, walk
 from olmix.proofs.keys import canonical_key
 from olmix.proofs.links import Context, build_link
 from olmix.proofs.numeric import compile_floats
@@ -39,6 +39,8 @@ class Fact:
     cited: bool = False
     #: It follows from other relations (the links of a chain, a power of itself).
     derived: bool = False
+    #: A chain leads from one side to the other by way of something else.
+    worked: bool = False
     #: A certificate proved it (or all links that it is made of).
     proved: bool = False
     #: For a product: what was multiplied.
@@ -65,6 +67,7 @@ def collect_facts(links: Sequence[Link], context: Context, given: Sequence[Relat
         for i in range(len(chain)):
             for j in range(i + 1, len(chain)):
                 pool.put_composed(chain[i : j + 1])
+    pool.shift()
     return list(pool.facts.values())
 
 
@@ -77,13 +80,13 @@ class _Pool:
 
     def put(
         self, relation: Relation, *, announced: bool, number: int, cited: bool = False, derived: bool = False,
-        proved: bool = False,
+        proved: bool = False, worked: bool = False,
     ) -> None:  # fmt: skip
         """Adds a relation, and what taking roots on both sides makes of it."""
         built, _ = build_link(relation, self.context, self.given)
         if built is None or built.claim.op == "!=":
             return
-        fact = Fact(built.claim, built, canonical_key(built), announced, number, cited, derived, proved)
+        fact = Fact(built.claim, built, canonical_key(built), announced, number, cited, derived, worked, proved)
         spelled = relation_text(built.claim)
         known = self.facts.get(spelled)
         if known is None or _rank(fact) > _rank(known):
@@ -91,6 +94,30 @@ class _Pool:
         root = _rooted(built)
         if root is not None:
             self.put(root, announced=announced, number=number, derived=True, proved=proved)
+
+    def shift(self) -> None:
+        """Adds the cyclic versions of all facts, where the hypotheses are the same for all variables."""
+        statement = self.context.statement
+        names = statement.variables
+        if self.given or self.context.substitutions or not 3 <= len(names) <= 4 or len(self.facts) > 12:
+            return
+        by = {v: Var(names[(i + 1) % len(names)]) for i, v in enumerate(names)}
+        if len(set(statement.domains)) > 1 or not _same_hypotheses(statement, by):
+            return
+        for fact in list(self.facts.values()):
+            relation = fact.relation
+            for _ in names[1:]:
+                relation = relation.map(lambda e: substitute(e, dict(by)))
+                built, _ = build_link(relation, self.context, ())
+                spelled = relation_text(relation)
+                if (
+                    built is not None
+                    and spelled not in self.facts
+                    and not (fact.announced or same(fact, _plain(built)))
+                ):
+                    self.facts[spelled] = dataclasses.replace(
+                        fact, relation=built.claim, statement=built, key=canonical_key(built), parts=()
+                    )
 
     def put_composed(self, chain: Sequence[Link]) -> None:
         """The relation between the ends of a piece of a chain; it is derived unless one link says the same already."""
@@ -103,15 +130,43 @@ class _Pool:
         ends = [self._fact(r) for r in (whole, *(r for r in relations if r.op != "="))]
         derived = ends[0] is not None and not any(f is not None and same(f, ends[0]) for f in ends[1:])
         cited = any(link.cited for link in chain)
-        self.put(whole, announced=announced, number=chain[-1].number, derived=derived, proved=proved, cited=cited)
+        worked = len(chain) > 1 and any(link.relation.op == "=" and link.relation.left != link.relation.right
+                                        for link in chain if link.relation is not None)  # fmt: skip
+        self.put(
+            whole,
+            announced=announced,
+            number=chain[-1].number,
+            derived=derived,
+            proved=proved,
+            cited=cited,
+            worked=worked,
+        )
 
     def _fact(self, relation: Relation) -> Fact | None:
         built, _ = build_link(relation, self.context, self.given)
         return None if built is None else Fact(built.claim, built, "", False, 0)
 
 
-def _rank(fact: Fact) -> tuple[bool, bool, bool]:
-    return (not fact.announced, fact.derived, fact.cited)
+def _plain(built: Statement) -> Fact:
+    return Fact(built.claim, built, "", False, 0)
+
+
+def _same_hypotheses(statement: Statement, by: Mapping[str, Expr]) -> bool:
+    """Whether the constraints are the same, as a whole, in other letters; seen in floats at a few points."""
+    if not statement.constraints:
+        return True
+    gaps = [c.gap() for c in statement.constraints]
+    points = np.random.default_rng(2).uniform(0.3, 1.8, size=(6, len(statement.variables)))
+    here = compile_floats(gaps, statement.variables)(points)
+    there = compile_floats([substitute(g, dict(by)) for g in gaps], statement.variables)(points)
+    return (
+        bool(np.allclose(np.sort(here), np.sort(there), equal_nan=True))
+        and len({c.op for c in statement.constraints}) == 1
+    )
+
+
+def _rank(fact: Fact) -> tuple[bool, ...]:
+    return (not fact.announced, fact.derived, fact.cited and fact.worked, fact.cited)
 
 
 def compose(relations: Sequence[Relation]) -> Relation | None:

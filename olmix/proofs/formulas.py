@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from olmix.proofs.expr import Expr, Relation, Var
+from olmix.proofs.expr import Expr, Relation, Var, div, num
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, tokenize
 
 _RELATIONS = {
@@ -79,10 +79,20 @@ def read_formula(latex: str, scope: Scope) -> list[Piece]:
     return _spread_lists(pieces)
 
 
+#: A definition by cases has no single expression; a system of equations in the same brackets is read row by row.
+_CASES = re.compile(r"\\begin\{d?cases\}(.*?)\\end\{d?cases\}", re.DOTALL)
+#: `\text{LHS}`, `\mathrm{R.H.S.}`, or the bare letters.
+_SIDE_NAMES = re.compile(
+    r"\\(?:text|mathrm|textrm|textbf|mbox|operatorname|mathit)\s*\{\s*([LR])\.?\s?H\.?\s?S\.?\s*\}|(?<![A-Za-z\\])\b([LR])HS\b"
+)
+
+
 def _prepare(latex: str) -> str:
     """Environments, tags and stacked relations removed; words kept as `\\word{...}`."""
     out = re.sub(r"\\(tag|label|ref|eqref)\*?\s*\{[^{}]*\}", " ", latex)
     out = re.sub(r"\\(?:left|right)\s*\.", " ", out)
+    out = _CASES.sub(lambda m: " \\unread " if "&" in m[1] else m[1], out)
+    out = _SIDE_NAMES.sub(lambda m: f" \\{(m[1] or m[2]).lower()}hs ", out)
     out = re.sub(r"\\begin\{array\}\s*\{[^{}]*\}|\\hline", " ", out)
     out = re.sub(r"\\(begin|end)\{[A-Za-z]+\*?\}", " ", out)
     out = re.sub(
@@ -190,6 +200,9 @@ def _read_part(lead: str, tokens: list[str], scope: Scope) -> list[Piece]:
         return _membership(lead, tokens, scope)
     sides, ops = _split_relations(tokens)
     continues = bool(ops) and not sides[0]
+    ratios = _ratios(sides, ops, scope)
+    if ratios is not None:
+        return [Chain(tuple(ratios), ("=",) * (len(ratios) - 1), lead)]
     both = _tuples(sides, ops, scope)
     if both is not None:
         return [Chain(tuple(pair), ("=",), lead) for pair in both]
@@ -250,12 +263,28 @@ def _tuples(sides: list[list[str]], ops: list[str], scope: Scope) -> list[list[S
     return [[_side(x, scope), _side(y, scope)] for x, y in zip(*split, strict=True)]
 
 
-def _commas(tokens: list[str]) -> list[list[str]]:
+def _ratios(sides: list[list[str]], ops: list[str], scope: Scope) -> list[Side] | None:
+    """`a : b : c = 1 : 2 : 3` as a/1 = b/2 = c/3, or None."""
+    if ops != ["="] or any(side.count(":") < 2 for side in sides):
+        return None
+    split = [_commas(side, ":") for side in sides]
+    if len(split[0]) != len(split[1]):
+        return None
+    out = []
+    for x, y in zip(*split, strict=True):
+        top, bottom = _side(x, scope), _side(y, scope)
+        if top.expr is None or bottom.expr is None or bottom.expr == num(0):
+            return None
+        out.append(Side(f"{top.text} / {bottom.text}", div(top.expr, bottom.expr)))
+    return out
+
+
+def _commas(tokens: list[str], mark: str = ",") -> list[list[str]]:
     out: list[list[str]] = [[]]
     brackets = _Depth()
     for token in tokens:
         depth = brackets.after(token)
-        if token == "," and depth == 0:
+        if token == mark and depth == 0:
             out.append([])
         else:
             out[-1].append(token)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 
+from olmix.proofs.big_operators import BigOperators
+from olmix.proofs.calculus import derivative
 from olmix.proofs.expr import Expr, Fun, Num, Var, add, div, mul, neg, num, power, root, sub, substitute
 from olmix.proofs.literals import DIGITS, TooLarge, check_length, check_power, check_size, raised_digits, read_number
-from olmix.proofs.sums import Scope, Unreadable, cyclic, symmetric, variable_groups
+from olmix.proofs.sums import Scope, Unreadable, variable_groups
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|\.[0-9]+|[A-Za-z]|'+|.", re.DOTALL)
 _SIZES = re.compile(r"\\(left|right|displaystyle|textstyle|limits|nolimits|[bB]igg?[lrm]?|mathrm|mathbf|boldsymbol|hfill|nonumber"
@@ -49,6 +51,12 @@ _TRIG = {
 _FUNCTION_NAMES = frozenset("fghFGPQ")
 #: How deep groups, fractions, roots and exponents may be nested.
 MAX_NESTING = 40
+#: The two sides of the claim, as `\\text{LHS}` is written by `formulas`.
+_SIDES = {r"\lhs": 0, r"\rhs": 1}
+_PRIMES = {
+    ("^", "{", r"\prime", r"\prime", "}"): 2, ("^", "{", r"\prime", "}"): 1, ("^", r"\prime"): 1,
+    ("^", "{", "''", "}"): 2, ("^", "{", "'", "}"): 1,
+}  # fmt: skip
 
 
 def tokenize(text: str) -> list[str]:
@@ -66,32 +74,18 @@ def parse_latex_expression(text: str, scope: Scope | None = None) -> Expr:
 
 def parse_tokens(tokens: list[str], scope: Scope) -> Expr:
     """The expression that a list of tokens spells; raises Unreadable."""
-    reader = _Reader(tokens, scope)
     try:
         check_length("".join(tokens))
-        expr = check_size(reader.sum())
+        return check_size(_Reader(tokens, scope).whole())
     except TooLarge as why:
         raise Unreadable(str(why)) from None
-    if reader.at < len(tokens):
-        raise Unreadable(f"{tokens[reader.at]!r} is left over")
-    return expr
 
 
-class _Reader:
+class _Reader(BigOperators):
     def __init__(self, tokens: list[str], scope: Scope) -> None:
-        self.tokens, self.scope, self.at = tokens, scope, 0
+        super().__init__(tokens, scope)
         self.bars = 0
         self.nesting = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else ""
-
-    def take(self, wanted: str = "") -> str:
-        token = self.peek()
-        if not token or (wanted and token != wanted):
-            raise Unreadable(f"{wanted or 'something'!r} is missing {f'before {token!r}' if token else 'at the end'}")
-        self.at += 1
-        return token
 
     def sum(self) -> Expr:
         sign = 1
@@ -145,7 +139,7 @@ class _Reader:
         return (
             (token[0].isalnum() and token.isascii())
             or token in _OPEN
-            or token in (r"\frac", r"\sqrt", r"\sum", r"\prod", r"\max", r"\min", r"\pi", r"\binom")
+            or token in (r"\frac", r"\sqrt", r"\sum", r"\prod", r"\max", r"\min", r"\pi", r"\binom", r"\int", *_SIDES)
             or token in _TRIG
             or token[1:] in _GREEK
         )
@@ -211,9 +205,16 @@ class _Reader:
             return self._extremum(self.take()[1:])
         if token in _TRIG:
             return self._function(_TRIG[self.take()])
+        if token == r"\int":
+            return self._integral()
+        if token in _SIDES and self.scope.sides:
+            self.take()
+            return self.scope.sides[_SIDES[token]]
         if token == r"\pi":
             self.take()
             return Fun("pi", ())
+        if token == "T" and self.peek(1) == "[":
+            return self._muirhead()
         if (token.isalpha() and token.isascii()) or token[1:] in _GREEK:
             return self._name()
         raise Unreadable(f"{token!r} is not read")
@@ -251,26 +252,32 @@ class _Reader:
             return root(inside, int(degree.value))
         return power(inside, div(num(1), degree))
 
-    def _matching(self, opened: str, closed: str) -> int:
-        depth = 0
-        for i in range(self.at, len(self.tokens)):
-            depth += (self.tokens[i] == opened) - (self.tokens[i] == closed)
-            if depth == 0:
-                return i
-        raise Unreadable(f"{closed!r} is missing")
-
     def _name(self) -> Expr:
         token = self.take()
         name = token[1:] if token.startswith("\\") else token
         if self.peek() == "_":
             self.take()
             name = f"{name}_{self._index()}"
-        if self.peek() == "'":
+        primes = self._primes() if name in self.scope.functions else 0
+        if self.peek()[:1] == "'":
             raise Unreadable("primes are not read")
         called = name in self.scope.functions or (name in _FUNCTION_NAMES and name not in self.scope.variables)
         if self.peek() == "(" and called:
-            return self._call(name)
+            return self._call(name, primes)
+        if primes:
+            raise Unreadable("a derivative without its argument is not read")
         return Var(name)
+
+    def _primes(self) -> int:
+        """The number of primes that follow: `f''` or `f^{\\prime \\prime}`."""
+        if self.peek()[:1] == "'":
+            return len(self.take())
+        ahead = self.tokens[self.at : self.at + 5]
+        for spelled, count in _PRIMES.items():
+            if tuple(ahead[: len(spelled)]) == spelled:
+                self.at += len(spelled)
+                return count
+        return 0
 
     def _index(self) -> str:
         token = self.take()
@@ -287,7 +294,7 @@ class _Reader:
             raise Unreadable(f"the index {token!r} runs over a family")
         return token
 
-    def _call(self, name: str) -> Expr:
+    def _call(self, name: str, primes: int = 0) -> Expr:
         self.take("(")
         args = [self.sum()]
         while self.peek() == ",":
@@ -299,6 +306,10 @@ class _Reader:
         params, body = self.scope.functions[name]
         if len(params) != len(args):
             raise Unreadable(f"{name} takes {len(params)} arguments")
+        if primes and len(params) > 1:
+            raise Unreadable("a derivative of several variables is not read")
+        for _ in range(primes):
+            body = derivative(body, params[0])
         return substitute(body, dict(zip(params, args, strict=True)))
 
     def _extremum(self, name: str) -> Expr:
@@ -340,57 +351,6 @@ class _Reader:
             inside = mul(*parts)
         value: Expr = Fun(name, (inside,))
         return value if exponent is None else power(value, exponent)
-
-    def _big(self, command: str) -> Expr:
-        """A sum or product: over numbers, or over the cyclic shifts or permutations of the variables in
-        force.
-        """
-        lower = upper = None
-        for _ in range(2):
-            if self.peek() in ("_", "^"):
-                mark = self.take()
-                bound = self._raw_bound()
-                lower, upper = (bound, upper) if mark == "_" else (lower, bound)
-        body_start = self.at
-        word = "".join(lower or []).replace("\\", "").replace("text", "").lower()
-        combine = add if command == r"\sum" else mul
-        if upper is None and (lower is None or word in ("cyc", "cyclic", "cycl", "{cyc}")):
-            body = self._body()
-            return combine(*cyclic(body, self.scope))
-        if upper is None and word in ("sym", "symm", "symmetric", "{sym}"):
-            body = self._body()
-            return combine(*symmetric(body, self.scope))
-        match = re.fullmatch(r"([a-z])=([0-9]{1,4})", "".join(lower or []))
-        last = "".join(upper or [])
-        if not match or not re.fullmatch("[0-9]{1,4}", last) or int(last) - int(match[2]) > 30:
-            raise Unreadable("the bounds of a sum are not read")
-        terms = []
-        for k in range(int(match[2]), int(last) + 1):
-            self.at = body_start
-            saved = self.tokens
-            self.tokens = _with_index(self.tokens, body_start, match[1], k)
-            terms.append(self._body())
-            end = self.at
-            self.tokens = saved
-            self.at = end
-        return combine(*terms)
-
-    def _raw_bound(self) -> list[str]:
-        if self.peek() != "{":
-            return [self.take()]
-        close = self._matching("{", "}")
-        inside = self.tokens[self.at + 1 : close]
-        self.at = close + 1
-        return inside
-
-    def _body(self) -> Expr:
-        """The term that a sum sign governs: the product that follows."""
-        return self.product()
-
-
-def _with_index(tokens: list[str], start: int, letter: str, value: int) -> list[str]:
-    """The tokens with a running index replaced by its value, from `start` on (token counts stay the same)."""
-    return [*tokens[:start], *(str(value) if t == letter else t for t in tokens[start:])]
 
 
 __all__ = ["Scope", "Unreadable", "parse_latex_expression", "parse_tokens", "tokenize", "variable_groups"]

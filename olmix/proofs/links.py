@@ -10,12 +10,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from olmix.errors import UserError
 from olmix.proofs.algebra import Unsupported, build_system
 from olmix.proofs.certificate import check_certificate
 from olmix.proofs.cones import ConeBudget
-from olmix.proofs.expr import Expr, Relation, Var, num, substitute, variables_of
-from olmix.proofs.falsify import Budget, search
+from olmix.proofs.expr import STRICT, Expr, Relation, Var, num, substitute, variables_of
+from olmix.proofs.falsify import Budget, feasible_points, search
+from olmix.proofs.numeric import compile_floats
+from olmix.proofs.printing import relation_text
 from olmix.proofs.statement import Statement, make_statement
 from olmix.proofs.strategy import Work, find_certificate
 
@@ -43,6 +47,8 @@ class Context:
     substitutions: dict[str, Expr] = dataclasses.field(default_factory=dict)
     domains: dict[str, str] = dataclasses.field(default_factory=dict)
     assumptions: list[Assumption] = dataclasses.field(default_factory=list)
+    #: Assumptions of cases that are over, which nothing has put together again.
+    retired: list[Relation] = dataclasses.field(default_factory=list)
     #: Assumptions that could not be read: from here on a failing relation is only doubtful.
     unread: list[str] = dataclasses.field(default_factory=list)
 
@@ -65,6 +71,23 @@ class Context:
             or (a.lasts == "sentence" and a.sentence == sentence)
         ]
 
+    def assume(self, new: Assumption) -> None:
+        """Adds an assumption; older ones that exclude it belonged to a case that is over."""
+        held = self.in_force(new.paragraph, new.sentence)
+        if held and not possible(self, [*held, new.relation]) and possible(self, [new.relation]):
+            for old in [a for a in reversed(self.assumptions) if a.relation in held]:
+                if not possible(self, [old.relation, new.relation]):
+                    self.assumptions.remove(old)
+                    self.retired.append(old.relation)
+                    if old.sentence == new.sentence:
+                        # Which relation of the sentence each condition belongs to was not understood.
+                        self.unread.append(relation_text(old.relation))
+            held = self.in_force(new.paragraph, new.sentence)
+            if not possible(self, [*held, new.relation]):
+                self.retired += held
+                self.assumptions = [a for a in self.assumptions if a.relation not in held]
+        self.assumptions.append(new)
+
     def expand(self, expr: Expr) -> Expr:
         """The expression without defined symbols."""
         for _ in range(12):
@@ -83,9 +106,34 @@ class LinkResult:
     reason: str = ""
 
 
+def possible(context: Context, relations: Iterable[Relation]) -> bool:
+    """Whether some point satisfies the problem's hypotheses and these relations, as far as a search in floats sees."""
+    first, *others = relations
+    built, _ = build_link(first, context, others)
+    if built is None:
+        return True
+    whole = make_statement(
+        Relation(num(0), "=", num(0)),
+        dict(zip(built.variables, built.domains, strict=True)),
+        [*built.constraints, built.claim],
+    )
+    if not whole.variables:
+        return True
+    points = feasible_points(whole, Budget(starts=150))
+    strict = [c.gap() for c in whole.constraints if c.op in STRICT]
+    if strict and len(points):
+        gaps = compile_floats(strict, whole.variables)(points)
+        signed = np.array([c.op != "!=" for c in whole.constraints if c.op in STRICT])
+        points = points[(np.where(signed, gaps, np.abs(gaps)) > 0).all(axis=1)]
+    return len(points) > 0
+
+
 def check_relation(relation: Relation, context: Context, given: Iterable[Relation] = ()) -> LinkResult:
     """Checks a relation under the context's hypotheses and `given` (the assumptions in force)."""
     given = list(given)
+    lost = bool(given) and not possible(context, given)
+    if lost:
+        given = []  # From what excludes itself anything would follow.
     statement, fault = build_link(relation, context, given)
     if statement is None:
         return _as_lemma(relation, context, given) or LinkResult("unread", fault)
@@ -94,15 +142,11 @@ def check_relation(relation: Relation, context: Context, given: Iterable[Relatio
         return exact
     seen = search(statement, LINK_BUDGET)
     if not seen.feasible:
-        # Assumptions of different cases may exclude each other: the problem's own hypotheses are enough to refute.
-        statement, fault = build_link(relation, context, ())
-        if statement is None:
-            return LinkResult("unread", fault)
-        seen = search(statement, LINK_BUDGET)
-        if seen.counterexample or not seen.feasible:
-            return LinkResult("doubtful", "no point satisfies what is assumed here")
+        return LinkResult("doubtful", "no point satisfies what is assumed here")
     if seen.counterexample:
         reason = f"fails at {seen.counterexample.describe()}"
+        if lost:
+            return LinkResult("doubtful", f"{reason}; but no point satisfies what is assumed here")
         if context.unread:
             return LinkResult("doubtful", f"{reason}; but an assumption was not read: {context.unread[-1]!r}")
         return LinkResult("refuted", reason)

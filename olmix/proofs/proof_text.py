@@ -2,9 +2,9 @@ r"""A proof in LaTeX as an ordered list of relations, each with the role that th
 
 Roles: a *fact* is asserted and has to be true; a *goal* ("it suffices to show that") is announced and has to be true as
 well; an *assumption* ("without loss of generality", "if", "let") and a *definition* ("denote", "put") change what later
-relations mean; an *equality* case is looked at separately; what stands inside a proof by contradiction is
-*hypothetical* and cannot be checked on its own. Sentences without a relation are kept as text: reported, never counted
-as proved.
+relations mean; an *equality* case (also an *impossible* one) is looked at separately; what stands inside a proof by
+contradiction is *hypothetical*, and the *absurd* end of it cannot be checked on its own. Sentences without a relation are
+kept as text: reported, never counted as proved; a *point* that is named for an extremum is not checked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 
 from olmix.proofs.problem_text import spans
 
-ROLES = ("fact", "goal", "assume", "define", "equality", "hypothetical")
+ROLES = ("fact", "goal", "assume", "define", "equality", "impossible", "hypothetical", "absurd", "point")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,8 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b", "hypothetical", ""),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
-    (r"\b(case|in the case)\b", "assume", "paragraph"),
+    (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
+    (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\b(at|for|when)$", "point", ""),
     (r"\b(if|when|whenever|provided|given that|under the (condition|assumption))\b", "assume", "sentence"),
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
      "sentence"),
@@ -119,7 +120,8 @@ class _Reader:
 
     def math(self, latex: str) -> None:
         role, lasts = _role(self.words)
-        if self.colour == "hypothetical" or role == "hypothetical":
+        opens = self.fresh and role == "equality" and re.match(r"\W*(the |for )?equality\b", self.words, re.IGNORECASE)
+        if role == "hypothetical" or (self.colour == "hypothetical" and not opens):
             self.colour = role = "hypothetical"
         elif role == "equality" or (self.colour == "equality" and not (self.fresh and _INEQUALITY.search(latex))):
             self.colour = role = "equality"
@@ -139,13 +141,17 @@ class _Reader:
         if re.search(r"\b(contradiction|impossible|absurd)\b", self.words):
             supposed = [i for i, f in enumerate(self.waiting) if _SUPPOSED.search(f.words)]
             start = supposed[0] if supposed else 0
+            about = bool(re.search(r"\bequality\b", self.words, re.IGNORECASE))
             for i in range(start, len(self.waiting)):
-                self.waiting[i] = dataclasses.replace(self.waiting[i], role="hypothetical")
+                self.waiting[i] = dataclasses.replace(self.waiting[i], role="impossible" if about else "absurd")
         self.waiting = [dataclasses.replace(f, sentence_words=self.words) for f in self.waiting]
         if self.waiting:
-            first = [f for f in self.waiting if f.role == "assume" and f.lasts != "proof"]
-            self.out.extend(first)
-            self.out.extend(f for f in self.waiting if f not in first)
+            for group in _by_condition(self.waiting):
+                group = [dataclasses.replace(f, sentence=self.sentence) for f in group]
+                first = [f for f in group if _is_condition(f)]
+                self.out.extend(first)
+                self.out.extend(f for f in group if f not in first)
+                self.sentence += 1
         elif self.words.strip():
             role, _ = _role(self.words)
             if role in ("hypothetical", "equality"):
@@ -157,13 +163,52 @@ class _Reader:
             self._new_paragraph()
 
 
+def _is_condition(formula: Formula) -> bool:
+    return formula.role == "assume" and formula.lasts != "proof"
+
+
+def _by_condition(formulas: list[Formula]) -> list[list[Formula]]:
+    """`f < 0 for x < 1 and f > 0 for x > 1` are two sentences in one, each with its condition."""
+    kinds = [_is_condition(f) for f in formulas]
+    blocks = sum(kind and not before for before, kind in zip([False, *kinds], kinds, strict=False))
+    if blocks < 2:
+        return [formulas]
+    groups: list[list[Formula]] = [[]]
+    for i, formula in enumerate(formulas):
+        # A group ends after its condition, or begins with it, as the sentence begins.
+        starts = kinds[i] and not kinds[i - 1] if kinds[0] else not kinds[i] and i > 0 and kinds[i - 1]
+        if starts and i:
+            groups.append([])
+        groups[-1].append(formula)
+    return groups
+
+
 def _clean(text: str) -> str:
     """Removes markdown and the sentence about the answer, which is no step of the proof."""
     text = re.sub(r"(Therefore|Thus|Hence),? the answer is.*?(\$\$?.*?\$\$?\.?|$)", " ", text, flags=re.DOTALL)
-    text = re.sub(r"\\begin\{(equation|align|gather|multline)\*?\}(.*?)\\end\{\1\*?\}",
-                  lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$",
-                  text, flags=re.DOTALL)  # fmt: skip
+    text = _DISPLAYS.sub(
+        lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$", text
+    )
+    text = re.sub(r"(?m)^\s*#{1,6}\s*(.*?)[ :.]*$", r"\n\n\1.\n\n", _without_boxes(text))
     return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
+
+
+#: Displays outside of dollars.
+_DISPLAYS = re.compile(
+    r"\\begin\{(equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|math)\*?\}(?:\{\d\})?(.*?)\\end\{\1\*?\}",
+    re.DOTALL,
+)
+
+
+def _without_boxes(text: str) -> str:
+    r"""Frames around results removed: `\boxed{X}` is X."""
+    while (found := re.search(r"\\(?:boxed|fbox)\s*\{", text)) is not None:
+        depth, at = 1, found.end()
+        while depth and at < len(text):
+            depth += {"{": 1, "}": -1}.get(text[at], 0) if text[at - 1] != "\\" else 0
+            at += 1
+        text = text[: found.start()] + text[found.end() : at - (depth == 0)] + text[at:]
+    return text
 
 
 def _inside_math(text: str, place: int) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from olmix.proofs.expr import Expr, Var, substitute, variables_of
+from olmix.proofs.expr import ZERO, Expr, Var, mul, power, substitute, variables_of
 
 
 class Unreadable(Exception):
@@ -28,6 +28,8 @@ class Scope:
     variables: tuple[str, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     functions: Mapping[str, tuple[tuple[str, ...], Expr]] = dataclasses.field(default_factory=dict)
+    #: What `LHS` and `RHS` stand for.
+    sides: tuple[Expr, Expr] | None = None
 
 
 def _groups(body: Expr, scope: Scope) -> list[tuple[str, ...]]:
@@ -59,6 +61,17 @@ def symmetric(body: Expr, scope: Scope) -> list[Expr]:
         by = {v: Var(g[order[i]]) for g in groups for i, v in enumerate(g)}
         out.append(substitute(body, dict(by)))
     return out
+
+
+def muirhead(exponents: Sequence[Expr], scope: Scope) -> list[Expr]:
+    """The terms of `T[p, q, r]`: x**p y**q z**r under every permutation (n! terms), for as many variables as exponents."""
+    group = next((g for g in (scope.groups or (scope.variables,)) if len(g) == len(exponents)), None)
+    if group is None or len(group) > 5:
+        raise Unreadable("T[...] has another number of exponents than there are variables")
+    return [
+        mul(*(power(Var(v), e) for v, e in zip(order, exponents, strict=True) if e != ZERO))
+        for order in itertools.permutations(group)
+    ]
 
 
 def variable_groups(variables: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

@@ -5,20 +5,19 @@ context.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
-from olmix.proofs.equality import OUTSIDE, check_case, is_case
-from olmix.proofs.expr import Expr, Relation, Var, substitute, variables_of
+from olmix.proofs.cases import EqualityCases
+from olmix.proofs.expr import Expr, Mul, Num, Pow, Relation, Var, children, num, substitute, variables_of, walk
 from olmix.proofs.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.links import Assumption, Context, LinkResult, check_relation
-from olmix.proofs.numeric import compile_floats
 from olmix.proofs.printing import relation_text
 from olmix.proofs.proof_text import Formula, words_role
 from olmix.proofs.statement import Statement
+from olmix.proofs.sum_groups import sum_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +43,9 @@ class Link:
         return f"step {self.number}: {what}: {self.status}" + (f" ({self.reason})" if self.reason else "")
 
 
+_SUPPOSITION = re.compile(
+    r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
+)
 _CITED = re.compile(
     r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
     r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|well.?known|known inequality|bunyakovsky|huygens|mean inequality",
@@ -51,27 +53,22 @@ _CITED = re.compile(
 )
 
 
-def sum_groups(statement: Statement) -> tuple[tuple[str, ...], ...]:
-    """The groups of variables that a bare sum sign runs over: the statement must not change under their shift."""
-    groups = variable_groups(statement.variables)
-    if _invariant(statement, groups):
-        return groups
-    names = groups[0] if len(groups) == 1 else statement.variables
-    for left_out in names:
-        rest = variable_groups(tuple(v for v in names if v != left_out))
-        if len(names) > 2 and _invariant(statement, rest):
-            return rest
-    return groups
+def _ends(relations: Sequence[Relation]) -> list[Relation]:
+    """The relation between the ends of a chain: it is an equality only where all links are."""
+    directions = {r.op[0] for r in relations if r.op not in ("=", "!=")}
+    linked = all(a.right == b.left for a, b in itertools.pairwise(relations))
+    if len(directions) == 1 and linked:
+        return [Relation(relations[0].left, f"{directions.pop()}=", relations[-1].right)]
+    return list(relations)
 
 
-def _invariant(statement: Statement, groups: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether the claim is the same (numerically, at a few points) when every group is shifted by one."""
-    by = {v: Var(g[(i + 1) % len(g)]) for g in groups for i, v in enumerate(g)}
-    gap = statement.claim.gap()
-    function = compile_floats([gap, substitute(gap, dict(by))], statement.variables)
-    points = np.random.default_rng(0).uniform(1.1, 1.9, size=(6, len(statement.variables)))
-    values = function(points)
-    return bool(np.allclose(values[:, 0], values[:, 1], rtol=1e-9, equal_nan=True))
+def _has_numbers(expr: Expr) -> bool:
+    """Whether numbers stand in an expression, other than signs and the exponents of quotients."""
+    if isinstance(expr, Num):
+        return abs(expr.value) != 1
+    if isinstance(expr, Pow) and expr.exponent == num(-1):
+        return _has_numbers(expr.base)
+    return any(_has_numbers(part) for part in children(expr))
 
 
 def _names_a_theorem(chain: Chain) -> bool:
@@ -84,7 +81,8 @@ class Walker:
 
     def __init__(self, statement: Statement, constant: Relation | None = None) -> None:
         self.context = Context(statement)
-        self.scope = Scope(statement.variables, sum_groups(statement))
+        claim = statement.claim
+        self.scope = Scope(statement.variables, sum_groups(statement), sides=(claim.left, claim.right))
         self.links: list[Link] = []
         self.remarks: list[str] = []
         self.chains = 0
@@ -95,23 +93,31 @@ class Walker:
         self.introduced: set[str] = set()
         #: The constant that the problem asks for.
         self.constant = constant
-        self.cases: list[list[Relation]] = []
-        self.case_open = True
-        self.case_paragraph = -1
-        self.case_facts: list[tuple[Relation, Formula]] = []
+        self.equality = EqualityCases()
+        #: Symbols and functions of the proof's own: what they stand for, and which of them relations have used.
+        self.named: dict[str, Expr] = {}
+        self.used: set[str] = set()
+        #: An equation was supposed in a proof by contradiction: what follows from it need not hold otherwise.
+        self.supposed = False
+        #: Paragraph and sentence of each chain.
+        self.places: dict[int, tuple[int, int]] = {}
 
     def formula(self, formula: Formula) -> None:
         """Takes in one formula."""
         role = formula.role
-        if role == "hypothetical":
+        if role in ("hypothetical", "absurd"):
             for piece in read_formula(formula.latex, self.scope):
                 if isinstance(piece, Chain) and piece.ops:
-                    self._note(piece, role, "unchecked", "inside a proof by contradiction")
+                    self._note(piece, formula)
             return
-        if role == "equality":
+        if role in ("equality", "impossible"):
             self._equality(formula)
             return
         self.close_case()
+        if role == "point":
+            self.chains += 1
+            self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
+            return
         for piece in read_formula(formula.latex, self.scope):
             own = words_role(piece.lead) if piece.lead not in ("", ",", "=>", "<=>", "->", "<==") else None
             role = "fact" if piece.lead in ("=>", "<=>") else own or role
@@ -128,55 +134,56 @@ class Walker:
                 self._names(piece, formula.words)
 
     def _equality(self, formula: Formula, pieces: Sequence[object] | None = None) -> None:
-        """Sentences about equality: first the case (or several, with "or"), then what holds in it."""
-        if self.case_paragraph != formula.paragraph:
+        """Sentences about equality."""
+        if self.equality.cases and self.equality.place[0] != formula.paragraph:
             self.close_case()
-            self.case_paragraph = formula.paragraph
-        follows = re.search(
-            r"\b(since|then|so|because|which|this|thus|hence|each|gives|becomes|where|in both)\b", formula.between
-        )
-        if follows and self.cases:
-            self.case_open = False
-        if self.case_open and re.search(r"\bor\b", formula.between) and self.cases[-1:]:
-            self.cases.append([])
-        for piece in pieces if pieces is not None else read_formula(formula.latex, self.scope):
-            if not isinstance(piece, Chain) or not piece.ops or piece.continues:
-                continue
-            relations = piece.relations()
-            if self.case_open and len(relations) == len(piece.ops) and all(is_case(r) for r in relations):
-                if not self.cases or piece.lead == "or":
-                    self.cases.append([])
-                self.cases[-1].extend(relations)
-            elif self.case_open and not self.cases:
-                self.case_open = False  # The case itself was not read: nothing after it can be checked.
-            else:
-                self.case_open = False
-                self.case_facts.extend((r, formula) for r in relations)
+        self.equality.impossible = self.equality.impossible or formula.role == "impossible"
+        self.equality.take(formula, pieces if pieces is not None else read_formula(formula.latex, self.scope))
+
+    def unused(self) -> str | None:
+        """A definition with numbers in it that no relation has used, so that nothing has checked it; or None."""
+        grown = set(self.used) | {n for e in self.context.substitutions.values() for n in variables_of(e)}
+        for name in reversed(self.named):
+            if name in grown:
+                grown |= set(variables_of(self.named[name]))
+        for name, expr in self.named.items():
+            called = any(re.search(rf"(?<![A-Za-z\\\\]){re.escape(name)} ('+ |\^ .*?)?\(", k.latex) for k in self.links)
+            if name not in grown and not called and _has_numbers(expr) and not self._shows(name, expr):
+                return name
+        return None
+
+    def _shows(self, name: str, expr: Expr) -> bool:
+        """Whether a relation contains the body of a function of one variable at some place, as Jensen's inequality does."""
+        params = self.scope.functions.get(name, ((), None))[0]
+        if len(params) != 1:
+            return False
+        sides = [s for k in self.links if k.relation is not None for s in (k.relation.left, k.relation.right)]
+        nodes = {node for side in sides for node in walk(side)}
+        return any(substitute(expr, {params[0]: at}) in nodes for at in nodes if isinstance(at, Var | Mul))
 
     def close_case(self) -> None:
-        """Checks the equality case that has been collected."""
-        cases = [c for c in self.cases if c]
-        facts, self.cases, self.case_facts, self.case_open = self.case_facts, [], [], True
-        if not cases:
-            return
-        about = [k.relation for k in self.links if k.relation is not None and k.role in ("fact", "goal")]
+        """Checks what has been said about equality."""
+        told, self.equality = self.equality, EqualityCases()
         expand = self.context.expand
-        for case in cases:
-            expanded = [r.map(expand) for r in case]
-            fault = check_case(self.context.statement, expanded, [r.map(expand) for r in about])
-            latex = ", ".join(relation_text(r) for r in case)
+        near, far = self._about(told.place)
+        self.conditional = False
+        certain = not self.context.unread
+        for relation, latex, result in told.verdicts(self.context.statement, near, far, expand, self.constant, certain):
             self.chains += 1
-            certain = fault == OUTSIDE or not self.context.unread
-            status = "unrefuted" if fault is None else "refuted" if certain else "doubtful"
-            self._add(case[0], "equality", latex, LinkResult(status, fault or "equality holds there"))
-            if fault or len(cases) > 1:
-                return
-        for relation, _ in facts:
-            if relation == self.constant:
-                continue  # The answer, whatever the proof has used its letter for.
-            result = check_relation(relation, self.context, cases[0])
-            if result.status in ("proved", "unrefuted", "refuted"):
-                self._add(relation, "equality", relation_text(relation), result)
+            self._add(relation, "equality", latex, result)
+
+    def _about(self, place: tuple[int, int]) -> tuple[list[Relation], list[Relation]]:
+        """What a sentence about equality may be about: the ends of the chains just before it; and all other relations."""
+        expand = self.context.expand
+        chains: dict[int, list[Relation]] = {}
+        for link in self.links:
+            if link.relation is not None and link.role in ("fact", "goal") and link.status != "refuted":
+                chains.setdefault(link.chain, []).append(link.relation.map(expand))
+        near = []
+        for number, relations in chains.items():
+            if number == max(chains) or self.places.get(number, (-1, -1))[0] == place[0]:
+                near += _ends(relations)
+        return near, [r for relations in chains.values() for r in relations]
 
     def _member(self, piece: Member) -> None:
         for name in piece.names:
@@ -208,6 +215,12 @@ class Walker:
         if self._defines_function(chain):
             return
         self.chains += 1
+        self.places[self.chains] = (formula.paragraph, formula.sentence)
+        if len({op[0] for op in chain.ops} - {"=", "!"}) > 1:
+            self._unread(
+                chain.sides[0], chain.ops[0], role, " ".join(s.text for s in chain.sides), "it changes its direction"
+            )
+        self._across(chain, role, formula)
         for left, op, right in zip(chain.sides, chain.ops, chain.sides[1:], strict=False):
             if left.expr is None or right.expr is None:
                 self._unread(left if left.expr is None else right, op, role, f"{left.text} {op} {right.text}")
@@ -215,14 +228,26 @@ class Walker:
             self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
         self.last = chain.sides[-1].expr
 
-    def _unread(self, side: object, op: str, role: str, latex: str) -> None:
-        trouble = getattr(side, "trouble", "")
+    def _across(self, chain: Chain, role: str, formula: Formula) -> None:
+        """`X >= (unread) >= Y` says that X >= Y: refuted where that is false."""
+        read = [i for i, side in enumerate(chain.sides) if side.expr is not None]
+        for i, j in itertools.pairwise(read):
+            directions = {op[0] for op in chain.ops[i:j]} - {"="}
+            if j - i < 2 or len(directions) != 1 or "!" in directions or role not in ("fact", "goal"):
+                continue
+            relation = Relation(chain.sides[i].expr, f"{directions.pop()}=", chain.sides[j].expr)  # type: ignore[arg-type]
+            result = check_relation(relation, self.context, self._given(formula))
+            if result.status == "refuted":
+                self._add(relation, role, relation_text(relation), result)
+
+    def _unread(self, side: object, op: str, role: str, latex: str, why: str = "") -> None:
+        trouble = why or getattr(side, "trouble", "")
         if role in ("assume", "define"):
             self.context.unread.append(latex)
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self._answers(relation) or self._defines(relation, role):
+        if self._answers(relation, role) or self._defines(relation, role):
             return
         if role in ("assume", "define"):
             if self._sign(relation):
@@ -238,30 +263,39 @@ class Walker:
             new = self._introduce(relation)
             more = not new and bool(before & set(relation.variables()))
             lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
-            self.context.assumptions.append(Assumption(relation, lasts, formula.paragraph, formula.sentence))
+            self.context.assume(Assumption(relation, lasts, formula.paragraph, formula.sentence))
             return
         result = check_relation(relation, self.context, self._given(formula))
-        self._add(relation, role, latex, result, bool(_CITED.search(formula.sentence_words)))
+        if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
+            result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
+        self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.sentence_words} {formula.latex}")))
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)
         self.conditional = any(a.lasts != "proof" and a.relation in held for a in self.context.assumptions)
         return held
 
-    def _add(self, relation: Relation, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
+    def _add(self, relation: Relation | None, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
         number = len(self.links) + 1
+        if relation is not None and role in ("fact", "goal"):
+            self.used |= set(relation.variables())
         self.links.append(
             Link(number, latex, relation, role, result.status, result.reason, self.chains, self.conditional, cited)
         )
 
-    def _note(self, chain: Chain, role: str, status: str, reason: str) -> None:
+    def _note(self, chain: Chain, formula: Formula) -> None:
+        """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
         self.chains += 1
+        supposed = bool(_SUPPOSITION.search(formula.words))
+        self.supposed = self.supposed or (supposed and "=" in chain.ops)
         for relation in chain.relations():
-            self.links.append(
-                Link(len(self.links) + 1, relation_text(relation), relation, role, status, reason, self.chains)
-            )
+            result = LinkResult("unchecked", "inside a proof by contradiction")
+            if relation.op == "=" and formula.role == "hypothetical" and not supposed and not self.supposed:
+                found = check_relation(relation, self.context, self._given(formula))
+                result = found if found.status == "refuted" else result
+            self._add(relation, "hypothetical", relation_text(relation), result)
 
-    def _answers(self, relation: Relation) -> bool:
+    def _answers(self, relation: Relation, role: str) -> bool:
         """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
         left, right = relation.left, relation.right
         known = self.constant
@@ -274,6 +308,8 @@ class Walker:
             return False
         if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
             return False
+        if not variables_of(right) and role in ("define", "assume"):
+            self.context.definitions[left.name] = self.named[left.name] = right
         return not variables_of(right)
 
     def _sign(self, relation: Relation) -> bool:
@@ -311,7 +347,7 @@ class Walker:
                 continue
             inside = variables_of(right)
             if not known(left.name) and left.name not in inside and all(known(v) for v in inside) and inside:
-                self.context.definitions[left.name] = right
+                self.context.definitions[left.name] = self.named[left.name] = right
                 self._regroup()
                 return True
             new = [v for v in inside if not known(v)]
@@ -346,6 +382,7 @@ class Walker:
             return False
         params = tuple(match[2].split(" , "))
         functions = {**self.scope.functions, match[1]: (params, chain.sides[1].expr)}
+        self.named[match[1]] = chain.sides[1].expr
         self.scope = dataclasses.replace(self.scope, functions=functions)
         try:
             self.last = parse_tokens(head.text.split(" "), self.scope)

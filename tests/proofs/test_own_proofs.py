@@ -4,6 +4,7 @@ r"""Proofs as people write them (classical problems in our own words): what a ca
 import pytest
 
 from olmix.proofs.check_proof import check_proof
+from tests.proofs.styles import STYLES
 
 PROOFS = [
     ("nes1", "accepted",
@@ -164,3 +165,20 @@ a^4+b^4+c^4-abc(a+b+c) &= \frac12\left[(a^2-b^2)^2+(b^2-c^2)^2+(c^2-a^2)^2\right
 @pytest.mark.parametrize(("name", "verdict", "problem", "proof"), PROOFS, ids=[p[0] for p in PROOFS])
 def test_a_proof_is_judged_like_a_careful_reader_would(name, verdict, problem, proof):
     assert check_proof(problem, proof).verdict == verdict
+
+
+@pytest.mark.parametrize("written", STYLES, ids=[w.name for w in STYLES])
+def test_a_right_proof_in_any_style_is_never_rejected(written):
+    verdict = check_proof(written.problem, written.proof)
+    assert verdict.verdict == written.verdict, verdict.reason
+
+
+CORRUPTED = [(w, *change) for w in STYLES for change in (w.turned, w.wrong) if change[0]]
+
+
+@pytest.mark.parametrize(("written", "old", "new"), CORRUPTED, ids=[f"{w.name}: {new}" for w, _, new in CORRUPTED])
+def test_the_same_proof_with_one_relation_or_number_changed_is_rejected(written, old, new):
+    assert written.proof.count(old) == 1
+    verdict = check_proof(written.problem, written.proof.replace(old, new))
+    assert verdict.verdict == "rejected", verdict.reason
+    assert verdict.first_failing is not None or "the claim itself fails" in verdict.reason

@@ -1,7 +1,9 @@
 r"""What the machine proves, refutes and catches: `python -m benchmarks.proofs [--only=PART ...] [--subset=N]`.
 
-`statements`: every item of statements.json, proved, refuted or unknown, with seconds. `false`: 20 classical statements made
-false by 0.1 % or at infinity only. `links`: the relations of the reference proofs of ineqmath_100.json, the refuted ones
+`statements`: every item of statements.json, proved, refuted or unknown, with seconds. `own`: the same for our own list of
+classical statements (tests/proofs/own_true.json), all true. `false`: 20 classical statements made false by 0.1 % or at infinity
+only, our own longer list (own_false.json), and every tight statement of `own` with its right side off by 0.1 %.
+`links`: the relations of the reference proofs of ineqmath_100.json, the refuted ones
 listed (several are misprints). `corrupted`: those proofs with one relation flipped, or one number of an equality changed;
 caught means rejected. The data are read from shared/data, see tests/shared_data.py.
 """
@@ -10,17 +12,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import pathlib
 import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from olmix.proofs.check_proof import check_proof
-from olmix.proofs.falsify import falsify
+from olmix.proofs.expr import Relation, mul, num
+from olmix.proofs.falsify import falsify, search
+from olmix.proofs.numeric import compile_floats
 from olmix.proofs.prove import Effort, prove
-from olmix.proofs.statement import parse_text
+from olmix.proofs.statement import Statement, parse_text
 from tests import shared_data
 
 FALSE: tuple[tuple[str, str, list[str]], ...] = (
@@ -49,34 +57,70 @@ FALSE: tuple[tuple[str, str, list[str]], ...] = (
 )
 
 
-def statements(data: Any, subset: int | None) -> None:
-    """Every statement, with its verdict and time."""
-    items = json.loads((data / "inequalities" / "statements.json").read_text())
+OWN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "proofs"
+SECONDS = 36.0
+
+
+def statements(name: str, items: list[dict[str, Any]], subset: int | None) -> None:
+    """Every statement of a list, with its verdict and time."""
     items = items[:: max(1, len(items) // subset)] if subset else items
     counts: Counter[str] = Counter()
-    quick = 0
+    quick, slowest = 0, 0.0
     began = time.monotonic()
     for item in items:
-        verdict = prove(parse_text(item["statement"], item["domain"], item["constraints"]), Effort(wall_seconds=38.0))
+        statement = parse_text(item["statement"], item["domain"], item["constraints"])
+        verdict = prove(statement, Effort(wall_seconds=SECONDS))
         counts[verdict.verdict] += 1
         quick += verdict.verdict == "proved" and verdict.seconds < 5
+        slowest = max(slowest, verdict.seconds)
         print(f"{item['id']:<16} {verdict.verdict:<8} {verdict.seconds:5.1f} s  {verdict.reason[:90]}", flush=True)
     share = 100 * counts["proved"] / len(items)
     print(
-        f"statements: {counts['proved']} of {len(items)} proved ({share:.1f} %), {quick} of them in under 5 s; "
-        f"{counts['refuted']} refuted, {counts['unknown']} unknown; {time.monotonic() - began:.0f} s in all"
+        f"{name}: {counts['proved']} of {len(items)} proved ({share:.1f} %), {quick} of them in under 5 s; "
+        f"{counts['refuted']} refuted, {counts['unknown']} unknown; slowest {slowest:.1f} s; "
+        f"{time.monotonic() - began:.0f} s in all"
     )
 
 
+def own_list(name: str) -> list[dict[str, Any]]:
+    """Our own true or false statements."""
+    items: list[dict[str, Any]] = json.loads((OWN / f"own_{name}.json").read_text(encoding="utf-8"))
+    return items
+
+
 def false_variants() -> None:
-    """How many of the false variants are refuted, and how long all take together."""
+    """How many of the false variants are refuted, and how long all of a list take together."""
+    own = [(item["statement"], item["domain"], item["constraints"]) for item in own_list("false")]
+    for name, texts in (("classical", FALSE), ("own", own)):
+        _refute(name, [parse_text(*item) for item in texts])
+    true = [parse_text(item["statement"], item["domain"], item["constraints"]) for item in own_list("true")]
+    _refute("tight ones off by 0.1 %", [wrong for s in true if (wrong := off_by(s, Fraction(1, 1000))) is not None])
+
+
+def _refute(name: str, wrong: list[Statement]) -> None:
     began = time.monotonic()
-    found = [falsify(parse_text(*item)) for item in FALSE]
+    found = [falsify(statement) for statement in wrong]
     seconds = time.monotonic() - began
-    for item, counterexample in zip(FALSE, found, strict=True):
+    for statement, counterexample in zip(wrong, found, strict=True):
         if counterexample is None:
-            print(f"  not refuted: {item[0]}")
-    print(f"false: {sum(f is not None for f in found)} of {len(FALSE)} refuted in {seconds:.1f} s together")
+            print(f"  not refuted: {statement.to_text()}")
+    print(f"false, {name}: {sum(f is not None for f in found)} of {len(wrong)} refuted in {seconds:.1f} s together")
+
+
+def off_by(statement: Statement, share: Fraction) -> Statement | None:
+    """A true statement with its right side off by a share of itself, where that makes it false: where equality is nearly
+    reached and the right side is not 0 there.
+    """
+    seen = search(statement)
+    if not seen.at or abs(seen.tightest) > 1e-9 or statement.claim.op == "=":
+        return None
+    at = np.array([[dict(seen.at)[name] for name in statement.variables]])
+    right = float(compile_floats([statement.claim.right], statement.variables)(at)[0, 0])
+    if not abs(right) > 1e-6:
+        return None
+    factor = 1 + share if (statement.claim.op in (">=", ">")) == (right > 0) else 1 - share
+    claim = Relation(statement.claim.left, statement.claim.op, mul(num(factor), statement.claim.right))
+    return statement.with_claim(claim)
 
 
 def _proofs(data: Any, subset: int | None) -> list[dict[str, Any]]:
@@ -170,7 +214,7 @@ def corrupted(data: Any, subset: int | None, seeds: int = 1) -> None:
     print(f"corrupted: {time.monotonic() - began:.0f} s")
 
 
-PARTS = ("false", "links", "corrupted", "statements")
+PARTS = ("false", "links", "corrupted", "statements", "own")
 
 
 def main() -> None:
@@ -184,6 +228,8 @@ def main() -> None:
     for part in given.only or PARTS:
         if part == "false":
             false_variants()
+        elif part == "own":
+            statements("own", own_list("true"), given.subset)
         elif data is None:
             print(f"{part}: the shared data are absent")
         elif part == "links":
@@ -191,7 +237,8 @@ def main() -> None:
         elif part == "corrupted":
             corrupted(data, given.subset, given.seeds)
         else:
-            statements(data, given.subset)
+            listed = json.loads((data / "inequalities" / "statements.json").read_text(encoding="utf-8"))
+            statements("statements", listed, given.subset)
 
 
 if __name__ == "__main__":

@@ -119,8 +119,8 @@ def tiny() -> fdl.Config[ProofTuning]:
     cfg.length.max_length = 320
     # The easy half of the compact problems: which pattern it is, roots of numbers, and copying in the right order.
     cfg.generate.source = fdl.Config(Compact, techniques=list(TECHNIQUES), difficulties=["easy"])
-    cfg.generate.count = 6_000
-    cfg.generate.shard = 2_000
+    cfg.generate.count = 4_800
+    cfg.generate.shard = 1_600
     cfg.generate.seed = 0
     cfg.check.slice = 900
     cfg.check.checking = fdl.Config(Checking, seconds_each=20.0)
@@ -133,14 +133,14 @@ def tiny() -> fdl.Config[ProofTuning]:
     cfg.base = fdl.Config(
         NewModel,
         training_set=cfg.training_set,
-        shape=fdl.Config(PhiShape, hidden=64, layers=2, heads=2, vocabulary=512),
+        shape=fdl.Config(PhiShape, hidden=96, layers=2, heads=3, vocabulary=512),
         length=cfg.length,
         seed=0,
     )
     model = fdl.Config(ModelOf, step=cfg.base)
     cfg.train.model = model
     cfg.train.tuning = fdl.Config(
-        Sft, learning_rate=3e-3, epochs=10.0, batch=16, micro_batch=16, beta2=0.99, evaluate_steps=200, patience=3
+        Sft, learning_rate=3e-3, epochs=9.0, batch=16, micro_batch=16, beta2=0.99, evaluate_steps=200, patience=3
     )
     cfg.train.shares = [0.25, 0.5, 1.0]
     asking = cfg.baseline.asking

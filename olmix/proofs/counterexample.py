@@ -3,12 +3,13 @@
 A counterexample gives every variable a rational value, except that one variable may be pinned by an equality
 constraint: then it is known to lie in a rational interval at whose ends the constraint has opposite signs, so
 that by the intermediate value theorem a root lies inside, and everything else is shown for the whole interval
-in ball arithmetic.
+in ball arithmetic. Several variables may be pinned by as many equations, in a box that holds a solution (`pinned.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -16,25 +17,26 @@ from typing import Any
 
 from olmix.proofs.expr import Relation, num
 from olmix.proofs.numeric import Undefined, ball_value, exact_value, holds_at, sign_at, to_ball
+from olmix.proofs.pinned import Box, float_root, has_solution, solve_near
 from olmix.proofs.statement import Statement
 
 
 @dataclasses.dataclass(frozen=True)
 class Counterexample:
     """A point where the hypotheses hold and the claim fails; `interval` is (name, low, high) of a pinned
-    variable.
+    variable, `box` several of them.
     """
 
     values: tuple[tuple[str, Fraction], ...]
     interval: tuple[str, Fraction, Fraction] | None = None
     left: str = ""
     right: str = ""
+    box: Box = ()
 
     def describe(self) -> str:
         """One line for people: the point, and both sides there."""
         parts = [f"{name} = {_short(value)}" for name, value in self.values]
-        if self.interval:
-            name, low, high = self.interval
+        for name, low, high in self.box or ((self.interval,) if self.interval else ()):
             parts.append(f"{name} = {float((low + high) / 2):.10g} (the root between {_short(low)} and {_short(high)})")
         return f"{', '.join(parts)}: left {self.left}, right {self.right}"
 
@@ -43,6 +45,8 @@ class Counterexample:
         out: dict[str, object] = {"values": {name: str(value) for name, value in self.values}}
         if self.interval:
             out["interval"] = [self.interval[0], str(self.interval[1]), str(self.interval[2])]
+        if self.box:
+            out["box"] = [[name, str(low), str(high)] for name, low, high in self.box]
         return {**out, "left": self.left, "right": self.right}
 
 
@@ -55,6 +59,8 @@ def confirm(statement: Statement, found: Counterexample) -> bool:
     """Whether the point certainly satisfies every hypothesis and certainly violates the claim. Exact; no
     search.
     """
+    if found.box:
+        return found.interval is None and _confirm_box(statement, found)
     point: dict[str, Any] = dict(found.values)
     pinned: str | None = None
     if found.interval:
@@ -77,6 +83,33 @@ def confirm(statement: Statement, found: Counterexample) -> bool:
         return _confirm_pinned(statement, point, found.interval)
     except Undefined:
         return False
+
+
+def _confirm_box(statement: Statement, found: Counterexample) -> bool:
+    import flint
+
+    point = dict(found.values)
+    ends = {name: (low, high) for name, low, high in found.box}
+    if set(point) & set(ends) or set(point) | set(ends) != set(statement.variables):
+        return False
+    for name, domain in zip(statement.variables, statement.domains, strict=True):
+        low, high = ends.get(name, (point.get(name),) * 2)
+        if low is None or high is None or (name in ends and not low < high):
+            return False
+        if (domain == "pos" and low <= 0) or (domain == "nonneg" and low < 0) or (domain == "natural" and name in ends):
+            return False
+        if domain == "natural" and (low < 1 or low.denominator != 1):
+            return False
+    equations = [c for c in statement.constraints if c.op == "=" and set(c.variables()) & set(ends)]
+    with flint.ctx.workprec(512):
+        whole: dict[str, Any] = {**point, **{n: to_ball(low).union(to_ball(high)) for n, (low, high) in ends.items()}}
+    try:
+        rest = [c for c in statement.constraints if c not in equations]
+        if not all(holds_at(c, whole) is True for c in rest) or holds_at(statement.claim, whole) is not False:
+            return False
+    except Undefined:
+        return False
+    return has_solution(equations, point, found.box)
 
 
 def _confirm_pinned(statement: Statement, point: dict[str, Any], interval: tuple[str, Fraction, Fraction]) -> bool:
@@ -154,8 +187,21 @@ def _solved(
         for last in equations:
             for partial in _linear([e for e in equations if e is not last], dict(values), floats):
                 yield from _pin(statement, last, dict(partial.values), floats)
+        yield from _boxes(equations, values, floats)
     else:
         yield from _pin(statement, equations[0], dict(values), floats)
+
+
+def _boxes(
+    equations: list[Relation], values: Mapping[str, Fraction], floats: Mapping[str, float]
+) -> Iterator[Counterexample]:
+    """All equations at once, each choice of as many variables pinned."""
+    names = sorted({v for e in equations for v in e.variables()})
+    for chosen in itertools.islice(itertools.combinations(names, len(equations)), 12):
+        point = {v: x for v, x in values.items() if v not in chosen}
+        box = solve_near(equations, point, chosen, floats)
+        if box is not None:
+            yield Counterexample(tuple(point.items()), box=box)
 
 
 def _linear(
@@ -209,8 +255,6 @@ def _affine_root(equation: Relation, name: str, point: Mapping[str, Fraction]) -
 def _pin(
     statement: Statement, equation: Relation, values: Mapping[str, Fraction], floats: Mapping[str, float]
 ) -> Iterator[Counterexample]:
-    from olmix.proofs.falsify import float_root
-
     for name in equation.variables():
         others = {v: x for v, x in values.items() if v != name}
         centre = float_root(equation.gap(), name, others, floats[name])
@@ -228,14 +272,13 @@ def describe_sides(statement: Statement, found: Counterexample) -> Counterexampl
     import flint
 
     point: dict[str, Any] = dict(found.values)
-    if found.interval:
-        name, low, high = found.interval
+    for name, low, high in found.box or ((found.interval,) if found.interval else ()):
         with flint.ctx.workprec(128):
             point[name] = to_ball((low + high) / 2)
     sides = []
     for side in (statement.claim.left, statement.claim.right):
         text = None
-        if found.interval is None:
+        if found.interval is None and not found.box:
             exact = exact_value(side, point)
             text = str(exact) if exact is not None and len(str(exact)) <= 24 else None
         if text is None:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import zlib
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 
 import numpy as np
 
 from olmix.proofs.counterexample import Counterexample, confirm, describe_sides, rationalise
-from olmix.proofs.expr import STRICT, Expr, num, substitute
+from olmix.proofs.expr import STRICT
+from olmix.proofs.newton import newton
 from olmix.proofs.numeric import compile_floats, magnitude, never_defined
 from olmix.proofs.statement import Statement
 
@@ -218,6 +218,7 @@ def search(statement: Statement, budget: Budget | None = None) -> Search:
     points = _to_points(problem, coordinates, signs)[order]
     robust = _robust(problem, points, cost[order], budget.candidates)
     found = _try(problem, [*robust, *points[: budget.candidates]])
+    found = found or _try(problem, _polished(problem, points, cost[order]))
     feasible += int((cost <= 1).sum())
     best = dict(zip(problem.names, map(float, points[0]), strict=True))
     tightest = float(cost[order[0]])
@@ -315,13 +316,32 @@ def _small_points(statement: Statement) -> np.ndarray:
 
 
 def _robust(problem: _Problem, points: np.ndarray, cost: np.ndarray, count: int) -> list[np.ndarray]:
-    """The violating points that stay violating when they are rounded: far from every boundary, not extreme."""
-    if not problem.conditions:
-        return []
+    """The violating points that stay violating when they are rounded: far from every boundary; and the least extreme ones."""
     bad = np.flatnonzero(cost < _FAINT)
+    if not len(bad):
+        return []
+    with np.errstate(all="ignore"):
+        extreme = np.where(points[bad] == 0, 0.0, np.abs(np.log(np.abs(points[bad])))).max(axis=1)
+    clear = bad[cost[bad] < max(0.1 * float(cost[bad].min()), -1e-3)]
+    mild = [points[i] for i in bad[np.argsort(extreme, kind="stable")] if i in set(clear.tolist())][: count // 3]
+    if not problem.conditions:
+        return mild
     _, _, conditions = problem.evaluate(points[bad])
     room = np.minimum(np.abs(conditions).min(axis=1), np.abs(cost[bad]))
-    return [points[i] for i in bad[np.argsort(-room, kind="stable")[:count]]]
+    return [points[i] for i in bad[np.argsort(-room, kind="stable")[:count]]] + mild
+
+
+def _polished(problem: _Problem, points: np.ndarray, cost: np.ndarray, count: int = 3) -> list[np.ndarray]:
+    """The best points after Newton's method on the claim's relative gap: what touches zero in one point is met exactly."""
+    if problem.equations or problem.statement.claim.op in ("=", "!=") or "natural" in problem.domains:
+        return []
+    chosen: list[np.ndarray] = []
+    for i in np.argsort(cost, kind="stable"):
+        if len(chosen) == count or not cost[i] < 1e-2:
+            break
+        if all(np.abs(points[i] - other).max() > 1e-2 * np.abs(other).max() for other in chosen):
+            chosen.append(points[i])
+    return [newton(lambda at: problem.evaluate(at)[0], problem.cost, point) for point in chosen]
 
 
 def _try(problem: _Problem, points: Sequence[np.ndarray]) -> Counterexample | None:
@@ -356,29 +376,3 @@ def _constant(statement: Statement) -> Search:
 def falsify(statement: Statement, budget: Budget | None = None) -> Counterexample | None:
     """A confirmed counterexample, or None where the search found none (which proves nothing)."""
     return search(statement, budget).counterexample
-
-
-def float_root(gap: Expr, name: str, others: Mapping[str, Fraction], near: float) -> float | None:
-    """A root of `gap` in one variable near a float, the others fixed; None where no sign change is near."""
-    function = compile_floats([substitute(gap, {v: num(x) for v, x in others.items()})], (name,))
-
-    def at(x: np.ndarray) -> np.ndarray:
-        return function(x[:, None])[:, 0]
-
-    width = 1e-7
-    while width < 1e-1:
-        grid = near * (1 + np.linspace(-width, width, 41)) if near else np.linspace(-width, width, 41)
-        values = at(grid)
-        change = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0)
-        if len(change):
-            low, high = grid[change[0]], grid[change[0] + 1]
-            sign = np.sign(at(np.array([low])))[0]
-            for _ in range(80):
-                middle = (low + high) / 2
-                if np.sign(at(np.array([middle])))[0] == sign:
-                    low = middle
-                else:
-                    high = middle
-            return float((low + high) / 2)
-        width *= 8
-    return None

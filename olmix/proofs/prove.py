@@ -137,7 +137,10 @@ def _accept(statement: Statement, certificate: Mapping[str, Any] | None) -> Verd
 
 
 def _nothing(seen: Search, rest: str) -> str:
-    return f"no counterexample found (smallest relative gap {seen.tightest:.1e}); {rest}"
+    near = f"smallest relative gap {max(seen.tightest, 0.0):.1e}"
+    if seen.tightest < -1e-9:
+        near = "floats at a pole or a border looked like one, exact arithmetic did not confirm it"
+    return f"no counterexample found ({near}); {rest}"
 
 
 def _in_processes(statement: Statement, system: System, effort: Effort, start: float, seen: Search) -> Verdict:

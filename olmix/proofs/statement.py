@@ -122,6 +122,19 @@ def parse_text(statement: str, domain: str | Mapping[str, str] = "real", constra
     return make_statement(claims[0], domain, read)
 
 
+def parse_claims(
+    statement: str, domain: str | Mapping[str, str] = "real", constraints: Iterable[str] = ()
+) -> list[Statement]:
+    """Like `parse_text`, one statement for each relation of a chain such as `0 <= x*y <= 1/4`."""
+    hypotheses = [relation for text in constraints for relation in parse_relations(text)]
+    whole = [make_statement(claim, domain, hypotheses) for claim in parse_relations(statement)]
+    if len(whole) == 1:
+        return whole
+    # A variable that one claim of a chain mentions and another does not is a variable of both.
+    kinds = {name: kind for part in whole for name, kind in zip(part.variables, part.domains, strict=True)}
+    return [dataclasses.replace(part, variables=tuple(kinds), domains=tuple(kinds.values())) for part in whole]
+
+
 def rename(statement: Statement, names: Mapping[str, Expr]) -> Statement:
     """The statement with variables replaced by other variables, domains following them."""
     from olmix.proofs.expr import Var
@@ -135,4 +148,4 @@ def rename(statement: Statement, names: Mapping[str, Expr]) -> Statement:
     return make_statement(claim, new, constraints, statement.notes)
 
 
-__all__ = ["DOMAINS", "Statement", "is_variable", "make_statement", "parse_text", "rename"]
+__all__ = ["DOMAINS", "Statement", "is_variable", "make_statement", "parse_claims", "parse_text", "rename"]

@@ -10,12 +10,27 @@ from olmix.proofs.evaluation import Scores
 from olmix.proofs.intervals import Rate
 from olmix.report import plot
 from olmix.report.markup import Child, Markup, tag, trusted
-from olmix.report.page import asset
+from olmix.report.page import asset, contents
 from olmix.report.proofs import Findings, sweep_rows
 from olmix.report.tables import Column, Row, section, table
 from olmix.report.words import percent
 
-_STYLE = "pre{white-space:pre-wrap}.right{color:#1a7f37}.wrong{color:#b42318}mark{background:#ffd9d4;color:#7a130b}"
+#: What this page has and the others have not.
+_STYLE = """
+article { border-top: 1px solid var(--line); padding: .2rem 0 1rem; }
+article h3 { margin: .9rem 0 .5rem; }
+article h3 small { font-weight: 400; display: inline; margin-left: .5em; }
+article p { font: 14px/1.45 var(--sans); margin: .4rem 0; overflow-wrap: anywhere; }
+article p.tex { font: 13px/1.55 var(--mono); background: var(--raised); padding: .5rem .7rem; border-radius: 4px; }
+article p.tex b { font: 600 12px/1 var(--sans); color: var(--soft); margin-right: .5em; }
+.right { color: #1a7f37; } .wrong { color: #b42318; } .open { color: var(--best); }
+mark { background: #ffd9d4; color: #7a130b; padding: .1em .15em; }
+.stretch .curve { stroke: var(--proposal); stroke-width: 2; }
+.stretch .interval { fill: var(--band); fill-opacity: .45; stroke: none; }
+.swatch.dot { background: var(--proposal); }
+"""
+
+_VERDICTS = {"helped": ("it helped", "better"), "hurt": ("it hurt", "worse"), "not shown": ("not shown", "noise")}
 
 
 def render(findings: Findings, examples: int) -> str:
@@ -24,11 +39,14 @@ def render(findings: Findings, examples: int) -> str:
         _scores(findings), _curve(findings), _examples(findings, examples), _fates(findings), _data(findings), _sweep(findings),
         _judge(findings),
     ]  # fmt: skip
+    there = [made for made in sections if made is not None]
     overlap = f"The intervals of the two rates {'do not overlap' if findings.result.apart else 'overlap'}."
+    label, kind = _VERDICTS[findings.result.verdict]
     header = tag(
         "header",
         tag("p", "Olympiad inequalities", class_="eyebrow"),
         tag("h1", findings.title),
+        tag("p", label, class_=f"verdict {kind}"),
         tag("p", f"{findings.result.answer} {overlap}", class_="answer"),
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -38,21 +56,35 @@ def render(findings: Findings, examples: int) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
         tag("title", f"{findings.title}: {findings.result.verdict}"),
         tag("style", trusted(asset("page.css"))),
         tag("style", trusted(_STYLE)),
     )
     foot = tag("footer", "Intervals are 95 % intervals: Wilson for rates, paired bootstrap for differences.")
-    body = tag("body", tag("main", header, *[made for made in sections if made is not None]), foot)
+    body = tag("body", tag("div", contents(there), tag("main", header, *there), class_="layout"), foot)
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _columns(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name) for name in names)
+def _columns(*names: str, numbers: int = 0) -> tuple[Column, ...]:
+    """Columns of text, the last `numbers` of them of numbers."""
+    text = len(names) - numbers
+    return tuple(Column(name, "text" if index < text else "number") for index, name in enumerate(names))
 
 
-def _rate(rate: Rate) -> str:
-    return f"{percent(rate.value, 1)} ({percent(rate.low, 1)} to {percent(rate.high, 1)}), {rate.hits} of {rate.of}"
+def _titled(columns: Sequence[Column], rows: Sequence[Row], title: str) -> Markup:
+    """A table under a heading of its own."""
+    return tag("div", tag("h3", title), table(columns, rows, caption=title))
+
+
+def _rate(rate: Rate) -> Markup:
+    """The rate, and below it its interval and the counts."""
+    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}; {rate.hits} of {rate.of}"
+    return tag("span", percent(rate.value, 1), tag("small", interval))
+
+
+def _rate_text(rate: Rate) -> str:
+    return f"{percent(rate.value, 1)} ({100 * rate.low:.1f} to {100 * rate.high:.1f}; {rate.hits} of {rate.of})"
 
 
 def _scores(findings: Findings) -> Markup:
@@ -68,29 +100,35 @@ def _scores(findings: Findings) -> Markup:
         return Row(cells)
 
     result = findings.result
-    shots = f"before ({result.baseline.shots} examples in the prompt)"
-    rows = [line(shots, result.baseline), line("after (none)", result.final)]
-    techniques = sorted(result.final.by_technique)
+    shots = f"{result.baseline.shots}-shot" if result.baseline.shots else "zero-shot"
+    rows = [line(f"before, {shots}", result.baseline), line("after, zero-shot", result.final)]
     by_technique = [
         Row((name, _rate(result.baseline.by_technique[name]), _rate(result.final.by_technique[name])))
-        for name in techniques
+        for name in sorted(result.final.by_technique)
     ]
     reasons = sorted(set(result.baseline.reasons) | set(result.final.reasons))
     why = [
         Row((reason, str(result.baseline.reasons.get(reason, 0)), str(result.final.reasons.get(reason, 0))))
         for reason in reasons
     ]
+    gain = result.gain
+    points = f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, paired bootstrap)"
+    lead = (
+        "A proof counts if the machine accepts every link of it and they lead to the claim. "
+        f"The gain over the same {gain.problems} problems is {points}."
+    )
+    columns = (
+        Column(""),
+        *(Column(name, "number") for name in ("checked proofs", "about the claim", "undecided", "cut off")),
+        Column("written by", secondary=True),
+    )
     return section(
         "scores",
         "Did it help?",
-        table(
-            _columns("", "checked proofs", "about the claim", "undecided", "cut off", "written by"),
-            rows,
-            caption="Unseen problems",
-        ),
-        table(_columns("technique", "before", "after"), by_technique, caption="Checked proofs by technique"),
-        table(_columns("why not accepted", "before", "after"), why, caption="Proofs that were not accepted"),
-        lead="A proof counts if the machine accepts every link of it and they lead to the claim.",
+        _titled(columns, rows, "Unseen problems"),
+        _titled(_columns("technique", "before", "after", numbers=2), by_technique, "Checked proofs by technique"),
+        _titled(_columns("why not", "before", "after", numbers=2), why, "Proofs that were not accepted"),
+        lead=lead,
     )
 
 
@@ -99,29 +137,33 @@ def _curve(findings: Findings) -> Markup | None:
     if len(curve) < 2:
         return None
     count = findings.training_set.items
-    xs = plot.log_axis([share * count for share, _ in curve])
+    sizes = [share * count for share, _ in curve]
+    log = plot.log_axis(sizes)
+    xs = plot.Axis(log.low, log.high, tuple((size, f"{size:,.0f}") for size in sizes), log.log)
     ys = plot.axis([0.0, *(scores.checked.high for _, scores in curve)], zero=True)
+    ys = plot.Axis(ys.low, ys.high, tuple((value, percent(value)) for value, _ in ys.ticks))
     rows = [Row((f"{share * count:,.0f}", _rate(scores.checked), _loss(findings, share))) for share, scores in curve]
     points = [(xs.at(share * count), ys.at(scores.checked.value)) for share, scores in curve]
     upper = [(xs.at(share * count), ys.at(scores.checked.high)) for share, scores in curve]
     lower = [(xs.at(share * count), ys.at(scores.checked.low)) for share, scores in curve]
     marks: list[Child] = [
-        plot.stretched(plot.band(upper, lower, class_="band"), plot.line(points, class_="line")),
-        *[plot.dot(x, y, class_="dot") for x, y in points],
+        plot.stretched(plot.band(upper, lower, class_="interval"), plot.line(points, class_="curve")),
+        *[plot.dot(x, y, class_="proposal") for x, y in points],
     ]
     drawing = plot.panel(
         xs,
         ys,
         *marks,
         alt="Checked proofs over training problems",
-        x_label="training problems",
-        y_label="checked proofs",
+        x_label="training problems →",
+        y_label="↑ checked proofs",
     )
     return section(
         "curve",
         "More data?",
+        plot.legend(("dot", "checked proofs of unseen problems"), ("band", "95 % interval")),
         drawing,
-        table(_columns("training problems", "checked proofs", "validation loss"), rows, caption="Learning curve"),
+        _titled(_columns("training problems", "checked proofs", "validation loss", numbers=2), rows, "Learning curve"),
         lead="Nested subsets of the training set, each trained for the same number of epochs.",
     )
 
@@ -144,12 +186,19 @@ def _examples(findings: Findings, count: int) -> Markup:
 
 
 def _proof(row: Proof) -> Markup:
-    colour = {"accepted": "right", "rejected": "wrong"}.get(row.look.verdict, "")
+    colour = {"accepted": "right", "rejected": "wrong"}.get(row.look.verdict, "open")
+    title = (tag("span", row.look.verdict, class_=colour), tag("small", f"{row.item.id} · {row.item.technique}"))
     return tag(
         "article",
-        tag("h3", f"{row.item.id} · {row.item.technique} · ", tag("span", row.look.verdict, class_=colour or None)),
-        tag("pre", f"Problem: {row.item.problem}\nProof: ", *_marked(row.proof, row.look.failing)),
-        tag("p", row.look.reason + (f": {row.look.detail}" if row.look.detail else "")),
+        tag("h3", *title),
+        tag("p", tag("b", "Problem"), row.item.problem, class_="tex"),
+        tag(
+            "p",
+            tag("b", "Proof"),
+            *(_marked(row.proof, row.look.failing) if row.proof else ["(nothing)"]),
+            class_="tex",
+        ),
+        tag("p", f"{row.look.reason}{f': {row.look.detail}' if row.look.detail else ''}"),
     )
 
 
@@ -182,14 +231,16 @@ def find_relation(proof: str, failing: str) -> tuple[int, int] | None:
 def _fates(findings: Findings) -> Markup:
     rows = [Row((fate.technique, fate.fate, fate.reason, str(fate.count))) for fate in findings.verified.fates]
     verified = findings.verified
-    parts: list[Child] = [table(_columns("technique", "fate", "reason", "items"), rows, caption="Every generated item")]
+    parts: list[Child] = [
+        _titled(_columns("technique", "fate", "reason", "items", numbers=1), rows, "Every generated item")
+    ]
     if verified.agreement is not None:
         agreement = verified.agreement
         parts.append(
             tag(
                 "p",
-                f"The verifier ({verified.engine}) accepts {_rate(agreement.accepts_right)} of the right proofs and rejects "
-                f"{_rate(agreement.rejects_wrong)} of the wrong ones, where the machine knows; "
+                f"The verifier ({verified.engine}) accepts {_rate_text(agreement.accepts_right)} of the right proofs and rejects "
+                f"{_rate_text(agreement.rejects_wrong)} of the wrong ones, where the machine knows; "
                 f"{verified.shots} right and as many wrong proofs stood in its prompt.",
             )
         )
@@ -209,13 +260,17 @@ def _data(findings: Findings) -> Markup:
     ]
     removed = [Row((name, why)) for name, why in list(split.removed.items())[:50]]
     parts: Sequence[Child] = [
-        table(
-            _columns("technique/difficulty", "train", "validation", "test"),
+        _titled(
+            _columns("technique/difficulty", "train", "validation", "test", numbers=3),
             strata,
-            caption="The split, by canonical key",
+            "The split, by canonical key",
         ),
-        table(_columns("component", "share", "has", "used", "times read"), components, caption="The training set"),
-        table(_columns("item", "meets"), removed, caption="Removed: they meet a given test set") if removed else None,
+        _titled(_columns("component", "share", "has", "used", "times read", numbers=4), components, "The training set"),
+        _titled(
+            _columns("item", "meets"), removed, f"Removed, {len(split.removed):,} in all: they meet a given test set"
+        )
+        if removed
+        else None,
     ]
     lead = f"The test side has one problem of each key; {split.set_aside:,} others of those keys were set aside."
     left_out = findings.train.runs[-1][1].left_out
@@ -230,7 +285,7 @@ def _sweep(findings: Findings) -> Markup | None:
     rows = [Row(row) for row in sweep_rows(findings.sweep)]
     lead = "Chosen by the loss on the validation side (GRPO: by reward); the test side had no say."
     columns = _columns("part of the training set", "learning rate", "loss", "")
-    return section("sweep", "Learning rates", table(columns, rows, caption="Every trial"), lead=lead)
+    return section("sweep", "Learning rates", _titled(columns, rows, "Every trial"), lead=lead)
 
 
 def _judge(findings: Findings) -> Markup | None:
@@ -242,12 +297,12 @@ def _judge(findings: Findings) -> Markup | None:
     return section(
         "judge",
         "What a judge says",
-        table(_columns("proofs", "judged right", "agrees with the machine"), rows, caption=f"By {judge.judge}"),
-        table(_columns("what was done to a right proof", "noticed"), faults, caption="The judge, judged"),
+        _titled(_columns("proofs", "judged right", "agrees with the machine", numbers=2), rows, f"By {judge.judge}"),
+        _titled(_columns("what was done to a right proof", "noticed", numbers=1), faults, "The judge, judged"),
         tag(
             "p",
-            f"On proofs that are known: it accepts {_rate(judge.reliability.accepts_right)} of the right ones and rejects "
-            f"{_rate(judge.reliability.rejects_wrong)} of the corrupted ones. "
+            f"On proofs that are known: it accepts {_rate_text(judge.reliability.accepts_right)} of the right ones and rejects "
+            f"{_rate_text(judge.reliability.rejects_wrong)} of the corrupted ones. "
             f"Spent ${judge.dollars:.2f}, estimated at most ${judge.estimate:.2f}.",
         ),
     )

@@ -1,3 +1,5 @@
+import json
+import pathlib
 from fractions import Fraction
 
 import pytest
@@ -32,7 +34,15 @@ TRUE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "domain", "constraints"), [*FALSE, *MORE_FALSE])
+OWN = pathlib.Path(__file__).parent
+
+
+def own(name, step=1):
+    items = json.loads((OWN / f"own_{name}.json").read_text(encoding="utf-8"))[::step]
+    return [pytest.param(i["statement"], i["domain"], i["constraints"], id=i["id"]) for i in items]
+
+
+@pytest.mark.parametrize(("text", "domain", "constraints"), [*FALSE, *MORE_FALSE, *own("false")])
 def test_false_statements_are_refuted(text, domain, constraints):
     statement = parse_text(text, domain, constraints)
     found = falsify(statement)
@@ -40,7 +50,7 @@ def test_false_statements_are_refuted(text, domain, constraints):
     assert confirm(statement, found)
 
 
-@pytest.mark.parametrize(("text", "domain", "constraints"), TRUE)
+@pytest.mark.parametrize(("text", "domain", "constraints"), [*TRUE, *own("true", step=16)])
 def test_true_statements_are_not(text, domain, constraints):
     assert falsify(parse_text(text, domain, constraints)) is None
 
@@ -82,3 +92,32 @@ def test_what_has_no_value_anywhere_is_unknown(claim, why):
     assert verdict.verdict == "unknown"
     assert verdict.reason.startswith("undefined")
     assert why in verdict.reason
+
+
+def test_a_box_is_confirmed_only_where_it_holds_a_solution():
+    statement = parse_text("x*y*z <= 0.0680", "real", ["x^2+y^2+z^2 = 1", "x+y+z = 0"])
+    found = falsify(statement)
+    assert found is not None
+    assert found.box
+    assert confirm(statement, found)
+    moved = tuple((name, low + 1, high + 1) for name, low, high in found.box)
+    assert not confirm(statement, Counterexample(found.values, box=moved))
+    assert not confirm(statement, Counterexample(found.values, box=found.box[:1]))
+    for claim in ("x*y*z <= 0.1361", "x*y*z = x*y*z"):
+        assert not confirm(parse_text(claim, "real", ["x^2+y^2+z^2 = 1", "x+y+z = 0"]), found)
+    positive = parse_text("x*y*z <= 0.0680", "pos", ["x^2+y^2+z^2 = 1", "x+y+z = 0"])
+    assert not confirm(positive, found)
+
+
+def test_a_box_with_two_solutions_or_none_is_refused():
+    from olmix.proofs.pinned import has_solution
+
+    circle = parse_text("x >= 0", "real", ["x^2+y^2 = 1", "x = y"]).constraints
+    near = Fraction(7071, 10000)
+    small = Fraction(1, 100)
+    good = (("x", near - small, near + small), ("y", near - small, near + small))
+    assert has_solution(circle, {}, good)
+    assert not has_solution(circle, {}, (("x", Fraction(-2), Fraction(2)), ("y", Fraction(-2), Fraction(2))))
+    assert not has_solution(circle, {}, tuple((n, low + 1, high + 1) for n, low, high in good))
+    double = parse_text("x >= 0", "real", ["x^2 + y^2 = 0", "x = y"]).constraints
+    assert not has_solution(double, {}, (("x", -small, small), ("y", -small, small)))

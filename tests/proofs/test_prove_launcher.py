@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -62,6 +63,7 @@ def test_one_bad_item_costs_none_of_the_others(tmp_path):
         7,
         {"id": "digits", "statement": "1" * 5000 + " >= a"},
         {"id": {"no": "id"}, "statement": None},
+        {"id": "key", "statement": "a >= 0", "constraint": ["a >= 0"]},
         {"id": "good", "statement": "a >= 0", "domain": "pos", "constraints": None},
         {"id": "good", "statement": "a**2 >= 0", "domain": None},
     ]
@@ -69,9 +71,19 @@ def test_one_bad_item_costs_none_of_the_others(tmp_path):
     done = launch(f"--file={tmp_path / 's.json'}", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
-    assert [line["id"] for line in lines] == ["domain", "kind", "constraints", "3", "digits", "5", "good", "good"]
-    assert all(line["verdict"] == "unknown" and line["reason"].startswith("not read: ") for line in lines[:6])
-    assert [line["verdict"] for line in lines[6:]] == ["proved", "proved"]
+    assert [line["id"] for line in lines] == [
+        "domain",
+        "kind",
+        "constraints",
+        "3",
+        "digits",
+        "5",
+        "key",
+        "good",
+        "good",
+    ]
+    assert all(line["verdict"] == "unknown" and line["reason"].startswith("not read: ") for line in lines[:7])
+    assert [line["verdict"] for line in lines[7:]] == ["proved", "proved"]
     assert "nearest: pos" in lines[1]["reason"]
 
 
@@ -96,3 +108,36 @@ def test_an_unknown_choice_of_a_flag_names_the_nearest():
     done = launch("--statement=a>=0", "--domain=posi")
     assert done.returncode == 2
     assert done.stderr == "error: --domain=posi is unknown (nearest: pos); it is one of real, nonneg, pos, natural.\n"
+
+
+def test_chains_latex_and_contradictions(tmp_path):
+    items = [
+        {"id": "chain", "statement": "0 <= x*y <= 1/4", "domain": "nonneg", "constraints": ["x + y = 1"]},
+        {"id": "half", "statement": "0 <= x*y <= 1/5", "domain": "nonneg", "constraints": ["x + y = 1"]},
+        {"id": "latex", "statement": "\\frac{a}{b} + \\frac{b}{a} \\ge 2", "domain": "pos"},
+        {"id": "empty", "statement": "a >= 0", "domain": "real", "constraints": ["a > 2", "a < 1"]},
+        {"id": "pole", "statement": "1/(a - b)**2 > 0", "domain": "real"},
+    ]
+    (tmp_path / "s.json").write_text(json.dumps(items))
+    done = launch(f"--file={tmp_path / 's.json'}", "--json")
+    lines = {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert [lines[i["id"]]["verdict"] for i in items] == ["proved", "refuted", "proved", "unknown", "proved"]
+    assert "contradict" in lines["empty"]["reason"]
+    assert "is not 0" in lines["pole"]["reason"]
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path):
+    hard = "sqrt((a-b)*(b-c)*(c-a)*(a+b+c)**3 + 7*a**6 + 9*b**6 + 9*c**6) + a**5/b**2 >= 31*a*b*c/9 - a**11 + a**4/3"
+    items = [{"id": "easy", "statement": "a*a >= 0"}, {"id": "hard", "statement": hard, "domain": "pos"}]
+    (tmp_path / "s.json").write_text(json.dumps(items))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "launchers.prove", f"--file={tmp_path / 's.json'}", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert first["verdict"] == "proved"
+    assert process.returncode == 130
+    assert "Traceback" not in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 
 import pytest
@@ -17,6 +18,7 @@ from olmix.proofs.verification import Fate, Verified
 from olmix.report.proofs import Findings, compare, summary
 from olmix.report.proofs_page import find_relation, render
 from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, item
+from tests.report.browser import needs_browser, opened
 
 
 def rows(accepted: int, of: int, look: Look = REJECTED, proof: str = "p") -> list[Row]:
@@ -57,17 +59,14 @@ def test_shots_are_short_and_take_turns():
     assert [shot.id for shot in shots] == ["i8", "i9", "i6"]
 
 
-def test_the_page_shows_everything_and_escapes_it():
-    after = rows(6, 12, proof="<script>alert(1)</script> $a < b$")
-    before = rows(0, 12)
-    found = result(before, after)
+def findings_of(found, before: list[Row], after: list[Row]) -> Findings:
     tuning = TuningResult(
         kind="sft", examples=10, steps=5, planned_steps=5, epochs=1.0, stopped_early=False, best_step=None, validation_loss=0.5,
         training_loss=0.4, reward=None, left_out=0, longest=60, tokens_per_epoch=500, resumed_at=None, seconds=1.0,
         device="cpu", versions={},
     )  # fmt: skip
     curve = CurveResult(curve=((0.5, score(rows(3, 12), "m", "e", 0, 0)), (1.0, found.final)))
-    findings = Findings(
+    return Findings(
         title="does it help?", result=found,
         verified=Verified(items=30, kept=20, dropped=8, undecided=2, agreement=None, engine="",
                           fates=(Fate(technique="sos", fate="dropped", reason="machine: a step is false", count=8),)),
@@ -80,6 +79,13 @@ def test_the_page_shows_everything_and_escapes_it():
         train=TrainResult(runs=((0.5, tuning), (1.0, tuning))), curve=curve, judge=None, sweep=None,
         before=tuple(before), after=tuple(after),
     )  # fmt: skip
+
+
+def test_the_page_shows_everything_and_escapes_it():
+    after = rows(6, 12, proof="<script>alert(1)</script> $a < b$")
+    before = rows(0, 12)
+    found = result(before, after)
+    findings = findings_of(found, before, after)
     page = render(findings, 2)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
@@ -91,9 +97,14 @@ def test_the_page_shows_everything_and_escapes_it():
         "Learning curve",
         "same key",
         "generated",
+        'class="layout"',
+        'class="verdict better"',
+        '<a href="#curve">More data?</a>',
+        ">5<",
+        ">10<",
     ):
         assert words in page
-    lines = summary(found, curve, pathlib.Path("/x"))
+    lines = summary(found, findings.curve, pathlib.Path("/x"))
     assert "do not overlap" in str(lines[1])
 
 
@@ -108,6 +119,27 @@ def test_the_failing_step_is_found_in_the_proof_as_it_was_written(turn):
     marked = proof.replace(*turn)[slice(*place)]
     assert turn[1].removeprefix("\\left").replace("\\le 0", "\\le") in marked
     assert marked.startswith(("8 a", "9 a", "\\left(3", "\\left(5", "(3", "(5"))
+
+
+@needs_browser
+def test_nothing_runs_over_the_edge_of_a_phone(tmp_path):
+    """Tables scroll by themselves, formulas break."""
+    proof = "Squares: $$ " + "9a^{2}+16b^{2}-24ab=" * 40 + "0. $$"
+    before, after = rows(0, 12, proof=proof), rows(6, 12, proof=proof)
+    found = result(before, after)
+    path = tmp_path / "page.html"
+    path.write_text(render(findings_of(found, before, after), 2), encoding="utf-8")
+
+    async def widths() -> list[int]:
+        async with opened(path) as page:
+            seen = []
+            for width in (1400, 400):
+                await page.size(width)
+                seen.append(await page.value("document.documentElement.scrollWidth"))
+            assert page.problems == []
+            return seen
+
+    assert asyncio.run(widths()) == [1400, 400]
 
 
 def test_a_relation_that_is_not_there_is_not_marked():

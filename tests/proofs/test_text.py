@@ -93,3 +93,30 @@ def test_long_but_flat_input_is_read():
     assert parse_expression("-" * 5000 + "a") == parse_expression("a")
     assert parse_relations("+".join(["a"] * 3000) + ">= 0")[0].variables() == ("a",)
     assert parse_expression("a²³ + b⁻²") == parse_expression("a^23 + b^(-2)")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a + >= b", 5),
+        ("a $ b", 3),
+        ("2a", 2),
+        ("b >= foo(b)", 6),
+        ("a² + ab >= 1", 6),
+        ("sqrt a >= 1", 1),
+        ("a >=", 5),
+    ],
+)
+def test_says_at_which_character(text, place):
+    with pytest.raises(UserError, match=f"character {place}:"):
+        parse_relations(text)
+
+
+def test_latex_and_other_signs_are_the_same_relation():
+    plain = parse_relations("a/(b + c) + sqrt(a*b) >= 3/2")
+    assert parse_relations(r"$\frac{a}{b+c} + \sqrt{ab} \geq \frac{3}{2}$") == plain
+    assert parse_relations("a÷(b + c) + √(a·b) ⩾ 3/2") == plain
+    with pytest.raises(UserError, match="not read"):
+        parse_relations(r"\foo{a} \ge 1")
+    with pytest.raises(UserError, match="write >= for =>"):
+        parse_relations("a => b")

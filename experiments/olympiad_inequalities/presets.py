@@ -161,16 +161,16 @@ def tiny() -> fdl.Config[ProofTuning]:
 
 
 def smoke() -> fdl.Config[ProofTuning]:
-    """As `tiny`, with a tenth of everything."""
+    """As `tiny`, with a fortieth of everything."""
     cfg = tiny()
-    cfg.generate.count = 240
-    cfg.generate.shard = 120
-    cfg.check.slice = 120
+    cfg.generate.count = 120
+    cfg.generate.shard = 60
+    cfg.check.slice = 60
     cfg.split.validation = 0.1
     cfg.split.test = 0.2
     cfg.base.shape.layers = 1
     cfg.train.tuning.epochs = 2.0
     cfg.train.tuning.evaluate_steps = 5
     cfg.train.shares = [0.5, 1.0]
-    cfg.baseline.asking.problems = 24
+    cfg.baseline.asking.problems = 12
     return cfg

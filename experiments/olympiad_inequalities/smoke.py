@@ -1,6 +1,6 @@
 """Every stage of the pipeline runs and hands on what the next one reads; nothing is learned in a minute.
 
-The same steps as `debug` with a tenth of everything, for tests and for a first look at a new machine.
+The same steps as `debug` with a fortieth of everything, for tests and for a first look at a new machine.
 """
 
 from __future__ import annotations

@@ -151,8 +151,7 @@ def merged(base: Sequence[Any], *variants: Sequence[Any]) -> tuple[Any, ...]:
 
 def _pool(component: Component, context: Context) -> list[Item]:
     if isinstance(component.items, str):
-        path = pathlib.Path(component.items).expanduser()
-        items = read_items(path.parent, path.name)
+        items = _read_outside(component.name, pathlib.Path(component.items).expanduser())
     else:
         items = read_items(context.folder(component.items), component.file)
     for what, asked, own in (
@@ -172,6 +171,22 @@ def _pool(component: Component, context: Context) -> list[Item]:
     if not pool:
         raise UserError(f"The component {component.name!r} of the training set has no items.")
     return pool
+
+
+def _read_outside(name: str, path: pathlib.Path) -> list[Item]:
+    """Items from a file that no step of ours wrote."""
+    import msgspec
+
+    items = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            items.append(msgspec.json.decode(line, type=Item))
+        except msgspec.MsgspecError as why:
+            raise UserError(
+                f"The component {name!r} of the training set: line {number} of {path} is no item ({why}); an item is a JSON "
+                "object with id, problem, proof, technique, difficulty, source, key, as a split's train.jsonl has them."
+            ) from why
+    return items
 
 
 def resolve_size(

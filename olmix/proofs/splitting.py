@@ -27,6 +27,7 @@ class SplitResult:
     """Items on each side, by stratum too; `removed` are training items that meet a given test set: id to reason.
 
     The test side has one item of each key, so that its problems are independent; `set_aside` counts the others.
+    Of the `foreign` problems of given test sets, `foreign_by_words` could not be read: their words alone are compared.
     """
 
     train: int
@@ -35,6 +36,8 @@ class SplitResult:
     set_aside: int
     strata: dict[str, tuple[int, int, int]]
     removed: dict[str, str]
+    foreign: int = 0
+    foreign_by_words: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,7 @@ class Split(Step):
         return SplitResult(
             train=len(sides[0]), validation=len(sides[1]), test=len(sides[2]), set_aside=set_aside, removed=removed,
             strata={s: tuple(sum(item.stratum == s for item in side) for side in sides) for s in strata},  # type: ignore[misc]
+            foreign=len(tests), foreign_by_words=sum(test.key is None for test in tests),
         )  # fmt: skip
 
 

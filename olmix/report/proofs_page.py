@@ -273,6 +273,11 @@ def _data(findings: Findings) -> Markup:
         else None,
     ]
     lead = f"The test side has one problem of each key; {split.set_aside:,} others of those keys were set aside."
+    if split.foreign:
+        lead += (
+            f" No training problem is one of {split.foreign:,} given test problems, by key and by words"
+            f"{f' ({split.foreign_by_words:,} of them could not be read: by words alone)' if split.foreign_by_words else ''}."
+        )
     left_out = findings.train.runs[-1][1].left_out
     if left_out:
         lead += f" {left_out:,} training and validation examples were longer than the length and left out."

@@ -74,6 +74,18 @@ def test_a_test_problem_in_a_component_from_outside_is_refused_and_named(made):
         step.run(ctx)
 
 
+def test_a_file_from_outside_that_holds_no_items_is_named_with_its_line(made):
+    split, ctx, tmp_path = made
+    path = tmp_path / "extra.jsonl"
+    write_items(tmp_path, [item(5)], "extra.jsonl")
+    path.write_bytes(path.read_bytes() + b'{"problem": "p", "proof": "q"}\n')
+    step = TrainingSet(components=(Component(name="extra", items=str(path)),), split=split)
+    with pytest.raises(
+        UserError, match=r"component 'extra' .* line 2 of .*extra\.jsonl is no item .*missing required field"
+    ):
+        step.run(ctx)
+
+
 def test_mistakes_are_named(made):
     split, ctx, _ = made
     with pytest.raises(UserError, match="share a name: a, a"):

@@ -72,7 +72,10 @@ def test_a_test_problem_in_train_is_removed_and_named(tmp_path):
     victim = split_by_key(items, (0.85, 0.05, 0.1), 0)[0][0]
     # The same inequality in other letters and another order.
     number = victim.id[1:]
-    theirs = [{"id": "imo-1", "statement": f"y^2 + {number}*x^2 >= 0", "domain": "pos", "constraints": []}]
+    theirs = [
+        {"id": "imo-1", "statement": f"y^2 + {number}*x^2 >= 0", "domain": "pos", "constraints": []},
+        {"problem": "a riddle"},
+    ]
     path = tmp_path / "benchmark.json"
     path.write_text(json.dumps(theirs))
     from olmix.proofs.machine import key_of
@@ -85,6 +88,7 @@ def test_a_test_problem_in_train_is_removed_and_named(tmp_path):
     assert list(result.removed.values()) in ([], ["same key as benchmark.json:imo-1"])
     on_test_side = victim.id in {i.id for i in read_items(ctx.out, "test.jsonl")}
     assert bool(result.removed) != on_test_side
+    assert (result.foreign, result.foreign_by_words) == (2, 1)
     assert victim.id not in {i.id for i in read_items(ctx.out, "train.jsonl")}
 
 

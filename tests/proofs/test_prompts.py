@@ -8,6 +8,19 @@ import pytest
 
 from olmix.errors import UserError
 from olmix.language_models.prompts import Prompt
+from olmix.language_models.requests import Length
+from olmix.language_models.transformers_backend import Transformers
+from olmix.language_models.tuning import Sft
+from olmix.proofs.evaluation import Asking, Evaluate
+from olmix.proofs.generation import GenerateShard
+from olmix.proofs.judging import Judge
+from olmix.proofs.sources import Prompted
+from olmix.proofs.splitting import Split
+from olmix.proofs.training import Train
+from olmix.proofs.verification import Verifier, Verify
+
+OTHER = Transformers(model="someone/else")
+SFT = Sft(learning_rate=1e-3, epochs=1, batch=8, evaluate_steps=10)
 
 #: The first 16 digits of every released version. A new wording is a new version, and a new line here.
 RELEASED = {
@@ -46,3 +59,20 @@ def test_mistakes_are_named():
         Prompt(name="solve").render("x", {"problems": "P"})
     with pytest.raises(UserError, match="no <<example>> part"):
         Prompt(name="judge").render("x", {"problem": "P", "proof": "Q"}, [{}])
+
+
+def test_a_prompt_that_was_edited_is_another_step(monkeypatch):
+    source = Prompted(techniques=("sos",), length=Length(max_length=2048), backend=Transformers(model="someone/model"))
+    asking = Asking(backend=source.backend, length=source.length)
+    split = Split(items=None)  # type: ignore[arg-type]
+    steps = (
+        GenerateShard(source=source, number=0, count=1, seed=0),
+        Evaluate(split=split, training_set=split, asking=asking),
+        Judge(evaluations={}, training_set=split, backend=source.backend, length=source.length),
+        Verify(generated=(), checked=split, verifier=Verifier(backend=OTHER, length=source.length)),
+        Train(training_set=split, split=split, model="someone/model", tuning=SFT, length=source.length),
+    )
+    before = [step.observe() for step in steps]
+    text = Prompt.text
+    monkeypatch.setattr(Prompt, "text", lambda self: text(self) + " Be brief.")
+    assert all(step.observe() != old for step, old in zip(steps, before, strict=True))

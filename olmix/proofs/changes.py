@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from olmix.proofs.algebra import Poly, make_context
+from olmix.proofs.algebra import Poly, make_context, rational
 from olmix.proofs.tasks import (
     Params,
     RuleError,
@@ -176,7 +176,11 @@ def _invert(matrix: list[list[Fraction]]) -> list[list[Fraction]]:
 
 
 def interval(task: Task, params: Params) -> list[Task]:
-    """A variable strictly below `high` and not below `low` is (low + high w)/(1 + w) with w >= 0."""
+    """A variable strictly below `high` and not below `low` is (low + high w)/(1 + w) with w >= 0.
+
+    Where it may reach `high`: the claim there follows by continuity if it is not strict and the variable is bound by nothing
+    but constants, because points with smaller values of it satisfy the hypotheses, too, as near as one likes.
+    """
     name, low, high = str(params["variable"]), Fraction(params["low"]), Fraction(params["high"])
     v = task.gen(name)
     if not low < high:
@@ -187,13 +191,29 @@ def interval(task: Task, params: Params) -> list[Task]:
         sign = _sign_of_form(task, v - constant_poly(task.context, low), spent)
     elif task.sign(name) == "pos":
         sign = "pos"
-    if _sign_of_form(task, constant_poly(task.context, high) - v, spent) != "pos":
+    if _sign_of_form(task, constant_poly(task.context, high) - v, spent) != "pos" and not _reaches(task, name, high):
         raise RuleError("the upper end is not excluded")
     top = constant_poly(task.context, low) + constant_poly(task.context, high) * v
     signs = tuple(sign if n == name else s for n, s in zip(task.names, task.signs, strict=True))
     images = {name: (top, 1 + v)}
     extra = [(top, task.sign(name) == "pos")] if task.sign(name) != "real" else []
     return [_change(task, images, task.names, task.context, signs, extra, frozenset(spent))]
+
+
+def _reaches(task: Task, name: str, high: Fraction) -> bool:
+    """Whether a claim for all values of the variable below `high` implies it for `high` itself."""
+    at = task.names.index(name)
+    if task.strict or any(e.degrees()[at] for e in task.equations) or (task.sign(name) != "real" and high <= 0):
+        return False
+    for q, _ in task.inequalities:
+        if not q.degrees()[at]:
+            continue
+        if q.total_degree() != 1 or sum(map(bool, q.degrees())) != 1:
+            return False
+        rising = coefficients_in(q, at)[1].leading_coefficient() > 0
+        if rising and not q(*[rational(high if i == at else 0) for i in range(len(task.names))]) > 0:
+            return False  # Nothing below `high` satisfies this bound.
+    return True
 
 
 def solve(task: Task, params: Params) -> list[Task]:

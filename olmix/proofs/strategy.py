@@ -350,7 +350,7 @@ def _fraction(text: str) -> Any:
 
 
 def _bounds(task: Task, name: str) -> tuple[Any, Any] | None:
-    """Lower and strict upper bound of a variable that linear inequalities in it alone state."""
+    """Lower and upper bound of a variable that linear inequalities in it alone state; a strict one where that matters."""
     from fractions import Fraction
 
     low: Fraction | None = None if task.sign(name) == "real" else Fraction(0)
@@ -369,7 +369,7 @@ def _bounds(task: Task, name: str) -> tuple[Any, Any] | None:
         bound = -constant / slope
         if slope > 0:
             low = bound if low is None or bound > low else low
-        elif strict:
+        elif strict or not task.strict:
             high = bound if high is None or bound < high else high
     return (low, high) if low is not None and high is not None and low < high else None
 

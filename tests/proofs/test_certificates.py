@@ -84,6 +84,37 @@ def test_garbage_is_no_certificate(garbage):
     assert check_certificate(parse_text("a**2 + b**2 >= 2*a*b", "pos"), garbage) is not None
 
 
+BOXES = [
+    ("x/(1+y*z)+y/(1+z*x)+z/(1+x*y) <= 2", ["0<=x<=1", "0<=y<=1", "0<=z<=1"]),
+    ("a/(b+c+1)+b/(c+a+1)+c/(a+b+1)+(1-a)*(1-b)*(1-c) <= 1", ["0<=a<=1", "0<=b<=1", "0<=c<=1"]),
+    ("(a+b+c)*(1/a+1/b+1/c) <= 10", ["1<=a<=2", "1<=b<=2", "1<=c<=2"]),
+]
+
+
+@pytest.mark.parametrize(("text", "constraints"), BOXES)
+def test_closed_boxes_are_proved_through_half_open_ones(text, constraints):
+    statement, certificate = certificate_of(text, "real", constraints)
+    assert certificate is not None
+    assert check_certificate(statement, certificate) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "domain", "constraints", "low", "high"),
+    [
+        ("0 >= a", "real", ["0 <= a <= 1", "a >= 1"], "0", "1"),  # only a = 1 is left
+        ("b >= a", "real", ["0 <= a <= 1", "b >= a"], "0", "1"),  # another hypothesis binds it
+        ("1 > a", "real", ["0 <= a <= 1"], "0", "1"),  # strict
+        ("a >= 1", "real", ["0 <= a <= 1", "a*b = 1"], "0", "1"),  # an equation binds it
+        ("a > 1", "nonneg", ["a >= -1", "a <= 0"], "-1", "0"),  # only a = 0 is left
+        ("a >= 1", "nonneg", ["a >= -1", "a <= 0"], "-1", "0"),
+    ],
+)
+def test_a_closed_end_is_refused_where_it_stands_alone(text, domain, constraints, low, high):
+    task = start_tasks(build_system(parse_text(text, domain, constraints)))[0]
+    with pytest.raises(RuleError, match="upper end"):
+        apply_rule("interval", task, {"variable": "a", "low": low, "high": high})
+
+
 small = st.integers(min_value=-3, max_value=3)
 
 
@@ -96,7 +127,20 @@ def random_statements(draw):
     for exponents, coefficient in terms:
         factors = "*".join(f"{n}**{e}" for n, e in zip(names, exponents, strict=True) if e)
         parts.append(f"({coefficient})" + (f"*{factors}" if factors else ""))
-    constraints = draw(st.sampled_from([[], ["a*b*c = 1"], ["a + b + c = 3"], ["a >= b"], ["a*b >= 1"], ["a < 1"]]))
+    constraints = draw(
+        st.sampled_from(
+            [
+                [],
+                ["a*b*c = 1"],
+                ["a + b + c = 3"],
+                ["a >= b"],
+                ["a*b >= 1"],
+                ["a < 1"],
+                ["1 <= a <= 2"],
+                ["a <= 1", "a >= 1"],
+            ]
+        )
+    )
     return " + ".join(parts) + " >= 0", constraints
 
 

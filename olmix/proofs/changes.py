@@ -200,6 +200,28 @@ def interval(task: Task, params: Params) -> list[Task]:
     return [_change(task, images, task.names, task.context, signs, extra, frozenset(spent))]
 
 
+def ratios(task: Task, params: Params) -> list[Task]:
+    """Positive variables with product r**n are r y1/y2, r y2/y3, ..., r yn/y1 with positive y, which take their names.
+
+    `equation`: c times the product of n variables = c r**n; `order`: the variables; `ratio`: r.
+    """
+    index, order, ratio = int(params["equation"]), [str(n) for n in params["order"]], Fraction(params["ratio"])
+    if len(order) < 2 or len(set(order)) != len(order) or ratio <= 0 or any(task.sign(n) != "pos" for n in order):
+        raise RuleError("two or more positive variables are needed")
+    product = task.context.constant(1)
+    for name in order:
+        product = product * task.gen(name)
+    equation = task.equations[index]
+    if equation / equation.leading_coefficient() != product - constant_poly(task.context, ratio ** len(order)):
+        raise RuleError("the equation does not fix the product of the variables")
+    images = {
+        name: (task.gen(name) * constant_poly(task.context, ratio), task.gen(after))
+        for name, after in zip(order, [*order[1:], order[0]], strict=True)
+    }
+    others = dataclasses.replace(task, equations=tuple(e for i, e in enumerate(task.equations) if i != index))
+    return [_change(others, images, task.names, task.context, task.signs, [])]
+
+
 def _reaches(task: Task, name: str, high: Fraction) -> bool:
     """Whether a claim for all values of the variable below `high` implies it for `high` itself."""
     at = task.names.index(name)

@@ -29,6 +29,7 @@ _WORDS = {
     "linear": "New variables for what the constraints say is non-negative",
     "interval": "A variable between two bounds is written as a weighted mean of them",
     "solve": "The constraint is solved for a variable",
+    "ratios": "Variables with a given product are written as ratios",
     "slack": "An inequality becomes an equation with a slack variable",
     "split_in": "As a polynomial in one non-negative variable, each coefficient is treated alone",
     "radical": "A root is taken away by squaring",
@@ -82,6 +83,10 @@ def _detail(task: Task, node: Mapping[str, Any]) -> str:
     if node["rule"] == "interval":
         v = node["variable"]
         return f" ({v} = ({node['low']} + {node['high']}*{v})/(1 + {v}), with a new {v} >= 0)"
+    if node["rule"] == "ratios":
+        order, r = [str(n) for n in node["order"]], "" if str(node["ratio"]) == "1" else f"{node['ratio']}*"
+        pairs = zip(order, [*order[1:], order[0]], strict=True)
+        return f" ({', '.join(f'{a} -> {r}{a}/{b}' for a, b in pairs)})"
     if node["rule"] == "power":
         return f" ({', '.join(f'{n} -> {n}**{k}' for n, k in node['powers'].items())})"
     if node["rule"] == "tangent":

@@ -245,6 +245,7 @@ RULES: dict[str, Callable[[Task, Params], list[Task]]] = {
     "interval": changes.interval,
     "solve": changes.solve,
     "slack": changes.slack,
+    "ratios": changes.ratios,
     "split_in": _split_in,
     "radical": _radical,
     "by_sign": changes.by_sign,

@@ -20,6 +20,7 @@ from olmix.proofs.amgm import find_amgm
 from olmix.proofs.cones import ConeBudget, Negative, find_cones
 from olmix.proofs.leaves import as_system
 from olmix.proofs.mean_moves import mean_moves
+from olmix.proofs.product_moves import product_moves
 from olmix.proofs.rules import apply_rule
 from olmix.proofs.sampling import evaluate, plausible, sample
 from olmix.proofs.sos import SMALL, Size, find_sos
@@ -176,6 +177,7 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
         if len(equation) <= 60 and len(equation.factor()[1]) > 1:
             yield "reduce_equation", {"equation": i}
     yield from _by_constraint(task)
+    yield from product_moves(task)
     bounded = list(bounds(task))
     # Cauchy-Schwarz costs nothing and reads well; squaring always works but makes everything long.
     yield from (("tangent", params) for params in bounded if "mode" in params)

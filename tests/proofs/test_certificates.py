@@ -84,6 +84,20 @@ def test_garbage_is_no_certificate(garbage):
     assert check_certificate(parse_text("a**2 + b**2 >= 2*a*b", "pos"), garbage) is not None
 
 
+def test_ratios_need_the_product_they_claim():
+    task = start_tasks(build_system(parse_text("a + b + c >= 6", "pos", ["2*a*b*c = 16"])))[0]
+    good = {"equation": 0, "order": ["a", "b", "c"], "ratio": "2"}
+    (part,) = apply_rule("ratios", task, good)
+    a, b, c = part.context.gens()
+    assert part.goal == 2 * a**2 * c + 2 * b**2 * a + 2 * c**2 * b - 6 * a * b * c
+    assert part.equations == ()
+    loose = start_tasks(build_system(parse_text("a + b + c >= 6", "nonneg", ["a*b*c = 8"])))[0]
+    for wrong, at in ((good, loose), ({**good, "ratio": "1"}, task), ({**good, "order": ["a", "b"]}, task),
+                      ({**good, "ratio": "-2"}, task), ({**good, "order": ["a", "b", "b"]}, task)):  # fmt: skip
+        with pytest.raises(RuleError):
+            apply_rule("ratios", at, wrong)
+
+
 BOXES = [
     ("x/(1+y*z)+y/(1+z*x)+z/(1+x*y) <= 2", ["0<=x<=1", "0<=y<=1", "0<=z<=1"]),
     ("a/(b+c+1)+b/(c+a+1)+c/(a+b+1)+(1-a)*(1-b)*(1-c) <= 1", ["0<=a<=1", "0<=b<=1", "0<=c<=1"]),

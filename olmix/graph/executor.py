@@ -8,6 +8,7 @@ memory, its node gone) or hangs is replaced, up to `ATTEMPTS` times.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import json
 import logging
@@ -42,6 +43,11 @@ class _Task:
     attempt: int = 1
     alive: float = dataclasses.field(default_factory=time.monotonic)
     begun: bool = False
+
+    @property
+    def kind(self) -> tuple[Needs, int]:
+        """What it asks of machines, and for how many processes."""
+        return self.needs, self.nodes[0].step.gang()
 
     @property
     def label(self) -> str:
@@ -108,23 +114,23 @@ class Executor:
         if self.engine.dashboard_url:
             self.reporter.say_once(f"Ray's dashboard: {self.engine.dashboard_url}")
         waiting = [_Task(nodes, nodes[0].step.needs or Needs()) for nodes in groups]
-        for needs in {task.needs for task in waiting}:
-            self.engine.check(label, needs)
+        for needs, gang in {task.kind for task in waiting}:
+            self.engine.check(label, needs, gang)
         count = sum(len(nodes) for nodes in groups)
-        tasks = {self._submit(task): task for task in waiting}
+        tasks: dict[Any, _Task] = {}
         failures: list[tuple[str, Outcome]] = []
         needs = waiting[0].needs
         devices = Devices(needs.gpus, needs.accelerator or "GPU") if needs.gpus else Devices(needs.cpus, "core")
         with self.reporter.stage(label, count, planned_hours, devices) as stage:
-            while tasks:
+            while tasks or waiting:
+                waiting = self._submit(waiting, tasks)
                 for reference in self.engine.wait(list(tasks), seconds=0.5):
                     task = tasks.pop(reference)
                     outcomes = self.engine.outcomes(reference)
                     if isinstance(outcomes, str):
                         if task.attempt < ATTEMPTS:
                             self.reporter.say(f"{task.label}: {outcomes}; started again (attempt {task.attempt + 1})")
-                            again = _Task(task.nodes, task.needs, task.attempt + 1)
-                            tasks[self._submit(again)] = again
+                            waiting.insert(0, _Task(task.nodes, task.needs, task.attempt + 1))
                             continue
                         lost = f"lost its worker {ATTEMPTS} times; last: {outcomes}"
                         outcomes = [Outcome("failed", message=lost)] * len(task.nodes)
@@ -140,8 +146,23 @@ class Executor:
         if failures:
             raise self._error(failures, count)
 
-    def _submit(self, task: _Task) -> Any:
-        return self.engine.submit([self._job(node) for node in task.nodes], task.needs)
+    def _submit(self, waiting: list[_Task], tasks: dict[Any, _Task]) -> list[_Task]:
+        """Gives Ray what it may have now; returns the rest.
+
+        A gang waits in here while there is no room for it: coordinators that only wait would fill a node's memory.
+        """
+        there = collections.Counter(task.kind for task in tasks.values())
+        most = {kind: self.engine.at_once(*kind) for kind in {task.kind for task in waiting}}
+        later = []
+        for task in waiting:
+            limit = most[task.kind]
+            if limit is not None and there[task.kind] >= limit:
+                later.append(task)
+                continue
+            there[task.kind] += 1
+            task.alive = time.monotonic()
+            tasks[self.engine.submit([self._job(node) for node in task.nodes], task.needs)] = task
+        return later
 
     def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
         """Passes a running task's progress on, and ends it if it has shown none for longer than it may."""

@@ -66,12 +66,15 @@ class PreviewContext(Context):
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:
-    """What the dry run says about one step: its pieces, and of those missing the needs of each task (None: not known yet)."""
+    """What the dry run says about one step: its pieces, and of those missing what each task needs and for how many processes.
+
+    None: not known yet.
+    """
 
     node: Node
     pieces: int | None
     missing: int | None
-    tasks: tuple[Needs, ...] | None
+    tasks: tuple[tuple[Needs, int], ...] | None
     lines: tuple[str, ...]
 
 
@@ -91,7 +94,8 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
                     found = make_pieces(plan, node, node.step.pieces(context))
                     left = {name: piece.step for name, piece in found.items() if piece.state != "done"}
                     pieces, missing = len(found), len(left)
-                    tasks = tuple(left[names[0]].needs or Needs() for names in node.step.together(left))
+                    firsts = [left[names[0]] for names in node.step.together(left)]
+                    tasks = tuple((first.needs or Needs(), first.gang()) for first in firsts)
                 if node.state != "done" and node.step.cheap:
                     context.read(node.step)
                 lines = node.step.forecast(context)
@@ -132,11 +136,19 @@ def blocks(plan: Plan) -> Iterator[str]:
 def _where(forecast: Forecast) -> str:
     """`in the launcher`; `task with 1 CPU`; `2 tasks with 8 CPUs, 1 A100 each, gathered in the launcher`."""
     needs = forecast.node.step.needs
-    own = "in the launcher" if needs is None else f"task with {needs.text()}"
+    gang = forecast.node.step.gang()
+    own = "in the launcher" if needs is None else f"task with {needs.text()}" + _split(gang)
     if not isinstance(forecast.node.step, FanOut):
         return own
     if forecast.tasks is None:
         return own if forecast.node.state == "done" else f"tasks of their own for its pieces, gathered {own}"
     kinds = collections.Counter(forecast.tasks)
-    tasks = [f"{count} task{'s' if count != 1 else ''} with {kind.text()} each" for kind, count in kinds.items()]
+    tasks = [
+        f"{count} task{'s' if count != 1 else ''} with {kind.text()} each{_split(gang)}"
+        for (kind, gang), count in kinds.items()
+    ]
     return f"{', '.join(tasks)}, gathered {own}" if tasks else f"gathered {own}"
+
+
+def _split(gang: int) -> str:
+    return f" over {gang} processes" if gang > 1 else ""

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from olmix.errors import UserError
+from olmix.graph import gangs
 from olmix.graph.guardian import Guardian, descendants
 from olmix.graph.resources import Needs
 from olmix.graph.worker import Job, Outcome, perform
@@ -51,6 +52,8 @@ class RayEngine:
         self._embedded = settings.address is None
         self._started = False
         self._guardian: Guardian | None = None
+        self._gangs = False
+        self._looked = 0.0
 
     def start(self) -> None:
         """Starts or joins Ray; a second call does nothing.
@@ -93,31 +96,46 @@ class RayEngine:
             self._guardian.watch(pid for pid in descendants(os.getpid()) if pid != self._guardian.pid)
         self._task = ray.remote(perform)
 
-    def check(self, label: str, needs: Needs) -> None:
-        """Refuses what no node could ever run, which Ray would let wait for ever.
+    def check(self, label: str, needs: Needs, gang: int = 1) -> None:
+        """Refuses what no node (or for a gang: not all of them together) could ever run; Ray would let it wait for ever.
 
         Raises:
           UserError: naming the step, what it asks for and what there is.
         """
-        import ray
 
         def fits(resources: dict[str, float]) -> bool:
             kind = needs.accelerator is None or f"accelerator_type:{needs.accelerator}" in resources
             return kind and needs.cpus <= resources.get("CPU", 0) and needs.gpus <= resources.get("GPU", 0)
 
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if any(fits(resources) for resources in nodes):
+        nodes = gangs.nodes()
+        if gang > 1:
+            if gangs.placement(gangs.share(needs, gang), gang, nodes) is not None:
+                return
+        elif any(fits(resources) for resources in nodes):
             return
         asked = [f"{needs.cpus:g} CPU"] + ([f"{needs.gpus:g} {needs.accelerator or 'GPU'}"] if needs.gpus else [])
+        where = (
+            "on one node, and no node has that" if gang == 1 else f"for {gang} processes, and there is no room for them"
+        )
         there = "; ".join(_describe(resources) for resources in nodes)
         raise UserError(
-            f"{label} asks for {' and '.join(asked)} on one node, and no node has that (there: {there}): "
+            f"{label} asks for {' and '.join(asked)} {where} (there: {there}): "
             f"join a cluster with --ray_address, or change {label}'s needs."
         )
 
+    def at_once(self, needs: Needs, gang: int) -> int | None:
+        """How many jobs of a kind may be with Ray at once: gangs as many as there is room for, the rest as you like (None)."""
+        return gangs.at_once(gangs.share(needs, gang), gang, gangs.nodes()) if gang > 1 else None
+
     def submit(self, jobs: Sequence[Job], needs: Needs) -> ray.ObjectRef[list[Outcome]]:
-        """Queues jobs as one task. Ray starts it when a node has what it needs; a lost worker is our business, not Ray's."""
+        """Queues jobs as one task. Ray starts it when a node has what it needs; a lost worker is our business, not Ray's.
+
+        The task of a gang holds nothing: its processes do, and it waits for them.
+        """
         options = needs.ray_options()
+        if jobs[0].step.gang() > 1:
+            self._gangs = True
+            options = {"num_cpus": 0, "num_gpus": 0}
         name = f"{jobs[0].experiment}/{jobs[0].label}" + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
         return self._task.options(name=name, max_retries=0, **options).remote(jobs)
 
@@ -125,17 +143,21 @@ class RayEngine:
         """Those of the references that are finished after at most `seconds`."""
         import ray
 
+        if self._gangs and time.monotonic() > self._looked + 2:
+            gangs.free_orphans()  # A killed coordinator's processes are gone, and what they held must be too.
+            self._looked = time.monotonic()
         done, _ = ray.wait(list(references), num_returns=len(references), timeout=0)
         if not done:
             done, _ = ray.wait(list(references), num_returns=1, timeout=seconds)
         return done
 
     def outcomes(self, reference: Any) -> list[Outcome] | str:
-        """How the jobs of a finished task ended, or, if its worker was lost, one line about that."""
+        """How the jobs of a finished task ended, or, if its worker or one of theirs was lost, one line about that."""
         import ray
 
         try:
-            return ray.get(reference)
+            outcomes: list[Outcome] = ray.get(reference)
+            return next((outcome.message for outcome in outcomes if outcome.status == "lost"), outcomes)
         except ray.exceptions.RayError as error:
             lines = str(error).strip().splitlines()
             return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"

@@ -22,6 +22,10 @@ class NotYet(Exception):
     """A forecast asked for a result that is not there and is not cheap to compute; the message names the step."""
 
 
+class WorkerLost(Exception):
+    """A process that a step had started elsewhere is gone (killed, its node lost): the step is started again."""
+
+
 class Context(Protocol):
     """What a running step may use of the world outside its own fields."""
 
@@ -66,6 +70,14 @@ class Step:
 
     #: None runs the step inside the launcher's own process (cheap steps); otherwise it is a Ray task with these needs.
     needs: Annotated[Needs | None, Resources] = None
+
+    def gang(self) -> int:
+        """How many processes its work is split over, which must run at once.
+
+        From 2 on these hold what `needs` asks for, in equal shares and maybe on several nodes (see `gangs.py`), and the
+        step's own task, which starts them, holds nothing.
+        """
+        return 1
 
     def observe(self) -> str | None:
         """A digest of data outside the store that the result depends on, as found now; None if there are none."""

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from olmix.errors import UserError
 from olmix.graph import identity, provenance, result
-from olmix.graph.step import Context, Step
+from olmix.graph.step import Context, Step, WorkerLost
 from olmix.graph.store import ABOUT, RESULT, Store, StoreError, disk_sentence, write_atomically
 
 PROGRESS = "progress.json"
@@ -44,9 +44,9 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a job ended. `found` means that another runner finished it while we waited for its lock."""
+    """How a job ended. `found`: another runner finished it while we waited for its lock. `lost`: start it again."""
 
-    status: Literal["ran", "found", "mistake", "disk", "failed"]
+    status: Literal["ran", "found", "mistake", "disk", "failed", "lost"]
     seconds: float = 0.0
     message: str = ""
     trace: str = ""
@@ -145,6 +145,8 @@ def perform(jobs: Sequence[Job], *, told: Callable[[str], None] = log.info) -> l
 def _failed(error: Exception, store: pathlib.Path, seconds: float) -> Outcome:
     if isinstance(error, UserError):
         return Outcome("mistake", seconds, str(error))
+    if isinstance(error, WorkerLost):
+        return Outcome("lost", seconds, str(error), traceback.format_exc())
     if isinstance(error, StoreError):
         return Outcome("disk", seconds, str(error), traceback.format_exc())
     sentence = disk_sentence(store, error)

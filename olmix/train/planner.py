@@ -15,10 +15,11 @@ import pathlib
 
 from olmix.data import models
 from olmix.data.budgets import Budget
+from olmix.graph import gangs
 from olmix.graph.hardware import PROFILES, HardwareProfile
 from olmix.graph.resources import Needs
 from olmix.train.ladder import Foreign, Shape, count_parameters, flops_per_token, padded, shape_of
-from olmix.train.recipe import Plan, nominal_parameters, resolve
+from olmix.train.recipe import Plan, nominal_parameters, resolve, sharded
 from olmix.train.settings import Proxy
 
 #: Share of the peak that training reaches, by non-embedding parameters of all models in a stack together: guesses,
@@ -176,6 +177,25 @@ def not_here(proxy: Proxy, corpus: pathlib.Path | None = None) -> tuple[str, ...
     return tuple(found)
 
 
+def _spread(proxy: Proxy, needs: Needs) -> str:
+    """How a run is split over several processes, in words."""
+    count = proxy.device.processes
+    held = gangs.share(needs, count)
+    each = [f"{held.get('CPU', 0):g} CPU", *([f"{held['GPU']:g} {needs.accelerator or 'GPU'}"] if needs.gpus else [])]
+    how = (
+        "a part of every layer in each" if sharded(proxy.model, padded(proxy.vocabulary)) else "the whole model in each"
+    )
+    return (
+        f"each on {count} processes of Ray Train with {' and '.join(each)}, {how}; on one node if one has room for all of "
+        "them, else over several, which must share the store's file system"
+    )
+
+
+def declared(proxy: Proxy, needs: Needs) -> tuple[str, ...]:
+    """Of the plan in words, what is known without any data."""
+    return lines(proxy, 1, needs)[: 2 if proxy.device.processes > 1 else 1]
+
+
 def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None, stack: int = 1) -> tuple[str, ...]:
     """The plan for `runs` runs in words, for the dry run."""
     plan = resolve(proxy)
@@ -183,6 +203,8 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
         f"each {plan.tokens:,} tokens = {training_budget(proxy).computed}; learning rate {plan.learning_rate:.3g}, "
         f"warm-up {plan.warmup_tokens:,} tokens"
     ]
+    if proxy.device.processes > 1:
+        found.append(_spread(proxy, needs or Needs()))
     operations = flops(proxy, plan)
     total = f"{runs} runs, {runs * plan.tokens:,} tokens"
     found.append(total + (f", {runs * operations:.2e} floating-point operations in all" if operations else " in all"))

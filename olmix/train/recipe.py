@@ -12,13 +12,15 @@ import math
 
 from olmix.data.models import NON_EMBEDDING_PARAMETERS, TOKENS_PER_PARAMETER
 from olmix.errors import UserError
-from olmix.train.ladder import Foreign, Shape, shape_of
+from olmix.train.ladder import Foreign, Shape, count_parameters, shape_of
 from olmix.train.schedule import WarmupStableDecay
 from olmix.train.settings import Proxy
 
 #: With the quickstart's vocabulary of 4,096: 476,224 beside the input embedding.
 MICRO_PARAMETERS = 500_000
 LARGE_BATCH_TOKENS = 524_288
+#: Non-embedding parameters from which on a model on several processes is sharded (FSDP2) instead of replicated (DDP).
+SHARD_FROM = 1_000_000_000
 
 
 def nominal_parameters(model: str | Shape | Foreign) -> int | None:
@@ -27,6 +29,13 @@ def nominal_parameters(model: str | Shape | Foreign) -> int | None:
         return None
     shape_of(model)  # Raises on an unknown name.
     return MICRO_PARAMETERS if model == "olmo3_micro" else NON_EMBEDDING_PARAMETERS[model]
+
+
+def sharded(model: str | Shape | Foreign, vocabulary: int) -> bool:
+    """Whether the processes of a run each hold a part of every layer, and not the whole model."""
+    if isinstance(model, Foreign):
+        return False
+    return (nominal_parameters(model) or count_parameters(model, vocabulary).non_embedding) >= SHARD_FROM
 
 
 def batch_tokens_rule(parameters: float) -> int:

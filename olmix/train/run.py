@@ -18,6 +18,7 @@ from typing import Any
 
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.diary import Diary, Outcome, due
+from olmix.train.distributed import LEAVE
 from olmix.train.feed import Batch, Feed
 from olmix.train.proxy import Trainer
 from olmix.train.settings import Proxy
@@ -73,13 +74,23 @@ class Stop(threading.Event):
             raise Interrupted
 
 
+class _Told(Stop):
+    """Of a process among several: whether it has been told to leave."""
+
+    def is_set(self) -> bool:
+        return LEAVE.is_set()
+
+
 @contextlib.contextmanager
 def terminated() -> Iterator[Stop]:
-    """An event that SIGTERM sets, for as long as the block lasts; in a thread that gets no signals it stays unset."""
-    event = Stop()
+    """An event that SIGTERM sets, for as long as the block lasts.
+
+    A thread that is not the main one gets no signals. It trains as one process of several, which are told by `LEAVE`.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield _Told()
         return
+    event = Stop()
 
     def handler(number: int, frame: FrameType | None) -> None:
         event.set()

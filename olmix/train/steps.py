@@ -51,6 +51,10 @@ class TrainProxy(Step):
     continues: Annotated[TrainProxy | None, Resources] = None
     name: Annotated[str, RunIdentity] = ""
 
+    def gang(self) -> int:
+        """The processes that its global batches are split over."""
+        return self.proxy.device.processes
+
     def run(self, context: Context) -> ProxyResult:
         """Trains, or goes on from a checkpoint of an earlier attempt. A run that diverges is a result, not an error."""
         from olmix.train.work import train_proxy
@@ -194,7 +198,7 @@ class Swarm(FanOut):
 
     def declared(self) -> tuple[str, ...]:
         """The tokens of one of its runs, exactly."""
-        return planner.lines(self.proxy, 1, self.each_needs)[:1]
+        return planner.declared(self.proxy, self.each_needs)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
@@ -337,7 +341,7 @@ class Validation(FanOut):
 
     def declared(self) -> tuple[str, ...]:
         """The tokens of one of its runs, exactly."""
-        return planner.lines(self.proxy, 1, self.each_needs)[:1]
+        return planner.declared(self.proxy, self.each_needs)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""

@@ -25,12 +25,12 @@ from olmix.train import source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
 from olmix.train.continuing import METRICS, PERIODS, Start, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
-from olmix.train.distributed import SHARD_FROM, World, launch, whole
+from olmix.train.distributed import World, whole
 from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
 from olmix.train.feed import Batch, HeldOuts
 from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
-from olmix.train.recipe import Plan, nominal_parameters, resolve
+from olmix.train.recipe import Plan, resolve, sharded
 from olmix.train.results import BPB, ProxyResult
 from olmix.train.run import run, terminated
 from olmix.train.settings import Proxy
@@ -86,18 +86,20 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
       UserError: for a mistake in the settings, or data that do not fit them.
       Interrupted: on SIGTERM, after saving.
     """
-    arithmetic = checked_arithmetic(step)
+    arithmetic = arithmetic_of(step.proxy.device, step.needs)
     manifest = source.open_scan(context, step.scan)
     place = Place.of(context)
     processes = step.proxy.device.processes
     start = start_of(step, context, manifest.scan)
     if processes == 1:
         return _train(World(), context.progress, step, manifest, place, start)
-    sharded = (nominal_parameters(step.proxy.model) or 0) >= SHARD_FROM
+    from olmix.train.processes import launch
+
+    shard = sharded(step.proxy.model, padded(step.proxy.vocabulary))
     arguments = (step, manifest, place, start)
     with terminated() as stop:
         result = launch(
-            processes, arithmetic.device, sharded, _train, arguments, context.scratch, stop, context.progress
+            processes, arithmetic.device, shard, _train, arguments, context.scratch, stop, context.progress, step.needs
         )
     assert isinstance(result, ProxyResult)
     return result
@@ -113,7 +115,7 @@ def _train(
 ) -> ProxyResult:
     """The work of one process; only the first one's result is used."""
     began = time.perf_counter()
-    proxy, arithmetic, plan = step.proxy, arithmetic_of(step.proxy.device, step.needs), resolve(step.proxy)
+    proxy, arithmetic, plan = step.proxy, checked_arithmetic(step), resolve(step.proxy)
     measures, tokenizer = measures_of(step, manifest)
     feed = source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits)
     with in_force(arithmetic), contextlib.ExitStack() as stack:

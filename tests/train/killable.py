@@ -7,6 +7,7 @@ that it writes, as a full disk would. A server process that has imported torch f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -20,10 +21,19 @@ import traceback
 from typing import Any
 
 import msgspec
+import psutil
 
-from olmix.train.distributed import WARM
 from olmix.train.metrics import read_metrics
 
+#: What a run needs, imported once.
+WARM = [
+    "torch",
+    "transformers.models.olmo3.modeling_olmo3",
+    "transformers.models.olmo2.modeling_olmo2",
+    "olmix.train.work",
+]
+#: Seconds to wait for processes on a machine that has other things to do.
+LONG = 240.0
 TIMES = {"seconds", "seconds_setting_up", "tokens_per_second", "share_waiting_for_data"}
 
 
@@ -89,8 +99,8 @@ def work(data: str, folder: str, *, slow: float = 0.0, tiny_files: int | None = 
     (graph.out / "done").touch()
 
 
-def steps_done(folder: pathlib.Path) -> int:
-    path = folder / "scratch" / "metrics.jsonl"
+def steps_done(folder: pathlib.Path, metrics: str = "scratch/metrics.jsonl") -> int:
+    path = folder / metrics
     if not path.exists():
         return 0
     return max((r["step"] for r in read_metrics(path) if "step" in r), default=0)
@@ -108,6 +118,16 @@ def wait_for(condition, seconds: float = 40.0) -> None:
     while not condition():
         assert time.monotonic() < until, "waited too long"
         time.sleep(0.005)
+
+
+def below(title: str, parent: int | None = None) -> list[psutil.Process]:
+    """Living processes below this one (or another), by the beginning of their title."""
+    found = []
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if " ".join(child.cmdline()).startswith(title):
+                found.append(child)
+    return found
 
 
 def outcome(folder: pathlib.Path) -> tuple[dict, bytes]:

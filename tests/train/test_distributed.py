@@ -1,22 +1,33 @@
-"""One run on two real processes (gloo) is the run on one: same losses, same weights, same checkpoints, same end."""
+"""One run on two real processes (gloo, started by Ray Train) is the run on one: same losses, weights, checkpoints, same end.
+
+Starting the processes takes about ten seconds of two cores each time, so a few starts serve many checks.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
+import pathlib
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
 import torch
 
 from olmix.errors import UserError
+from olmix.graph import Needs
+from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.step import WorkerLost
 from olmix.train import distributed
-from olmix.train.distributed import WorkerFailed, World, launch
+from olmix.train.channel import GONE
+from olmix.train.distributed import World
+from olmix.train.processes import WorkerFailed, _answer, _check_shared, _Heard, launch
+from olmix.train.run import Interrupted
 from olmix.train.settings import Device
 from tests.train import corpus, toys
-from tests.train.killable import Killable, outcome, steps_done, steps_since_resumed, wait_for
+from tests.train.killable import LONG, Killable, below, outcome, steps_done, wait_for
 
 
 def train(world: World, progress, proxy, folder, until: int | None = None):
@@ -38,78 +49,172 @@ def train(world: World, progress, proxy, folder, until: int | None = None):
 
 
 def alone(proxy, folder, until=None):
+    folder.mkdir(exist_ok=True)
     return train(World(), lambda *_: None, proxy, folder, until)
 
 
-def together(proxy, folder, until=None, *, size=2, sharded=False, told=None):
-    progress = told.append if told is not None else (lambda *_: None)
-    return launch(
-        size, "cpu", sharded, train, (proxy, folder, until), folder, threading.Event(), lambda *a: progress(a)
-    )
+PROXY = toys.proxy(device=Device(dtype="float32", micro_batch=3), learning_rate=2e-3)
+SAVING = toys.proxy(checkpoint_tokens=10 * 128)
+ENDLESS = toys.proxy(tokens=10**6 * 128)
+
+
+def many_runs_and_a_failure(world: World, progress, folder: pathlib.Path) -> None:
+    """Everything that is compared with one process; a run that is told to stop; then the second process fails."""
+    found = {}
+    for sharded in (False, True):
+        here = dataclasses.replace(world, sharded=sharded)
+        place = folder / f"two-{sharded}"
+        if world.first:
+            place.mkdir()
+        found[f"whole {sharded}"] = train(here, progress, PROXY, place)
+        found[f"step {sharded}"] = train(here, progress, toys.proxy(), place, 1)
+    found["resumed"] = train(dataclasses.replace(world, sharded=True), progress, SAVING, folder / "saved")
+    try:
+        train(world, progress, ENDLESS, folder / "two-False")
+    except Interrupted as error:
+        found["stopped"] = (world.rank, str(error))
+    torch.save(found, folder / f"found-{world.rank}.pt")
+    world.any(False)
+    if world.rank == 1:
+        raise ValueError("the second one fails")
+    time.sleep(LONG)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RayEngine]:
+    engine = RayEngine(RaySettings(cpus=2))
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@dataclasses.dataclass(frozen=True)
+class Two:
+    """What the two processes came to: results by name, the failure, what was told, and how long the end took."""
+
+    found: dict[str, Any]
+    found_by_second: dict[str, Any]
+    failure: BaseException
+    told: list[tuple[float, float, str]]
+    ending: float
+    one: Any
+
+
+@pytest.fixture(scope="module")
+def two(engine: RayEngine, tmp_path_factory) -> Two:
+    folder = tmp_path_factory.mktemp("two")
+    saved, _ = alone(SAVING, folder / "saved")
+    (folder / "saved" / "metrics.jsonl").unlink()
+    told: list[tuple[float, float, str]] = []
+    stop = threading.Event()
+
+    def progress(done: float, total: float, note: str) -> None:
+        told.append((done, total, note))
+        if total == ENDLESS.tokens and done > 20 * 128:
+            stop.set()
+
+    with pytest.raises(WorkerFailed) as failure:
+        launch(
+            2, "cpu", False, many_runs_and_a_failure, (folder,), folder, stop, progress
+        )  # fmt: skip
+    ending = time.time() - (folder / "found-1.pt").stat().st_mtime
+    assert not list(folder.glob(".shared-*"))
+    first, second = (torch.load(folder / f"found-{rank}.pt", weights_only=False) for rank in (0, 1))
+    return Two(first, second, failure.value, told, ending, saved)
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_two_processes_are_one_run(tmp_path, sharded: bool) -> None:
-    proxy = toys.proxy(device=Device(dtype="float32", micro_batch=3), learning_rate=2e-3)
-    told: list = []
-    one, weights = alone(proxy, tmp_path / "one")
-    (tmp_path / "two").mkdir()
-    two, theirs = together(proxy, tmp_path / "two", sharded=sharded, told=told)
-    assert two.tokens == one.tokens
-    assert two.sequences == one.sequences
-    assert [loss for _, loss in two.curve] == pytest.approx([loss for _, loss in one.curve], rel=1e-4)
-    assert two.evaluations[0][1] == pytest.approx(one.evaluations[0][1], rel=1e-4)
-    assert told[-1][:2] == (one.tokens, one.tokens)
+def test_two_processes_are_one_run(two: Two, tmp_path, sharded: bool) -> None:
+    one, weights = alone(PROXY, tmp_path)
+    found, theirs = two.found[f"whole {sharded}"]
+    assert found.tokens == one.tokens
+    assert found.sequences == one.sequences
+    assert [loss for _, loss in found.curve] == pytest.approx([loss for _, loss in one.curve], rel=1e-4)
+    assert found.evaluations[0][1] == pytest.approx(one.evaluations[0][1], rel=1e-4)
+    assert (one.tokens, one.tokens) in [told[:2] for told in two.told]
     for name, value in weights.items():
         torch.testing.assert_close(theirs[name], value, rtol=0.01, atol=1e-3)
 
 
-def test_gradients_of_one_step_agree_closely(tmp_path) -> None:
+@pytest.mark.parametrize("sharded", [False, True])
+def test_gradients_of_one_step_agree_closely(two: Two, tmp_path, sharded: bool) -> None:
     """After one step, Adam's first moments are a tenth of the clipped gradients: equal to the last digits."""
-    proxy = toys.proxy()
-    losses, state = alone(proxy, tmp_path, 1)
-    for sharded in (False, True):
-        found, theirs = together(proxy, tmp_path, 1, sharded=sharded)
-        assert found == pytest.approx(losses, rel=1e-6)
-        for name, moments in state["optimizer"].items():
-            torch.testing.assert_close(theirs["optimizer"][name]["exp_avg"], moments["exp_avg"], rtol=1e-4, atol=1e-7)
+    losses, state = alone(toys.proxy(), tmp_path, 1)
+    found, theirs = two.found[f"step {sharded}"]
+    assert found == pytest.approx(losses, rel=1e-6)
+    for name, moments in state["optimizer"].items():
+        torch.testing.assert_close(theirs["optimizer"][name]["exp_avg"], moments["exp_avg"], rtol=1e-4, atol=1e-7)
 
 
-def test_a_checkpoint_of_one_process_goes_on_with_two_sharded_ones(tmp_path) -> None:
-    proxy = toys.proxy(checkpoint_tokens=10 * 128)
-    one, _ = alone(proxy, tmp_path)
-    (tmp_path / "metrics.jsonl").unlink()
-    two, _ = together(proxy, tmp_path, sharded=True)
-    assert two.resumed_from == 20
-    assert two.tokens == one.tokens
-    assert [loss for _, loss in two.curve] == pytest.approx([loss for _, loss in one.curve], rel=1e-4)
+def test_a_checkpoint_of_one_process_goes_on_with_two_sharded_ones(two: Two) -> None:
+    found, _ = two.found["resumed"]
+    assert found.resumed_from == 20
+    assert found.tokens == two.one.tokens
+    assert [loss for _, loss in found.curve] == pytest.approx([loss for _, loss in two.one.curve], rel=1e-4)
 
 
-def fail_in_the_second(world, progress):
-    if world.rank == 1:
-        raise ValueError("the second one fails")
-    time.sleep(60)
+def test_told_to_stop_all_save_after_the_same_step(two: Two) -> None:
+    rank, said = two.found["stopped"]
+    assert rank == 0
+    assert said.startswith("SIGTERM: saved after step")
+    assert two.found_by_second["stopped"] == (1, said)
 
 
-def mistake(world, progress):
-    raise UserError("a mistake of the user's")
+def test_a_failure_ends_all_and_says_where(two: Two, engine: RayEngine) -> None:
+    import ray
+
+    assert "process 1 of 2 failed" in str(two.failure)
+    assert "ValueError: the second one fails" in str(two.failure)
+    assert two.ending < LONG / 2  # The other one was asleep for longer.
+    wait_for(lambda: ray.available_resources().get("CPU") == 2.0)
+    assert below("ray::RayTrainWorker") == []
 
 
-def die(world, progress):
-    if world.rank == 1:
-        os._exit(9)
-    world.total(torch.zeros(1))
+def test_stopped_before_there_was_room_for_them_nothing_stays_behind(engine: RayEngine, tmp_path) -> None:
+    import ray
+
+    stop = threading.Event()
+    blocker = ray.remote(lambda: time.sleep(LONG)).options(num_cpus=1).remote()
+    wait_for(lambda: ray.available_resources().get("CPU") == 1.0)
+
+    def progress(done: float, total: float, note: str) -> None:
+        assert note == "waiting for 2 processes"
+        stop.set()
+
+    with pytest.raises(Interrupted):
+        launch(2, "cpu", False, train, (PROXY, tmp_path), tmp_path, stop, progress, Needs(cpus=2))
+    ray.cancel(blocker, force=True)
+    wait_for(lambda: ray.available_resources().get("CPU") == 2.0)
 
 
-def test_a_failure_ends_all_and_says_where(tmp_path) -> None:
-    began = time.monotonic()
-    with pytest.raises(WorkerFailed, match="the second one fails"):
-        launch(2, "cpu", False, fail_in_the_second, (), tmp_path, threading.Event(), print)
-    assert time.monotonic() - began < 45
+def _said(size: int = 2, first: str = "", gone: set[int] | None = None, **outcomes: tuple[str, Any]) -> _Heard:
+    by_rank = {int(rank[1:]): outcome for rank, outcome in outcomes.items()}
+    return _Heard(size, None, {0: "a (1.2.3.4)", 1: "b (1.2.3.5)"}, gone or set(), first, by_rank)
+
+
+def test_what_a_run_comes_to() -> None:
+    """The user's mistakes first; what other processes say once one is gone is its consequence and not a failure."""
+    assert _answer(_said(r0=("result", 7), r1=("result", None)), False, None) == 7
     with pytest.raises(UserError, match="a mistake"):
-        launch(2, "cpu", False, mistake, (), tmp_path, threading.Event(), print)
-    with pytest.raises(WorkerFailed, match=r"exit codes|process 0"):
-        launch(2, "cpu", False, die, (), tmp_path, threading.Event(), print)
+        _answer(_said(first="failure", r0=("failure", "trace"), r1=("mistake", "a mistake")), False, None)
+    with pytest.raises(WorkerFailed, match="process 0 of 2 failed:\ntrace"):
+        _answer(_said(first="failure", gone={1}, r0=("failure", "trace")), False, None)
+    with pytest.raises(WorkerLost, match=r"process 1 on b \(1.2.3.5\) of the 2 of the run died"):
+        _answer(_said(first=GONE, gone={1}, r0=("failure", "Broken pipe")), False, None)
+    with pytest.raises(WorkerLost, match="lost touch"):
+        _answer(_said(first="cut off", r0=("cut off", "trace")), False, None)
+    with pytest.raises(Interrupted, match="saved after"):
+        _answer(_said(r0=("interrupted", "saved after"), r1=("interrupted", "saved after")), True, None)
+    with pytest.raises(WorkerFailed, match="no room"):
+        _answer(_said(), False, RuntimeError("no room"))
+
+
+def test_a_node_that_does_not_see_the_store_says_so(tmp_path) -> None:
+    mark = tmp_path / "shared"
+    with pytest.raises(UserError, match=r"on a file system that all of them share, and node-7 does not see"):
+        _check_shared(mark, "node-7")
+    mark.touch()
+    _check_shared(mark, "node-7")
 
 
 def test_more_processes_than_sequences_is_a_mistake() -> None:
@@ -129,26 +234,18 @@ def test_worlds_are_plain() -> None:
     assert distributed.World().lowest(3) == 3
 
 
-def test_killed_with_two_processes_terminated_with_two_ended_with_one(tmp_path) -> None:
-    """Nothing is left behind by a kill; and wherever the pieces ran, it was one run."""
+def test_killed_with_two_processes_ended_with_one(tmp_path) -> None:
+    """Outside of any Ray: nothing is left behind by a kill; and wherever the pieces ran, it was one run."""
     corpus.write(tmp_path / "text")
     length = {"learning_rate": 2e-3, "tokens": 400 * 128}
-    settings = {"device": Device(dtype="float32", processes=2), **length}
     whole = Killable(tmp_path / "text", tmp_path / "whole", **length)
-
-    first = Killable(tmp_path / "text", tmp_path / "run", **settings)
-    wait_for(lambda: steps_done(tmp_path / "run") >= 12)
+    first = Killable(tmp_path / "text", tmp_path / "run", device=Device(dtype="float32", processes=2), **length)
+    wait_for(lambda: steps_done(tmp_path / "run") >= 12, LONG)
     family = psutil.Process(first.process.pid).children(recursive=True)
-    assert len(family) >= 2
+    assert len(below("ray::RayTrainWorker", first.process.pid)) == 2
     first.process.kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
-
-    second = Killable(tmp_path / "text", tmp_path / "run", **settings)
-    wait_for(lambda: steps_since_resumed(tmp_path / "run") >= 5)
-    second.process.terminate()
-    # Saved after a step, or, where the machine was quicker than the signal, after the last one.
-    assert "Interrupted: SIGTERM" in second.finish(1)
 
     Killable(tmp_path / "text", tmp_path / "run", **length).finish()
     whole.finish()

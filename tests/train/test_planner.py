@@ -134,3 +134,12 @@ def test_what_is_missing_here_is_said(tmp_path: pathlib.Path) -> None:
     (tmp_path / "mine/tokenizer.json").write_text("{}")
     assert planner.not_here(bare, tmp_path) == ()
     assert planner.not_here(dataclasses.replace(bare, tokenizer=str(tmp_path / "mine/tokenizer.json"))) == ()
+
+
+def test_the_dry_run_says_how_a_run_is_split() -> None:
+    four = Needs(cpus=8, gpus=4, accelerator="A100")
+    text = "\n".join(planner.lines(proxy(device=Device(processes=4)), 1, four))
+    assert "each on 4 processes of Ray Train with 2 CPU and 1 A100, the whole model in each; on one node if" in text
+    text = "\n".join(planner.lines(proxy("olmo3_7b", device=Device(processes=4)), 1, four))
+    assert "a part of every layer in each" in text
+    assert "Ray Train" not in "\n".join(planner.lines(proxy(), 1, A100))

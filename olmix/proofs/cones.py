@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -35,16 +36,20 @@ class Negative(Exception):
 
 @dataclasses.dataclass
 class ConeBudget:
-    """Counts down the terms of the polynomials that are looked at; `total` lasts for a whole search."""
+    """Counts down the terms of the polynomials that are looked at; `total` lasts for a whole search.
+
+    `until`, on the monotonic clock, ends a search that another one repeats in full.
+    """
 
     total: int
     left: int = 0
+    until: float | None = None
 
     def spend(self, amount: int) -> None:
         """Raises TimeoutError where the allowance of this call or of the whole search is used up."""
         self.left -= amount
         self.total -= amount
-        if self.left < 0 or self.total < 0:
+        if self.left < 0 or self.total < 0 or (self.until is not None and time.monotonic() > self.until):
             raise TimeoutError
 
 

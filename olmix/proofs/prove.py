@@ -103,7 +103,7 @@ def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
             return Verdict(verdict="unknown", reason="undefined: the claim has no value at any point that was tried")
         return _without_points(system, effort)
     until = time.monotonic() + effort.short_seconds if effort.long else None
-    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms), until=until)
+    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms, until=until), until=until)
     verdict = _accept(statement, find_certificate(system, work))
     if verdict or not effort.long:
         return verdict or Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))

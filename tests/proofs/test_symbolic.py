@@ -88,6 +88,8 @@ def test_titu_on_cyclic_quotients_is_known():
         ("\\left(\\frac{a}{2}\\right)^{2} b b", "\\frac{1}{4} a^{2}b^{2}"),
         ("\\sqrt{2 a b} - 3 (a + b) \\cdot 2", "\\sqrt{2ab} - 6a - 6b"),
         ("-a + b", "b - a"),
+        ("\\frac{a + 1 + b}{2}", "\\frac{a + b + 1}{2}"),
+        ("a b - 3 (a^{2} + b)", "ab - 3(a^{2} + b)"),
     ],
 )
 def test_expressions_are_tidied_as_people_write_them(ugly, neat):

@@ -132,10 +132,12 @@ def _product_latex(expr: Mul | Pow) -> str:
         else:
             above.append(factor)
     sign, size = ("-" if constant < 0 else ""), abs(constant)
-    if below:
+    sums = any(isinstance(factor, Add) for factor in above)
+    if below or (sums and size.denominator > 1):
         return f"{sign}\\frac{{{_row(size.numerator, above)}}}{{{_row(size.denominator, below)}}}"
     if size.denominator == 1:
-        return sign + _row(size.numerator, above)
+        whole = _row(size.numerator, above)
+        return f"-{_bracketed(whole)}" if sign and sums and len(above) == 1 and size == 1 else sign + whole
     return f"{sign}{number(size)} {_row(1, above)}"
 
 

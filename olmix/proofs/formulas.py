@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from olmix.proofs.expr import Expr, Relation, Var, div, num
+from olmix.proofs.expr import Expr, Relation, Var, div, num, variables_of
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, tokenize
 
 _RELATIONS = {
@@ -305,7 +305,7 @@ def _membership(lead: str, tokens: list[str], scope: Scope) -> list[Piece]:
     unread = Chain((Side(" ".join(tokens), None, "a membership that is not read"),), (), lead)
     if not isinstance(names, Var):
         return [unread]
-    spelled = "".join(where)
+    spelled = "".join(r"\geq" if _RELATIONS.get(token) == ">=" else token for token in where)
     if spelled in _SETS:
         return [Member((names.name,), _SETS[spelled], (), lead)]
     if where and where[0] in ("(", "[") and where[-1] in (")", "]"):
@@ -345,3 +345,31 @@ def _spread_lists(pieces: list[Piece]) -> list[Piece]:
             out.append(dataclasses.replace(piece, sides=(Side(name, Var(name)), *piece.sides[1:])))
         out.append(piece)
     return out
+
+
+def distributed(pieces: list[Piece]) -> list[Piece]:
+    """`0 < a, b, c < 1`: both bounds hold for all of them (and the one bound of `0 < a, b, c`)."""
+    first = pieces[0] if pieces else None
+    if not isinstance(first, Chain) or not first.ops or first.continues or len(pieces) < 2:
+        return pieces
+    number, last = first.sides[0].expr, first.sides[-1].expr
+    if len(first.ops) != 1 or number is None or variables_of(number) or not isinstance(last, Var):
+        return pieces
+    names, rest = [first.sides[-1]], list(pieces[1:])
+    upper: Chain | None = None
+    while rest:
+        piece = rest[0]
+        if not isinstance(piece, Chain) or piece.lead not in (",", "and") or not isinstance(piece.sides[0].expr, Var):
+            break
+        if piece.ops and (len(piece.ops) != 1 or piece.sides[1].expr is None or variables_of(piece.sides[1].expr)):
+            break
+        if upper and (piece.ops, piece.sides[1:]) != (upper.ops, upper.sides[1:]):
+            break
+        names.append(piece.sides[0])
+        upper = piece if piece.ops else None
+        rest.pop(0)
+    if len(names) < 2 or (upper and first.ops[0][0] != upper.ops[0][0]):
+        return pieces
+    ends, ops = ((upper.sides[1],), upper.ops) if upper else ((), ())
+    return [Chain((first.sides[0], name, *ends), (*first.ops, *ops), "," if i else first.lead)
+            for i, name in enumerate(names)] + rest  # fmt: skip

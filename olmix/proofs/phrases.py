@@ -89,6 +89,7 @@ PHRASES = tuple(
         # Who the variables are.
         (r"(?:we )?(?:are|is|were) given(?: that)?", "condition"),
         (rf"(?:be|are|is|being|denote|represent)(?: (?:all|any|some|given|both|a|an|the))* {DOMAIN}", "is_domain"),
+        (rf"(?P<these>{NAMES}) (?:a |an )?{DOMAIN}(?! ,? ?[NR][0-9])", "domain_of"),
         (rf"{DOMAIN} ,? ?(?P<these>{NAMES}|R\d+)", "domain_of"),
         # Constants that a problem asks for, and what is no statement.
         (rf"(?:find|determine|what is|compute|there exists) (?:the |a |an )?(?:{_EXTREME} )*(?:real |positive )*"
@@ -102,7 +103,8 @@ PHRASES = tuple(
         (r"(?:then|we have|one has|it holds|it follows|there holds|the following (?:inequality|inequalities|relation|holds)"
          r"|(?:this|the) (?:inequality|inequalities|expressions?) (?:below )?holds?)(?: that)?", "claim"),
         (r"consider the (?:following )?(?:inequality|expressions?)", "claim"),
-        (r"(?:for|over) (?:all|any|every|each|arbitrary)|for|whenever|when|if|where|with|given(?: that)?|such that|so that"
+        (r"(?:for|over) (?:all|any|every|each|arbitrary)(?: such| these| those)?|for|whenever|when|if|where|with"
+         r"|given(?: that)?|such that|so that"
          r"|satisf(?:y|ies|ying|ied)|subject to|under|provided(?: that)?|suppose(?: that)?|assume(?: that)?|assuming(?: that)?"
          r"|let|consider|that satisfy|obeying|verifying|fulfilling", "condition"),
         (r"[RN]\d+|[VIBU]\d+", "formula"),

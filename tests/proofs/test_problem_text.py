@@ -118,6 +118,7 @@ CLAIM = r"Prove that $a+b+c\ge 3$."
         (r"We are given positive reals $x,y$ with $x+y=1$. Show that $xy\le\frac14$.", "x*y <= 1/4", "pos: x+y = 1"),
         (r"Assume that $x,y$ are positive and that $x+y=1$. Prove $xy\le\frac14$.", "x*y <= 1/4", "pos: x+y = 1"),
         (r"Consider real numbers $x\neq y$ with $xy=1$. Prove that $x^2+y^2>2$.", "x^2+y^2 > 2", "real: x != y, x*y = 1"),
+        (r"Let $n$ be a positive integer and $x$ a real number with $x\ge0$. Prove that $nx\ge0$.", "n*x >= 0", "mixed"),
         # Orderings, bounds and intervals.
         (r"Let $a>b>0$. Prove that $a^2>b^2$.", "a^2 > b^2", "pos: a > b"),
         (r"Let $x\ge y\ge z>0$. Prove that $x^2\ge yz$.", "x^2 >= y*z", "pos: x >= y, y >= z"),
@@ -170,7 +171,7 @@ CLAIM = r"Prove that $a+b+c\ge 3$."
     ],
 )  # fmt: skip
 def test_phrases_are_read_exactly(problem, claim, given):
-    domain, constraints = _given(given)
+    domain, constraints = _given(given) if given != "mixed" else ({"n": "natural", "x": "nonneg"}, [])
     read, wanted = parse_latex(problem), parse_text(claim, domain, constraints)
     assert (read.claim, read.variables, read.domains) == (wanted.claim, wanted.variables, wanted.domains)
     assert set(read.constraints) == set(wanted.constraints)

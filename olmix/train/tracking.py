@@ -1,6 +1,7 @@
 """W&B, the second place for metrics: what the metrics file has, where a team looks at it. Never needed, never in the way.
 
-Offline unless `WANDB_API_KEY` is set; whatever goes wrong with it is one line in the log, and the run goes on.
+Offline unless `WANDB_API_KEY` is set; then its files are kept with the result, in `wandb/`, for `wandb sync`. A run that is
+killed and goes on is one run there too. Whatever goes wrong with it is one line in the log, and the run goes on.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import pathlib
+import secrets
+import shutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ class WeightsAndBiases:
 
     def __init__(self, step: TrainProxy, place: Place) -> None:
         self._run: Any = None
+        self._place = place
+        self._online = bool(os.environ.get("WANDB_API_KEY"))
         try:
             import wandb
 
@@ -30,7 +36,9 @@ class WeightsAndBiases:
                 group=place.experiment,
                 name=place.label,
                 config={"proxy": dataclasses.asdict(step.proxy), "mixture": step.mixture, "seed": step.seed},
-                mode="online" if os.environ.get("WANDB_API_KEY") else "offline",
+                id=_run_id(place.scratch),
+                resume="allow",
+                mode="online" if self._online else "offline",
                 dir=str(place.scratch),
                 reinit="create_new",  # Variants of a stack are runs side by side in one process.
                 settings=wandb.Settings(silent=True, console="off"),
@@ -43,8 +51,10 @@ class WeightsAndBiases:
         self._safely(lambda: self._run.log(record, step=record.get("step")))
 
     def finish(self) -> None:
-        """Ends the run."""
+        """Ends the run, and keeps what no server has."""
         self._safely(lambda: self._run.finish())
+        if not self._online:
+            self._safely(lambda: _keep(self._place.scratch, self._place.out))
 
     def _safely(self, action: Any) -> None:
         if self._run is None:
@@ -54,3 +64,17 @@ class WeightsAndBiases:
         except Exception as error:
             log.warning("W&B failed and is left alone from here on; the metrics file goes on: %s", error)
             self._run = None
+
+
+def _run_id(scratch: pathlib.Path) -> str:
+    """The id of the run in W&B, the same for all attempts at it: they share a scratch folder."""
+    path = scratch / "wandb-id"
+    if not path.exists():
+        path.write_text(secrets.token_hex(6))
+    return path.read_text()
+
+
+def _keep(scratch: pathlib.Path, out: pathlib.Path) -> None:
+    """Copies the files of all attempts."""
+    for folder in sorted((scratch / "wandb").glob("offline-run-*")):
+        shutil.copytree(folder, out / "wandb" / folder.name, symlinks=True, dirs_exist_ok=True)

@@ -415,6 +415,15 @@ def test_wandb_offline_gets_the_records_and_changes_nothing(graph, scan, monkeyp
     assert found.metrics == plain.metrics
 
 
+def test_what_wandb_wrote_offline_is_kept_with_the_result(graph, scan, monkeypatch) -> None:  # noqa: F811
+    pytest.importorskip("wandb")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    tracked = step(scan, proxy=dataclasses.replace(step(scan).proxy, wandb=True))
+    graph.read(tracked)
+    (file,) = (graph.folder(tracked) / "wandb").glob("offline-run-*/run-*.wandb")
+    assert file.stat().st_size > 1000
+
+
 def test_declaring_the_steps_imports_nothing_heavy() -> None:
     heavy = "('torch', 'transformers', 'ray', 'wandb', 'pandas')"
     code = f"import olmix.train.steps, sys; print([m for m in {heavy} if m in sys.modules])"

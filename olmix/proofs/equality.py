@@ -10,10 +10,12 @@ import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
+
 from olmix.errors import UserError
 from olmix.proofs.expr import Add, Expr, Mul, Num, Relation, Var, add, mul, num, sub, substitute, variables_of
 from olmix.proofs.falsify import Budget, feasible_points, search
-from olmix.proofs.numeric import Undefined, holds_at
+from olmix.proofs.numeric import Undefined, compile_floats, holds_at, magnitude
 from olmix.proofs.printing import relation_text
 from olmix.proofs.statement import Statement, make_statement
 
@@ -160,7 +162,23 @@ def check_case(
             agrees = _agrees(statement, solved, relation, impossible)
             if agrees is not False:
                 return f"{DOUBTFUL} what is an equality there: the claim is not"
-    return f"{DOUBTFUL} what is an equality there" if impossible else NOWHERE
+    if impossible or _somewhere(statement, solved):
+        return f"{DOUBTFUL} what is an equality there"
+    return NOWHERE
+
+
+def _somewhere(statement: Statement, case: Case) -> bool:
+    """Whether the claim is an equality on a part of a case that leaves variables free: `a = b = c`, with d as it may be."""
+    claim = statement.claim
+    built = _in_case(statement, case, claim)
+    if built is None or not built.variables:
+        return False
+    points = feasible_points(built, Budget(starts=300))
+    if not len(points):
+        return False
+    gap = built.claim.gap()
+    values = compile_floats([gap, magnitude(gap)], built.variables)(points)
+    return bool((np.abs(values[:, 0]) <= _AGREE * values[:, 1]).any())
 
 
 def _needless(statement: Statement, case: Case) -> str | None:
@@ -229,16 +247,12 @@ def _agrees(statement: Statement, case: Case, relation: Relation, free: bool = F
 
 def holds_in_numbers(relation: Relation) -> bool | None:
     """Whether a relation without variables holds; equal irrational numbers are told by floats. None where undefined."""
-    from olmix.proofs.numeric import compile_floats, magnitude
-
     try:
         exact = holds_at(relation, {})
     except Undefined:
         return None
     if exact is not None or relation.op != "=":
         return exact
-    import numpy as np
-
     gap = relation.gap()
     difference, size = compile_floats([gap, magnitude(gap)], ())(np.zeros((1, 0)))[0]
     return True if abs(difference) <= 1e-12 * size else None

@@ -48,7 +48,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
     (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
-    (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\b(at|for|when)$", "point", ""),
+    (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\bat$", "point", ""),
     (r"\b(if|when|whenever|provided|given that|under the (condition|assumption))\b", "assume", "sentence"),
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
      "sentence"),

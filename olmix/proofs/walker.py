@@ -10,12 +10,13 @@ import re
 from collections.abc import Sequence
 
 from olmix.proofs.cases import EqualityCases
-from olmix.proofs.expr import Expr, Mul, Num, Pow, Relation, Var, children, num, substitute, variables_of, walk
+from olmix.proofs.expr import Expr, Mul, Relation, Var, substitute, variables_of, walk
 from olmix.proofs.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.printing import relation_text
 from olmix.proofs.proof_text import Formula, words_role
+from olmix.proofs.shapes import ends, has_numbers, is_point
 from olmix.proofs.statement import Statement
 from olmix.proofs.sum_groups import sum_groups
 
@@ -46,29 +47,14 @@ class Link:
 _SUPPOSITION = re.compile(
     r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
 )
+_POINT = re.compile(
+    r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
+)
 _CITED = re.compile(
     r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
     r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|well.?known|known inequality|bunyakovsky|huygens|mean inequality",
     re.IGNORECASE,
 )
-
-
-def _ends(relations: Sequence[Relation]) -> list[Relation]:
-    """The relation between the ends of a chain: it is an equality only where all links are."""
-    directions = {r.op[0] for r in relations if r.op not in ("=", "!=")}
-    linked = all(a.right == b.left for a, b in itertools.pairwise(relations))
-    if len(directions) == 1 and linked:
-        return [Relation(relations[0].left, f"{directions.pop()}=", relations[-1].right)]
-    return list(relations)
-
-
-def _has_numbers(expr: Expr) -> bool:
-    """Whether numbers stand in an expression, other than signs and the exponents of quotients."""
-    if isinstance(expr, Num):
-        return abs(expr.value) != 1
-    if isinstance(expr, Pow) and expr.exponent == num(-1):
-        return _has_numbers(expr.base)
-    return any(_has_numbers(part) for part in children(expr))
 
 
 def _names_a_theorem(chain: Chain) -> bool:
@@ -148,7 +134,7 @@ class Walker:
                 grown |= set(variables_of(self.named[name]))
         for name, expr in self.named.items():
             called = any(re.search(rf"(?<![A-Za-z\\\\]){re.escape(name)} ('+ |\^ .*?)?\(", k.latex) for k in self.links)
-            if name not in grown and not called and _has_numbers(expr) and not self._shows(name, expr):
+            if name not in grown and not called and has_numbers(expr) and not self._shows(name, expr):
                 return name
         return None
 
@@ -182,7 +168,7 @@ class Walker:
         near = []
         for number, relations in chains.items():
             if number == max(chains) or self.places.get(number, (-1, -1))[0] == place[0]:
-                near += _ends(relations)
+                near += ends(relations)
         return near, [r for relations in chains.values() for r in relations]
 
     def _member(self, piece: Member) -> None:
@@ -268,6 +254,8 @@ class Walker:
         result = check_relation(relation, self.context, self._given(formula))
         if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
+        if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
+            result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
         self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.sentence_words} {formula.latex}")))
 
     def _given(self, formula: Formula) -> list[Relation]:

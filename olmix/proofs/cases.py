@@ -48,7 +48,10 @@ class EqualityCases:
         fresh, self.place = sentence != self.place, sentence
         if self.cases and (_OTHER.search(words) or (fresh and _IF.search(formula.words))):
             self.several = True
-            if re.search(r"\bor\b|\band (for|when|at|if)\b|also|another", words) or (
+            if _FOLLOWS.search(words):
+                # "or any permutation, since then ..."
+                self.open = False
+            elif re.search(r"\bor\b|\band (for|when|at|if)\b|also|another", words) or (
                 fresh and _IF.search(formula.words)
             ):
                 self.cases.append([])

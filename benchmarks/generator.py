@@ -13,10 +13,10 @@ import time
 from collections import Counter
 from typing import Any
 
-from olmix.proofs.checking import Checking, look_at_all
-from olmix.proofs.expr import Relation
-from olmix.proofs.numeric import holds_at
-from olmix.proofs.sources import Symbolic
+from olmix.proofs.pipeline.checking import Checking, look_at_all
+from olmix.proofs.pipeline.sources import Symbolic
+from olmix.proofs.statements.expr import Relation
+from olmix.proofs.statements.numeric import holds_at
 from olmix.proofs.symbolic.generate import FAMILIES, Region, Written, distinct
 
 

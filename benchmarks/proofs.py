@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from olmix.proofs.check_proof import check_proof
-from olmix.proofs.expr import Relation, mul, num
-from olmix.proofs.falsify import falsify, search
-from olmix.proofs.numeric import compile_floats
-from olmix.proofs.prove import Effort, prove
-from olmix.proofs.statement import Statement, parse_text
+from olmix.proofs.checking.check_proof import check_proof
+from olmix.proofs.proving.prove import Effort, prove
+from olmix.proofs.refuting.falsify import falsify, search
+from olmix.proofs.statements.expr import Relation, mul, num
+from olmix.proofs.statements.numeric import compile_floats
+from olmix.proofs.statements.statement import Statement, parse_text
 from tests import shared_data
 
 FALSE: tuple[tuple[str, str, list[str]], ...] = (

@@ -35,7 +35,7 @@ MAX_TEXT = 200_000
 
 
 def _check(item: dict[str, Any]) -> dict[str, Any]:
-    from olmix.proofs.check_proof import check_proof
+    from olmix.proofs.checking.check_proof import check_proof
 
     problem, solution, answer = item.get("problem"), item.get("solution"), item.get("answer")
     proofs = solution if isinstance(solution, list) else [solution]

@@ -20,7 +20,7 @@ from absl import flags
 from launchers._app import launch
 from launchers._items import answer_all, name_of, read_list
 from olmix.errors import UserError, nearest
-from olmix.proofs.statement import DOMAINS
+from olmix.proofs.statements.statement import DOMAINS
 
 STATEMENT = flags.DEFINE_string("statement", None, "The claim, e.g. 'a**2 + b**2 >= 2*a*b'.")
 DOMAIN = flags.DEFINE_enum("domain", "real", DOMAINS, "Where every variable lives.")
@@ -33,9 +33,9 @@ SECONDS = flags.DEFINE_float(
 
 
 def _decide(item: dict[str, Any]) -> dict[str, Any]:
-    from olmix.proofs.prove import Effort, Verdict, prove
-    from olmix.proofs.readable import explain
-    from olmix.proofs.statement import parse_claims
+    from olmix.proofs.proving.prove import Effort, Verdict, prove
+    from olmix.proofs.proving.readable import explain
+    from olmix.proofs.statements.statement import parse_claims
 
     verdicts: list[Verdict] = []
     proof: list[str] = []

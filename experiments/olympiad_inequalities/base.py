@@ -6,13 +6,13 @@ import fiddle as fdl
 
 from olmix.language_models.requests import Length
 from olmix.proof_tuning import ProofTuning
-from olmix.proofs.checking import Check
-from olmix.proofs.evaluation import Asking, Evaluate, EvaluateTrained
-from olmix.proofs.fusion import Component, TrainingSet
-from olmix.proofs.generation import Generate
-from olmix.proofs.splitting import Split
-from olmix.proofs.training import Train
-from olmix.proofs.verification import Verify
+from olmix.proofs.pipeline.checking import Check
+from olmix.proofs.pipeline.evaluation import Asking, Evaluate, EvaluateTrained
+from olmix.proofs.pipeline.fusion import Component, TrainingSet
+from olmix.proofs.pipeline.generation import Generate
+from olmix.proofs.pipeline.splitting import Split
+from olmix.proofs.pipeline.training import Train
+from olmix.proofs.pipeline.verification import Verify
 from olmix.report.proofs import ProofReport
 
 

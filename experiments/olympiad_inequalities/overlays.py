@@ -10,8 +10,8 @@ from olmix.language_models.openai_backend import OpenAI
 from olmix.language_models.requests import Length
 from olmix.language_models.tuning import Grpo, Rollouts
 from olmix.proof_tuning import ProofTuning
-from olmix.proofs.judging import Judge
-from olmix.proofs.sweeping import Sweep
+from olmix.proofs.pipeline.judging import Judge
+from olmix.proofs.pipeline.sweeping import Sweep
 
 
 def vllm_server(cfg: fdl.Config[ProofTuning]) -> None:

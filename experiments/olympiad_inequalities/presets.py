@@ -19,11 +19,11 @@ from olmix.language_models.transformers_backend import Transformers
 from olmix.language_models.tuning import Gkd, Grpo, Sft
 from olmix.language_models.vllm_backend import Vllm
 from olmix.proof_tuning import ProofTuning
-from olmix.proofs.checking import Checking
-from olmix.proofs.generation import Generate
-from olmix.proofs.sources import Compact, Prompted, Symbolic
-from olmix.proofs.training import NewModel
-from olmix.proofs.verification import Verifier
+from olmix.proofs.pipeline.checking import Checking
+from olmix.proofs.pipeline.generation import Generate
+from olmix.proofs.pipeline.sources import Compact, Prompted, Symbolic
+from olmix.proofs.pipeline.training import NewModel
+from olmix.proofs.pipeline.verification import Verifier
 
 WRITER = "Qwen/Qwen2.5-Math-72B-Instruct"
 VERIFIER = "mistralai/Mathstral-7B-v0.1"

@@ -11,13 +11,13 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Statement": "statement",
-    "parse_text": "statement",
-    "check_certificate": "certificate",
-    "parse_latex": "problem_text",
-    "check_proof": "check_proof",
-    "falsify": "falsify",
-    "prove": "prove",
+    "Statement": "statements.statement",
+    "parse_text": "statements.statement",
+    "check_certificate": "proving.certificate",
+    "parse_latex": "statements.problem_text",
+    "check_proof": "checking.check_proof",
+    "falsify": "refuting.falsify",
+    "prove": "proving.prove",
 }
 
 __all__ = sorted(_HOMES)

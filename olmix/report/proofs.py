@@ -12,15 +12,15 @@ from typing import Any, ClassVar, Literal
 
 from olmix.errors import UserError
 from olmix.graph.step import Context, Step
-from olmix.proofs.evaluation import ROWS, CurveResult, Row, Scores
-from olmix.proofs.fusion import TrainingSetResult
-from olmix.proofs.intervals import Difference, paired_bootstrap
-from olmix.proofs.items import read_records
-from olmix.proofs.judging import JudgeResult
-from olmix.proofs.splitting import SplitResult
-from olmix.proofs.sweeping import SweepResult
-from olmix.proofs.training import TrainResult
-from olmix.proofs.verification import Verified
+from olmix.proofs.pipeline.evaluation import ROWS, CurveResult, Row, Scores
+from olmix.proofs.pipeline.fusion import TrainingSetResult
+from olmix.proofs.pipeline.intervals import Difference, paired_bootstrap
+from olmix.proofs.pipeline.items import read_records
+from olmix.proofs.pipeline.judging import JudgeResult
+from olmix.proofs.pipeline.splitting import SplitResult
+from olmix.proofs.pipeline.sweeping import SweepResult
+from olmix.proofs.pipeline.training import TrainResult
+from olmix.proofs.pipeline.verification import Verified
 
 PAGE = "report.html"
 DATA = "report.json"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from olmix.proofs.evaluation import Row as Proof
-from olmix.proofs.evaluation import Scores
-from olmix.proofs.intervals import Rate
+from olmix.proofs.pipeline.evaluation import Row as Proof
+from olmix.proofs.pipeline.evaluation import Scores
+from olmix.proofs.pipeline.intervals import Rate
 from olmix.report import plot
 from olmix.report.markup import Child, Markup, tag, trusted
 from olmix.report.page import asset, contents

@@ -6,9 +6,9 @@ import pathlib
 from typing import Any
 
 from olmix.graph.step import Step
-from olmix.proofs.checking import CHECKED, Checked
-from olmix.proofs.items import Item, write_records
-from olmix.proofs.machine import Look
+from olmix.proofs.pipeline.checking import CHECKED, Checked
+from olmix.proofs.pipeline.items import Item, write_records
+from olmix.proofs.pipeline.machine import Look
 from tests.fake_context import FakeContext
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from benchmarks.generator import equality_confirmed
-from olmix.proofs import machine
-from olmix.proofs.falsify import Budget, feasible_points
-from olmix.proofs.latex import Scope, parse_tokens, tokenize
-from olmix.proofs.numeric import compile_floats
-from olmix.proofs.problem_text import parse_latex
-from olmix.proofs.sources import Symbolic
-from olmix.proofs.statement import parse_text
+from olmix.proofs.pipeline import machine
+from olmix.proofs.pipeline.sources import Symbolic
+from olmix.proofs.refuting.falsify import Budget, feasible_points
+from olmix.proofs.statements.latex import Scope, parse_tokens, tokenize
+from olmix.proofs.statements.numeric import compile_floats
+from olmix.proofs.statements.problem_text import parse_latex
+from olmix.proofs.statements.statement import parse_text
 from olmix.proofs.symbolic import amgm, amgm_given, cauchy, squares, tangent, weighted, wording
 from olmix.proofs.symbolic.clean import latex, tidy
 from olmix.proofs.symbolic.draft import Dice, Draft

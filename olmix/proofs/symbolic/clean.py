@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from olmix.proofs.expr import Add, Expr, Mul, Num, Pow, Var, add, mul, num, power
+from olmix.proofs.statements.expr import Add, Expr, Mul, Num, Pow, Var, add, mul, num, power
 from olmix.proofs.symbolic.terms import number
 
 

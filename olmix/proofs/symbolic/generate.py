@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from olmix.errors import UserError
-from olmix.proofs.problem_text import parse_latex
-from olmix.proofs.statement import Statement
+from olmix.proofs.statements.problem_text import parse_latex
+from olmix.proofs.statements.statement import Statement
 from olmix.proofs.symbolic import amgm, amgm_given, cauchy, squares, tangent, weighted, wording
 from olmix.proofs.symbolic.draft import Dice, Draft, Latex
 from olmix.proofs.symbolic.vary import changed

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from olmix.proofs.expr import Add, Expr, Num, add, neg, substitute
-from olmix.proofs.latex import Scope, parse_tokens, tokenize
+from olmix.proofs.statements.expr import Add, Expr, Num, add, neg, substitute
+from olmix.proofs.statements.latex import Scope, parse_tokens, tokenize
 from olmix.proofs.symbolic.clean import latex, tidy
 from olmix.proofs.symbolic.draft import Dice, Draft, Latex
 from olmix.proofs.symbolic.terms import Point

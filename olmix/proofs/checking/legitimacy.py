@@ -1,0 +1,153 @@
+"""Whether what a proof assumes "without loss of generality" loses nothing: an order, a scale, new names for expressions.
+
+Seen in floats at a few points: this decides whether a proof is called complete, not whether a relation is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from olmix.proofs.checking.links import Context
+from olmix.proofs.refuting.falsify import Budget, feasible_points
+from olmix.proofs.statements.expr import STRICT, ZERO, Expr, Num, Relation, Var, variables_of
+from olmix.proofs.statements.numeric import compile_floats
+from olmix.proofs.statements.statement import Statement
+
+
+def legitimate(statement: Statement, assumed: Sequence[Relation], context: Context) -> bool:
+    """Whether all assumptions together lose nothing.
+
+    One order of variables that may be exchanged, one scale for a homogeneous problem, and equations that bring in
+    symbols of the proof's own (which then must exist at every point of the problem).
+    """
+    expanded = [r.map(context.expand) for r in assumed]
+    names = set(statement.variables)
+    orders = [r for r in expanded if set(r.variables()) <= names and _is_order(r)]
+    scales = [r for r in expanded if set(r.variables()) <= names and r not in orders]
+    fresh = [r for r in expanded if not set(r.variables()) <= names]
+    points = np.random.default_rng(3).uniform(0.3, 2.0, size=(8, len(statement.variables)))
+    if len(scales) > 1 or not all(_is_scaling(statement, r, points) for r in scales):
+        return False
+    if not all(_may_exchange(statement, r, points) for r in orders) or _cyclic(orders):
+        return False
+    return not fresh or exist(statement, fresh, context)
+
+
+def _is_order(relation: Relation) -> bool:
+    return relation.op not in ("=", "!=") and all(isinstance(s, Var) for s in (relation.left, relation.right))
+
+
+def _may_exchange(statement: Statement, relation: Relation, points: np.ndarray) -> bool:
+    """Whether the problem stays the same when the two variables of an order are exchanged."""
+    if relation.op in STRICT and statement.claim.op in STRICT:
+        return False
+    i, j = (statement.variables.index(s.name) for s in (relation.left, relation.right))  # type: ignore[union-attr]
+    swapped = points.copy()
+    swapped[:, [i, j]] = points[:, [j, i]]
+    if statement.domains[i] != statement.domains[j]:
+        return False
+    claim = compile_floats([statement.claim.gap()], statement.variables)
+    values = compile_floats([c.gap() for c in statement.constraints] or [ZERO], statement.variables)
+    return bool(
+        np.allclose(claim(points), claim(swapped), equal_nan=True)
+        and np.allclose(np.sort(values(points)), np.sort(values(swapped)), equal_nan=True)
+    )
+
+
+def _cyclic(orders: Sequence[Relation]) -> bool:
+    """Whether orders run in a circle: each alone is harmless, together they make variables equal."""
+    above: dict[str, set[str]] = {}
+    for relation in orders:
+        big, small = (relation.left, relation.right) if relation.op in (">", ">=") else (relation.right, relation.left)
+        above.setdefault(big.name, set()).add(small.name)  # type: ignore[union-attr]
+
+    def reaches(start: str, goal: str, seen: frozenset[str]) -> bool:
+        return any(n == goal or (n not in seen and reaches(n, goal, seen | {n})) for n in above.get(start, ()))
+
+    return any(reaches(name, name, frozenset()) for name in above)
+
+
+def _is_scaling(statement: Statement, relation: Relation, points: np.ndarray) -> bool:
+    """Whether a homogeneous problem may be looked at where some positive homogeneous expression is a positive constant."""
+    if relation.op != "=" or any(c.op == "=" for c in statement.constraints):
+        return False
+    size, fixed = (
+        (relation.left, relation.right) if isinstance(relation.right, Num) else (relation.right, relation.left)
+    )
+    if not isinstance(fixed, Num) or fixed.value <= 0 or any(d not in ("pos", "nonneg") for d in statement.domains):
+        return False
+    gaps = [size, statement.claim.gap(), *(c.gap() for c in statement.constraints)]
+    values = compile_floats(gaps, statement.variables)
+    base, once, twice = (values(points * t) for t in (1.0, 2.0, 4.0))
+    with np.errstate(all="ignore"):
+        first, second = once / base, twice / once
+    power = float(first[0, 0])
+    steady = np.allclose(first, second, equal_nan=True) and np.allclose(first[:, 0], power)
+    return bool(steady and (base[:, 0] > 0).all() and abs(power - 1) > 1e-9)
+
+
+def exist(statement: Statement, relations: Sequence[Relation], context: Context) -> bool:
+    """Whether at points of the problem the proof's own symbols can be chosen such that all relations hold."""
+    equations = [Relation(Var(n), "=", context.expand(e)) for n, e in context.substitutions.items()]
+    wanted = [*equations, *relations]
+    own = tuple(
+        v for v in variables_of(*(s for r in wanted for s in (r.left, r.right))) if v not in statement.variables
+    )
+    kinds = [context.domains.get(n, _kind(statement)) for n in own]
+    function = compile_floats([r.gap() for r in wanted], (*statement.variables, *own))
+    slack = np.array([r.op != "=" for r in wanted])
+
+    def miss(x: np.ndarray, point: np.ndarray) -> np.ndarray:
+        at = np.where([k == "real" for k in kinds], x, np.exp(np.clip(x, -30, 30)))
+        gaps = np.nan_to_num(function(np.concatenate([point, at])[None])[0], nan=1e3, posinf=1e3, neginf=-1e3)
+        return np.where(slack, np.minimum(gaps, 0.0), gaps)
+
+    return _solvable(miss, _tame(statement)[:6], len(own))
+
+
+def covers(statement: Statement, old: Mapping[str, Expr], context: Context) -> bool:
+    """Whether new variables of a substitution exist for points of the hypotheses."""
+    names = variables_of(*old.values())
+    if not names or set(names) & set(statement.variables):
+        return False
+    kinds = [context.domains.get(n, _kind(statement)) for n in names]
+    function = compile_floats([old[v] for v in statement.variables], names)
+
+    def miss(x: np.ndarray, point: np.ndarray) -> np.ndarray:
+        at = np.where([k == "real" for k in kinds], x, np.exp(np.clip(x, -30, 30)))
+        return np.nan_to_num(function(at[None])[0] - point, nan=1e3, posinf=1e3, neginf=-1e3)
+
+    return _solvable(miss, _tame(statement)[:6], len(names))
+
+
+def _kind(statement: Statement) -> str:
+    return "pos" if all(d == "pos" for d in statement.domains) else "real"
+
+
+def _solvable(miss: Callable[..., np.ndarray], points: np.ndarray, unknowns: int) -> bool:
+    """Whether a system has a solution at every point, by least squares from several starts."""
+    from scipy.optimize import least_squares
+
+    rng = np.random.default_rng(5)
+    for point in points:
+        best = np.inf
+        for _ in range(6):
+            found = least_squares(miss, rng.normal(size=unknowns), kwargs={"point": point})
+            best = min(best, float(np.abs(found.fun).max()))
+            if best < 1e-7:
+                break
+        if best > 1e-7:
+            return False
+    return len(points) > 0
+
+
+def _tame(statement: Statement, count: int = 160) -> np.ndarray:
+    """Feasible points without very large or small coordinates."""
+    points = feasible_points(statement, Budget(starts=count, seed=7))
+    with np.errstate(all="ignore"):
+        return points[(np.abs(np.log(np.abs(points) + 1e-300)) < 3).all(axis=1)]
+
+
+__all__ = ["covers", "exist", "legitimate"]

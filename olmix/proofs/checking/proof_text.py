@@ -1,0 +1,237 @@
+r"""A proof in LaTeX as an ordered list of relations, each with the role that the words before it give it.
+
+Roles: a *fact* is asserted and has to be true; a *goal* ("it suffices to show that") is announced and has to be true as
+well; an *assumption* ("without loss of generality", "if", "let") and a *definition* ("denote", "put") change what later
+relations mean; an *equality* case (also an *impossible* one) is looked at separately; what stands inside a proof by
+contradiction is *hypothetical*, and the *absurd* end of it cannot be checked on its own. Sentences without a relation are
+kept as text: reported, never counted as proved; a *point* that is named for an extremum is not checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from olmix.proofs.statements.problem_text import spans
+
+ROLES = ("fact", "goal", "assume", "define", "equality", "impossible", "hypothetical", "absurd", "point")
+
+
+@dataclasses.dataclass(frozen=True)
+class Formula:
+    """A formula of a proof: its LaTeX, its role, the words before it, and where it stands."""
+
+    latex: str
+    role: str
+    words: str
+    paragraph: int
+    sentence: int
+    #: How long an assumption lasts: `sentence`, `paragraph` or `proof`.
+    lasts: str = "proof"
+    #: The words between the formula before and this one.
+    between: str = ""
+    #: All words of its sentence.
+    sentence_words: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Remark:
+    """A sentence in which no relation stands."""
+
+    text: str
+
+
+_CUES: tuple[tuple[str, str, str], ...] = (
+    # (pattern, role, how long an assumption lasts)
+    (r"\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
+    (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b", "hypothetical", ""),
+    (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
+    (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
+    (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
+    (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\bat$", "point", ""),
+    (r"\b(if|when|whenever|provided|given that|under the (condition|assumption))\b", "assume", "sentence"),
+    (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
+     "sentence"),
+    (r"\b(where|with)\b", "assume", "paragraph"),
+    (r"\b(let|denote|set|put|setting|putting|taking|take|choose|define|substitut\w*|introduce|let us|defined|notation)\b",
+     "define", "proof"),
+    (r"\b(suffices?|enough|remains?|need(s|ed)?|want|have to|must|equivalent\w*|rewritten|rewrite|becomes?|reduces?|"
+     r"will prove|will show|shall prove|shall show|prove that|show that|(?:re)?written as|rewrite (?:it |this )?as|"
+     r"written|claim|(?<!'s )lemma|equivalent to|to prove|to show)\b",
+     "goal", ""),
+    (r"\b(then|thus|hence|therefore|so|we get|get|gives?|obtain\w*|have|has|deduces?|since|because|as|clearly|obviously|by|"
+     r"from|using|implies|follows?|yields?|which is|note|know|i\.e|that is|and|conclude|find|holds?|inequality|also|"
+     r"adding|summing|similarly|analogously|due|apply\w*|furthermore|further|finally|now|notice|observe|it is|are|is)\b",
+     "fact", ""),
+)  # fmt: skip
+_COMPILED = tuple((re.compile(pattern), role, lasts) for pattern, role, lasts in _CUES)
+#: Sentences end with a period that is followed by a new sentence, or with a blank line.
+_SENTENCE_END = re.compile(r"(?<!i\.e)(?<!e\.g)(?<!w\.l\.o\.g)[.?!](?=\s+[A-Z0-9]|\s*$)|\n\s*\n(?=\s*[A-Z])")
+
+
+def read_proof(text: str) -> list[Formula | Remark]:
+    """The formulas and remarks of a proof; within a sentence, the conditions ("when", "where") come first."""
+    reader = _Reader()
+    for span in spans(_clean(text)):
+        if span.math:
+            reader.math(span.text)
+        else:
+            reader.text(span.text)
+    reader.end_sentence("")
+    return reader.out
+
+
+_INEQUALITY = re.compile(r"\\(?:leq?|geq?|leqslant|geqslant|lt|gt)\b|[<>]")
+#: What opens the part of a sentence that a contradiction ends.
+_SUPPOSED = re.compile(r"\b(equality|if|suppose|assume|contrary|would|otherwise)\b", re.IGNORECASE)
+
+
+class _Reader:
+    """Cuts the document into sentences and paragraphs and gives every formula its role."""
+
+    def __init__(self) -> None:
+        self.out: list[Formula | Remark] = []
+        self.words = ""
+        self.between = ""
+        self.paragraph = self.sentence = 0
+        #: `equality` colours a paragraph, `hypothetical` the rest of the proof.
+        self.colour = ""
+        self.waiting: list[Formula] = []
+        #: Whether the sentence has no formula yet.
+        self.fresh = True
+
+    def text(self, text: str) -> None:
+        place = 0
+        for match in _SENTENCE_END.finditer(text):
+            self.words += text[place : match.start()]
+            self.end_sentence(match.group())
+            place = match.end()
+            if text[place : place + 2].startswith("\n\n") or re.match(r"\s*\n\s*\n", text[place:]):
+                self._new_paragraph()
+        self.words += text[place:]
+        self.between += text
+        if re.search(r"\n\s*\n", text[:place]):
+            self._new_paragraph()
+
+    def _new_paragraph(self) -> None:
+        self.paragraph += 1
+        if self.colour == "equality":
+            self.colour = ""
+
+    def math(self, latex: str) -> None:
+        role, lasts = _role(self.words)
+        opens = self.fresh and role == "equality" and re.match(r"\W*(the |for )?equality\b", self.words, re.IGNORECASE)
+        if role == "hypothetical" or (self.colour == "hypothetical" and not opens):
+            self.colour = role = "hypothetical"
+        elif role == "equality" or (self.colour == "equality" and not (self.fresh and _INEQUALITY.search(latex))):
+            self.colour = role = "equality"
+        else:
+            # A new sentence with an inequality is about something else than the case of equality.
+            self.colour = ""
+        self.fresh = False
+        place = (self.paragraph, self.sentence)
+        between = " ".join(self.between.split())
+        self.waiting.append(Formula(latex, role, self.words.strip(), *place, lasts or "proof", between))
+        self.between = ""
+        if re.search(r"\.\s*(\\end\{[a-z*]+\}\s*)*$", latex.strip()):
+            self.end_sentence("")
+
+    def end_sentence(self, mark: str) -> None:
+        """Closes the sentence; a blank line (in `mark`) closes the paragraph."""
+        if re.search(r"\b(contradiction|impossible|absurd)\b", self.words):
+            supposed = [i for i, f in enumerate(self.waiting) if _SUPPOSED.search(f.words)]
+            start = supposed[0] if supposed else 0
+            about = bool(re.search(r"\bequality\b", self.words, re.IGNORECASE))
+            for i in range(start, len(self.waiting)):
+                self.waiting[i] = dataclasses.replace(self.waiting[i], role="impossible" if about else "absurd")
+        self.waiting = [dataclasses.replace(f, sentence_words=self.words) for f in self.waiting]
+        if self.waiting:
+            for group in _by_condition(self.waiting):
+                group = [dataclasses.replace(f, sentence=self.sentence) for f in group]
+                first = [f for f in group if _is_condition(f)]
+                self.out.extend(first)
+                self.out.extend(f for f in group if f not in first)
+                self.sentence += 1
+        elif self.words.strip():
+            role, _ = _role(self.words)
+            if role in ("hypothetical", "equality"):
+                self.colour = role
+            self.out.append(Remark(" ".join(self.words.split())))
+        self.waiting, self.words, self.fresh = [], "", True
+        self.sentence += 1
+        if "\n" in mark:
+            self._new_paragraph()
+
+
+def _is_condition(formula: Formula) -> bool:
+    return formula.role == "assume" and formula.lasts != "proof"
+
+
+def _by_condition(formulas: list[Formula]) -> list[list[Formula]]:
+    """`f < 0 for x < 1 and f > 0 for x > 1` are two sentences in one, each with its condition."""
+    kinds = [_is_condition(f) for f in formulas]
+    blocks = sum(kind and not before for before, kind in zip([False, *kinds], kinds, strict=False))
+    if blocks < 2:
+        return [formulas]
+    groups: list[list[Formula]] = [[]]
+    for i, formula in enumerate(formulas):
+        # A group ends after its condition, or begins with it, as the sentence begins.
+        starts = kinds[i] and not kinds[i - 1] if kinds[0] else not kinds[i] and i > 0 and kinds[i - 1]
+        if starts and i:
+            groups.append([])
+        groups[-1].append(formula)
+    return groups
+
+
+def _clean(text: str) -> str:
+    """Removes markdown and the sentence about the answer, which is no step of the proof."""
+    text = re.sub(r"(Therefore|Thus|Hence),? the answer is.*?(\$\$?.*?\$\$?\.?|$)", " ", text, flags=re.DOTALL)
+    text = _DISPLAYS.sub(
+        lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$", text
+    )
+    text = re.sub(r"(?m)^\s*#{1,6}\s*(.*?)[ :.]*$", r"\n\n\1.\n\n", _without_boxes(text))
+    return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
+
+
+#: Displays outside of dollars.
+_DISPLAYS = re.compile(
+    r"\\begin\{(equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|math)\*?\}(?:\{\d\})?(.*?)\\end\{\1\*?\}",
+    re.DOTALL,
+)
+
+
+def _without_boxes(text: str) -> str:
+    r"""Frames around results removed: `\boxed{X}` is X."""
+    while (found := re.search(r"\\(?:boxed|fbox)\s*\{", text)) is not None:
+        depth, at = 1, found.end()
+        while depth and at < len(text):
+            depth += {"{": 1, "}": -1}.get(text[at], 0) if text[at - 1] != "\\" else 0
+            at += 1
+        text = text[: found.start()] + text[found.end() : at - (depth == 0)] + text[at:]
+    return text
+
+
+def _inside_math(text: str, place: int) -> bool:
+    return len(re.findall(r"\$\$", text[:place])) % 2 == 1 or text[:place].count("\\[") > text[:place].count("\\]")
+
+
+def _role(words: str) -> tuple[str, str]:
+    """The role that the last cue before a formula gives it, and how long an assumption would last."""
+    low = " ".join(words.lower().split())
+    last: tuple[int, str, str] = (-1, "fact", "")
+    for pattern, role, lasts in _COMPILED:
+        found = [m.end() for m in pattern.finditer(low)]
+        if found and role in ("equality", "hypothetical"):
+            return role, lasts
+        if found and found[-1] > last[0]:
+            last = (found[-1], role, lasts)
+    return last[1], last[2]
+
+
+def words_role(word: str) -> str | None:
+    """The role that a word inside a formula (`\\text{where}`) gives to what follows; None where it gives none."""
+    low = word.lower()
+    for pattern, role, _ in _COMPILED:
+        if pattern.search(low):
+            return role
+    return None

@@ -1,0 +1,382 @@
+"""Walks through a proof in order: keeps what has been assumed and defined, and checks every relation in that
+context.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Sequence
+
+from olmix.proofs.checking.cases import EqualityCases
+from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
+from olmix.proofs.checking.proof_text import Formula, words_role
+from olmix.proofs.checking.shapes import ends, has_numbers, is_point
+from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, substitute, variables_of, walk
+from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
+from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
+from olmix.proofs.statements.printing import relation_text
+from olmix.proofs.statements.statement import Statement
+from olmix.proofs.statements.sum_groups import sum_groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """One relation of the proof: where it stands, what it says, and what the check gave."""
+
+    number: int
+    latex: str
+    relation: Relation | None
+    role: str
+    status: str
+    reason: str = ""
+    #: Links of one chain share its number.
+    chain: int = 0
+    #: Whether it was checked under an assumption of a case or of its sentence, so that it is no fact by itself.
+    conditional: bool = False
+    #: Whether the words before it name a theorem or a known inequality.
+    cited: bool = False
+
+    def describe(self) -> str:
+        """For a reader: the relation and the verdict."""
+        what = relation_text(self.relation) if self.relation else self.latex
+        return f"step {self.number}: {what}: {self.status}" + (f" ({self.reason})" if self.reason else "")
+
+
+_SUPPOSITION = re.compile(
+    r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
+)
+_POINT = re.compile(
+    r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
+)
+_CITED = re.compile(
+    r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
+    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|well.?known|known inequality|bunyakovsky|huygens|mean inequality",
+    re.IGNORECASE,
+)
+
+
+def _names_a_theorem(chain: Chain) -> bool:
+    """`A M \\geq G M` and its kin name an inequality between means."""
+    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", side.text) and "M" in side.text for side in chain.sides)
+
+
+class Walker:
+    """Walks through a proof, keeping the context."""
+
+    def __init__(self, statement: Statement, constant: Relation | None = None) -> None:
+        self.context = Context(statement)
+        claim = statement.claim
+        self.scope = Scope(statement.variables, sum_groups(statement), sides=(claim.left, claim.right))
+        self.links: list[Link] = []
+        self.remarks: list[str] = []
+        self.chains = 0
+        #: Where the last chain ended, for lines that start with a relation.
+        self.last: Expr | None = None
+        self.conditional = False
+        #: Symbols of the proof's own that an assumption brought in.
+        self.introduced: set[str] = set()
+        #: The constant that the problem asks for.
+        self.constant = constant
+        self.equality = EqualityCases()
+        #: Symbols and functions of the proof's own: what they stand for, and which of them relations have used.
+        self.named: dict[str, Expr] = {}
+        self.used: set[str] = set()
+        #: An equation was supposed in a proof by contradiction: what follows from it need not hold otherwise.
+        self.supposed = False
+        #: Paragraph and sentence of each chain.
+        self.places: dict[int, tuple[int, int]] = {}
+
+    def formula(self, formula: Formula) -> None:
+        """Takes in one formula."""
+        role = formula.role
+        if role in ("hypothetical", "absurd"):
+            for piece in read_formula(formula.latex, self.scope):
+                if isinstance(piece, Chain) and piece.ops:
+                    self._note(piece, formula)
+            return
+        if role in ("equality", "impossible"):
+            self._equality(formula)
+            return
+        self.close_case()
+        if role == "point":
+            self.chains += 1
+            self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
+            return
+        for piece in read_formula(formula.latex, self.scope):
+            own = words_role(piece.lead) if piece.lead not in ("", ",", "=>", "<=>", "->", "<==") else None
+            role = "fact" if piece.lead in ("=>", "<=>") else own or role
+            if role == "equality":
+                self._equality(dataclasses.replace(formula, between="when"), [piece])
+                continue
+            if isinstance(piece, Member):
+                self._member(piece)
+            elif piece.ops:
+                self._chain(piece, role, formula)
+            elif has_relation(piece.sides[0].text):
+                self._unread(piece.sides[0], "", role, piece.sides[0].text)
+            elif role in ("define", "assume"):
+                self._names(piece, formula.words)
+
+    def _equality(self, formula: Formula, pieces: Sequence[object] | None = None) -> None:
+        """Sentences about equality."""
+        if self.equality.cases and self.equality.place[0] != formula.paragraph:
+            self.close_case()
+        self.equality.impossible = self.equality.impossible or formula.role == "impossible"
+        self.equality.take(formula, pieces if pieces is not None else read_formula(formula.latex, self.scope))
+
+    def unused(self) -> str | None:
+        """A definition with numbers in it that no relation has used, so that nothing has checked it; or None."""
+        grown = set(self.used) | {n for e in self.context.substitutions.values() for n in variables_of(e)}
+        for name in reversed(self.named):
+            if name in grown:
+                grown |= set(variables_of(self.named[name]))
+        for name, expr in self.named.items():
+            called = any(re.search(rf"(?<![A-Za-z\\\\]){re.escape(name)} ('+ |\^ .*?)?\(", k.latex) for k in self.links)
+            if name not in grown and not called and has_numbers(expr) and not self._shows(name, expr):
+                return name
+        return None
+
+    def _shows(self, name: str, expr: Expr) -> bool:
+        """Whether a relation contains the body of a function of one variable at some place, as Jensen's inequality does."""
+        params = self.scope.functions.get(name, ((), None))[0]
+        if len(params) != 1:
+            return False
+        sides = [s for k in self.links if k.relation is not None for s in (k.relation.left, k.relation.right)]
+        nodes = {node for side in sides for node in walk(side)}
+        return any(substitute(expr, {params[0]: at}) in nodes for at in nodes if isinstance(at, Var | Mul))
+
+    def close_case(self) -> None:
+        """Checks what has been said about equality."""
+        told, self.equality = self.equality, EqualityCases()
+        expand = self.context.expand
+        near, far = self._about(told.place)
+        self.conditional = False
+        certain = not self.context.unread
+        for relation, latex, result in told.verdicts(self.context.statement, near, far, expand, self.constant, certain):
+            self.chains += 1
+            self._add(relation, "equality", latex, result)
+
+    def _about(self, place: tuple[int, int]) -> tuple[list[Relation], list[Relation]]:
+        """What a sentence about equality may be about: the ends of the chains just before it; and all other relations."""
+        expand = self.context.expand
+        chains: dict[int, list[Relation]] = {}
+        for link in self.links:
+            if link.relation is not None and link.role in ("fact", "goal") and link.status != "refuted":
+                chains.setdefault(link.chain, []).append(link.relation.map(expand))
+        near = []
+        for number, relations in chains.items():
+            if number == max(chains) or self.places.get(number, (-1, -1))[0] == place[0]:
+                near += ends(relations)
+        return near, [r for relations in chains.values() for r in relations]
+
+    def _member(self, piece: Member) -> None:
+        for name in piece.names:
+            if name not in self.context.statement.variables:
+                self.context.domains[name] = piece.domain
+        for relation in piece.relations:
+            self.context.assumptions.append(Assumption(relation, "proof", 0, 0))
+
+    def _names(self, piece: Chain, words: str) -> None:
+        """`for positive x`: a new variable with the domain that the words name."""
+        only = piece.sides[0].expr
+        if isinstance(only, Var) and not self.context.knows(only.name):
+            low = words.lower()
+            kind = "nonneg" if re.search(r"non-?negative", low) else "pos" if "positive" in low else "real"
+            if kind != "real" or "real" in low:
+                self.context.domains[only.name] = kind
+
+    def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
+        if _names_a_theorem(chain):
+            self.remarks.append(" ".join(side.text for side in chain.sides))
+            return
+        if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
+            # `which is $\geq 1$`: what it is about stands in the words.
+            self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
+            return
+        if chain.continues and self.last is not None:
+            first = dataclasses.replace(chain.sides[0], expr=self.last, text="(the line before)")
+            chain = dataclasses.replace(chain, sides=(first, *chain.sides[1:]))
+        if self._defines_function(chain):
+            return
+        self.chains += 1
+        self.places[self.chains] = (formula.paragraph, formula.sentence)
+        if len({op[0] for op in chain.ops} - {"=", "!"}) > 1:
+            self._unread(
+                chain.sides[0], chain.ops[0], role, " ".join(s.text for s in chain.sides), "it changes its direction"
+            )
+        self._across(chain, role, formula)
+        for left, op, right in zip(chain.sides, chain.ops, chain.sides[1:], strict=False):
+            if left.expr is None or right.expr is None:
+                self._unread(left if left.expr is None else right, op, role, f"{left.text} {op} {right.text}")
+                continue
+            self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
+        self.last = chain.sides[-1].expr
+
+    def _across(self, chain: Chain, role: str, formula: Formula) -> None:
+        """`X >= (unread) >= Y` says that X >= Y: refuted where that is false."""
+        read = [i for i, side in enumerate(chain.sides) if side.expr is not None]
+        for i, j in itertools.pairwise(read):
+            directions = {op[0] for op in chain.ops[i:j]} - {"="}
+            if j - i < 2 or len(directions) != 1 or "!" in directions or role not in ("fact", "goal"):
+                continue
+            relation = Relation(chain.sides[i].expr, f"{directions.pop()}=", chain.sides[j].expr)  # type: ignore[arg-type]
+            result = check_relation(relation, self.context, self._given(formula))
+            if result.status == "refuted":
+                self._add(relation, role, relation_text(relation), result)
+
+    def _unread(self, side: object, op: str, role: str, latex: str, why: str = "") -> None:
+        trouble = why or getattr(side, "trouble", "")
+        if role in ("assume", "define"):
+            self.context.unread.append(latex)
+        self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
+
+    def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
+        if self._answers(relation, role) or self._defines(relation, role):
+            return
+        if role in ("assume", "define"):
+            if self._sign(relation):
+                return
+            result = check_relation(relation, self.context, self._given(formula))
+            if result.status in ("proved", "unrefuted"):
+                # What is "assumed" but holds anyway (`since`, `with`) is a fact.
+                self._add(relation, "fact", latex, result)
+                return
+            # What brings in a new symbol holds as long as the symbol is used; what else is said about that symbol in
+            # the same breath restricts the problem's variables, and holds for a while only.
+            before = set(self.introduced)
+            new = self._introduce(relation)
+            more = not new and bool(before & set(relation.variables()))
+            lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
+            self.context.assume(Assumption(relation, lasts, formula.paragraph, formula.sentence))
+            return
+        result = check_relation(relation, self.context, self._given(formula))
+        if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
+            result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
+        if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
+            result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
+        self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.sentence_words} {formula.latex}")))
+
+    def _given(self, formula: Formula) -> list[Relation]:
+        held = self.context.in_force(formula.paragraph, formula.sentence)
+        self.conditional = any(a.lasts != "proof" and a.relation in held for a in self.context.assumptions)
+        return held
+
+    def _add(self, relation: Relation | None, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
+        number = len(self.links) + 1
+        if relation is not None and role in ("fact", "goal"):
+            self.used |= set(relation.variables())
+        self.links.append(
+            Link(number, latex, relation, role, result.status, result.reason, self.chains, self.conditional, cited)
+        )
+
+    def _note(self, chain: Chain, formula: Formula) -> None:
+        """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
+        self.chains += 1
+        supposed = bool(_SUPPOSITION.search(formula.words))
+        self.supposed = self.supposed or (supposed and "=" in chain.ops)
+        for relation in chain.relations():
+            result = LinkResult("unchecked", "inside a proof by contradiction")
+            if relation.op == "=" and formula.role == "hypothetical" and not supposed and not self.supposed:
+                found = check_relation(relation, self.context, self._given(formula))
+                result = found if found.status == "refuted" else result
+            self._add(relation, "hypothetical", relation_text(relation), result)
+
+    def _answers(self, relation: Relation, role: str) -> bool:
+        """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
+        left, right = relation.left, relation.right
+        known = self.constant
+        if known is not None and relation.op == "=" and left == known.left:
+            if right == known.right:
+                return True
+            # With variables on the other side the proof uses the letter for something of its own.
+            if not variables_of(right) or variables_of(known.right):
+                self.context.definitions.setdefault(left.name, known.right)  # type: ignore[union-attr]
+            return False
+        if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
+            return False
+        if not variables_of(right) and role in ("define", "assume"):
+            self.context.definitions[left.name] = self.named[left.name] = right
+        return not variables_of(right)
+
+    def _sign(self, relation: Relation) -> bool:
+        """`x > 0` for a symbol that is new or defined: its domain, or a fact about it that needs no check."""
+        if relation.op in ("<", "<="):
+            relation = relation.flipped()
+        if not isinstance(relation.left, Var) or getattr(relation.right, "value", None) != 0:
+            return False
+        name = relation.left.name
+        if (
+            relation.op not in (">", ">=")
+            or name in self.context.statement.variables
+            or name in self.context.definitions
+        ):
+            return False
+        self.context.domains[name] = "pos" if relation.op == ">" else "nonneg"
+        return True
+
+    def _introduce(self, relation: Relation) -> bool:
+        """New symbols without a word about where they live: they live where the problem's variables do."""
+        kinds = set(self.context.statement.domains)
+        new = [name for name in relation.variables() if not self.context.knows(name)]
+        self.introduced.update(new)
+        for name in new:
+            self.context.domains[name] = next(iter(kinds)) if len(kinds) == 1 else "real"
+        return bool(new)
+
+    def _defines(self, relation: Relation, role: str) -> bool:
+        """`S = a + b`: a new symbol; `a = x/y`: an old variable in terms of new ones."""
+        if relation.op != "=":
+            return False
+        known = self.context.knows
+        for left, right in ((relation.left, relation.right), (relation.right, relation.left)):
+            if not isinstance(left, Var):
+                continue
+            inside = variables_of(right)
+            if not known(left.name) and left.name not in inside and all(known(v) for v in inside) and inside:
+                self.context.definitions[left.name] = self.named[left.name] = right
+                self._regroup()
+                return True
+            new = [v for v in inside if not known(v)]
+            old = left.name in self.context.statement.variables and left.name not in self.context.substitutions
+            substitution = role in ("define", "assume") or bool(self.context.substitutions)
+            if old and substitution and inside and left.name not in inside:
+                fresh = {v for e in self.context.substitutions.values() for v in variables_of(e)}
+                declared = set(self.context.domains)
+                if (new or set(inside) <= fresh | declared) and not set(inside) & set(self.context.statement.variables):
+                    self.context.substitutions[left.name] = right
+                    self._regroup()
+                    return True
+        return False
+
+    def _regroup(self) -> None:
+        """New variables of the same number may be what sum signs run over from now on."""
+        new = tuple(sorted({*self.context.definitions, *(
+            v for e in self.context.substitutions.values() for v in variables_of(e))}))  # fmt: skip
+        old = self.context.statement.variables
+        groups = sum_groups(self.context.statement)
+        if len(new) == len(groups[0]) and len(new) > 1:
+            groups = (*groups, *variable_groups(new))
+        self.scope = dataclasses.replace(self.scope, variables=(*old, *new), groups=groups)
+
+    def _defines_function(self, chain: Chain) -> bool:
+        """`f(a, b, c) = ...` where f is not yet known."""
+        head = chain.sides[0]
+        if head.expr is not None or not chain.ops or chain.ops[0] != "=" or chain.sides[1].expr is None:
+            return False
+        match = re.match(r"^([A-Za-z]) \( ((?:[A-Za-z] , )*[A-Za-z]) \)$", head.text)
+        if not match or match[1] in self.scope.functions:
+            return False
+        params = tuple(match[2].split(" , "))
+        functions = {**self.scope.functions, match[1]: (params, chain.sides[1].expr)}
+        self.named[match[1]] = chain.sides[1].expr
+        self.scope = dataclasses.replace(self.scope, functions=functions)
+        try:
+            self.last = parse_tokens(head.text.split(" "), self.scope)
+        except Unreadable:
+            self.last = None
+        rest = dataclasses.replace(chain, sides=chain.sides[1:], ops=chain.ops[1:])
+        if rest.ops:
+            self._chain(rest, "fact", Formula("", "fact", "", 0, 0))
+        return True

@@ -1,0 +1,67 @@
+"""Certificates: proofs as data, checked by replaying them.
+
+A certificate is a tree of plain JSON values: `{"rule": name, ..., "parts": [...]}` or `{"leaf": kind, ...}`,
+one for every task that the statement starts with. Checking rebuilds the polynomials from the statement and
+replays every step with `rules.py` and `leaves.py`; nothing that the search computed is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from olmix.proofs.proving.algebra import Unsupported, build_system
+from olmix.proofs.proving.leaves import check_leaf
+from olmix.proofs.proving.rules import apply_rule
+from olmix.proofs.proving.tasks import RuleError, Task, start_tasks
+from olmix.proofs.statements.statement import Statement
+
+Node = Mapping[str, Any]
+
+
+def check_certificate(statement: Statement, certificate: Mapping[str, Any]) -> str | None:
+    """None where the certificate proves the statement, else the reason why it does not."""
+    try:
+        tasks = start_tasks(build_system(statement))
+        roots = certificate["tasks"]
+        if len(roots) != len(tasks):
+            return f"the certificate has {len(roots)} parts, the statement {len(tasks)}"
+        for task, root in zip(tasks, roots, strict=True):
+            check_node(task, root)
+    except (Unsupported, RuleError) as why:
+        return str(why)
+    except (KeyError, TypeError, ValueError) as why:
+        return f"the certificate is malformed: {why!r}"
+    return None
+
+
+def check_node(task: Task, node: Node) -> None:
+    """Replays one tree on one task; raises RuleError where a step fails."""
+    stack = [(task, node)]
+    while stack:
+        at, step = stack.pop()
+        if "leaf" in step:
+            check_leaf(str(step["leaf"]), at, step)
+            continue
+        parts = apply_rule(str(step["rule"]), at, step)
+        if len(parts) != len(step["parts"]):
+            raise RuleError(f"{step['rule']} leaves {len(parts)} tasks, the certificate closes {len(step['parts'])}")
+        stack.extend(zip(parts, step["parts"], strict=True))
+
+
+def uses_z3(certificate: Mapping[str, Any]) -> bool:
+    """Whether some leaf rests on z3 rather than on a certificate of our own."""
+    return any(node.get("leaf") == "z3" for root in certificate["tasks"] for node in _nodes(root))
+
+
+def methods(certificate: Mapping[str, Any]) -> list[str]:
+    """The leaves and rules that occur, for reasons and counts."""
+    return sorted({str(n.get("leaf") or n.get("rule")) for root in certificate["tasks"] for n in _nodes(root)})
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(node.get("parts", ()) if "rule" in node else ())

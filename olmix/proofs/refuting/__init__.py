@@ -1,0 +1,1 @@
+"""Counterexamples: searched in floats, confirmed in exact arithmetic."""

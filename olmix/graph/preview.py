@@ -144,7 +144,7 @@ def _where(forecast: Forecast) -> str:
         return own if forecast.node.state == "done" else f"tasks of their own for its pieces, gathered {own}"
     kinds = collections.Counter(forecast.tasks)
     tasks = [
-        f"{count} task{'s' if count != 1 else ''} with {kind.text()} each{_split(gang)}"
+        f"{count} task{'s' if count > 1 else ''} with {kind.text()}{' each' if count > 1 else ''}{_split(gang)}"
         for (kind, gang), count in kinds.items()
     ]
     return f"{', '.join(tasks)}, gathered {own}" if tasks else f"gathered {own}"

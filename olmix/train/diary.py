@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from olmix.train.metrics import MetricsFile
-from olmix.train.proxy import StepRecord
 from olmix.train.recipe import Plan
+from olmix.train.records import StepRecord
 
 #: Points kept of a loss curve in a result; the metrics file has them all.
 CURVE_POINTS = 200
@@ -105,7 +105,6 @@ class Diary:
         self,
         record: StepRecord,
         leaves: npt.NDArray[np.integer],
-        skipped: int,
         seconds: float,
         waited: float,
         device_tokens: int,
@@ -123,7 +122,7 @@ class Diary:
                 f"the {what} became {value} at step {self.steps} of {self.plan.steps} ({self.tokens:,} tokens)"
             )
         if due(before, self.tokens, self.log_tokens) or self.steps == self.plan.steps or self.reason:
-            self.tell(self._record(record, skipped, seconds, waited, device_tokens))
+            self.tell(self._record(record, seconds, waited, device_tokens))
 
     def evaluation(self, values: dict[str, float]) -> None:
         """Writes an evaluation down."""
@@ -137,9 +136,7 @@ class Diary:
         if self.logger is not None:
             self.logger.log(record)
 
-    def _record(
-        self, record: StepRecord, skipped: int, seconds: float, waited: float, device_tokens: int
-    ) -> dict[str, Any]:
+    def _record(self, record: StepRecord, seconds: float, waited: float, device_tokens: int) -> dict[str, Any]:
         """One training record, under the names that dashboards of this field use."""
         speed = device_tokens / seconds
         return {
@@ -148,7 +145,7 @@ class Diary:
             "train/loss": record.loss,
             "optim/learning rate": record.rate,
             "optim/grad norm": record.norm,
-            "optim/skipped steps": skipped,
+            "optim/skipped steps": record.skips,
             "throughput/total tokens": self.tokens,
             "throughput/device tokens per second": speed,
             "throughput/share waiting for data": waited / seconds,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
-import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from olmix.train.recipe import Plan
 from olmix.train.settings import SkipRule
@@ -29,35 +28,49 @@ def make_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.AdamW:
 
 
 class Jumps:
-    """Remembers the last losses and gradient norms and says whether a step's are out of line (`SkipRule`)."""
+    """Remembers the last losses and gradient norms of K runs and says whether a step's are out of line (`SkipRule`).
 
-    def __init__(self, rule: SkipRule) -> None:
+    All of it is arithmetic on the device, which nobody has to wait for.
+    """
+
+    def __init__(self, rule: SkipRule, device: torch.device, variants: int = 1) -> None:
         self.rule = rule
-        self.losses: collections.deque[float] = collections.deque(maxlen=rule.window)
-        self.norms: collections.deque[float] = collections.deque(maxlen=rule.window)
+        #: Losses and norms, (2, K, window), a ring of which the first `seen` (K) places are filled.
+        self.history = torch.zeros(2, variants, rule.window, dtype=torch.float64, device=device)
+        self.seen = torch.zeros(variants, dtype=torch.int64, device=device)
+        self._places = torch.arange(rule.window, device=device)
 
-    def skip(self, loss: float, norm: float) -> bool:
-        """Whether to leave out the update of a step with this loss and gradient norm; remembers both.
+    def judge(self, losses: Tensor, norms: Tensor, remember: Tensor) -> Tensor:
+        """Whether to leave out the updates of a step with these losses and gradient norms; all (K), float64 and boolean.
 
-        A skipped step is remembered too, so that a lasting rise is not skipped for ever.
+        Remembers both where `remember` says so; a skipped step is remembered too, so that a lasting rise is not
+        skipped for ever.
         """
-        out = self.rule.enabled and (self._high(self.losses, loss) or self._high(self.norms, norm))
-        self.losses.append(loss)
-        self.norms.append(norm)
-        return out
+        values = torch.stack((losses, norms))
+        window = self.rule.window
+        count = self.seen.clamp(max=window)
+        filled = self._places < count[:, None]
+        mean = (self.history * filled).sum(-1) / count.clamp(min=1)
+        spread = ((self.history - mean[..., None]) * filled).square().sum(-1) / (count - 1).clamp(min=1)
+        high = (values > mean + self.rule.sigmas * spread.sqrt()).any(0)
+        place = (self.seen % window)[None, :, None].expand(2, -1, 1)
+        kept = torch.where(remember[None, :, None], values[..., None], self.history.gather(-1, place))
+        self.history.scatter_(-1, place, kept)
+        self.seen += remember
+        return high & (count >= max(2, window // 2)) & remember & self.rule.enabled
 
-    def _high(self, history: collections.deque[float], value: float) -> bool:
-        if len(history) < max(2, self.rule.window // 2):
-            return False
-        mean = math.fsum(history) / len(history)
-        deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in history) / (len(history) - 1))
-        return value > mean + self.rule.sigmas * deviation
-
-    def state(self) -> dict[str, list[float]]:
+    def state(self) -> dict[str, Tensor]:
         """What `restore` needs."""
-        return {"losses": list(self.losses), "norms": list(self.norms)}
+        return {"history": self.history, "seen": self.seen}
 
-    def restore(self, state: dict[str, list[float]]) -> None:
-        """Goes on from a `state`."""
-        self.losses = collections.deque(state["losses"], maxlen=self.rule.window)
-        self.norms = collections.deque(state["norms"], maxlen=self.rule.window)
+    def state_of(self, variant: int) -> dict[str, Tensor]:
+        """That of one of the runs, as if it had been alone."""
+        return {
+            "history": self.history[:, variant : variant + 1].clone(),
+            "seen": self.seen[variant : variant + 1].clone(),
+        }
+
+    def restore(self, *states: dict[str, Tensor]) -> None:
+        """Goes on from a `state`, or from those of as many runs as there are."""
+        self.history.copy_(torch.cat([state["history"] for state in states], dim=1))
+        self.seen.copy_(torch.cat([state["seen"] for state in states]))

@@ -1,51 +1,39 @@
 """The training loop of one proxy, in plain torch: what to compute in a step, and nothing about where data or results go.
 
 One dial where others have twenty: a `Plan` says everything. The loop trades the conveniences of a trainer framework for being
-readable on one screen, exact in its token budget, and bitwise repeatable on a CPU. Where models need sharding, see
-`distributed.py`; where many tiny ones should share a GPU, `stacked.py`.
+readable on one screen, exact in its token budget, and bitwise repeatable on a CPU. Nothing in a step makes the host wait for
+the device: what to skip and where to end is decided there. Where models need sharding, see `distributed.py`; where many
+tiny ones should share a GPU, `stacked.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from olmix.errors import UserError
-from olmix.train import micro_batch
+from olmix.train import micro_batch, records
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.attention import register
 from olmix.train.distributed import World, placed, shard, whole
 from olmix.train.feed import Batch, check_tokens
-from olmix.train.ladder import Model, config_of
+from olmix.train.ladder import Foreign, Model, config_of
 from olmix.train.loss import objective_of
 from olmix.train.optimizer import Jumps, make_optimizer
 from olmix.train.recipe import Plan
+from olmix.train.records import StepRecord
 from olmix.train.settings import SkipRule
 
 log = logging.getLogger(__name__)
 
 #: Tokens of one forward pass on a CPU: more no longer fit its cache (measured: benchmarks/training.py).
 CPU_TOKENS = 4096
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StepRecord:
-    """What one step did: mean loss in nats per predicted token before the update, gradient norm before clipping, rate."""
-
-    loss: float
-    norm: float
-    rate: float
-    skipped: bool = False
-
-    @property
-    def finite(self) -> bool:
-        """Whether training can go on."""
-        return math.isfinite(self.loss) and math.isfinite(self.norm)
 
 
 def build_model(
@@ -61,10 +49,12 @@ def build_model(
     import transformers
 
     config = config_of(model, vocabulary=vocabulary, sequence_length=plan.length, end_token=end_token)
+    ours = arithmetic.attention == "sdpa" and not isinstance(model, Foreign)
+    attention = register() if ours else arithmetic.attention
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         built = transformers.AutoModelForCausalLM.from_config(
-            config, attn_implementation=arithmetic.attention, dtype=torch.float32
+            config, attn_implementation=attention, dtype=torch.float32
         )
     return built.to(arithmetic.device).train()
 
@@ -76,6 +66,12 @@ def default_micro_batch(plan: Plan, arithmetic: Arithmetic) -> int:
     if arithmetic.device != "cpu":
         return plan.batch
     return max(1, min(plan.batch, CPU_TOKENS // plan.length))
+
+
+def to_device(tokens: npt.NDArray[np.integer], device: torch.device) -> torch.Tensor:
+    """Tokens as int64 on a device; to a GPU from pinned memory, for a copy from any other waits for all work before it."""
+    ready = torch.from_numpy(tokens.astype("int64", copy=False))
+    return ready.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else ready.to(device)
 
 
 class _Objective(torch.nn.Module):
@@ -120,7 +116,8 @@ class Trainer:
         self.vocabulary: int = model.config.vocab_size  # type: ignore[union-attr, assignment]
         self.seed = seed
         self.done = 0
-        self.skipped = 0
+        self._skips = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._alive = torch.ones((), dtype=torch.bool, device=self.device)
         if arithmetic.compile:
             model.base_model.compile()  # type: ignore[union-attr]
         self.objective: torch.nn.Module = _Objective(model, plan.z_loss, arithmetic.autocast, self.world.sharded)
@@ -129,7 +126,7 @@ class Trainer:
         elif self.world.size > 1:
             self.objective = torch.nn.parallel.DistributedDataParallel(self.objective)
         self.optimizer = make_optimizer(model, plan)
-        self.jumps = Jumps(skip)
+        self.jumps = Jumps(skip, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=arithmetic.loss_scaling)
         self._hint = self._hint_key()
         self.micro_batch = self._first_micro_batch()
@@ -139,8 +136,13 @@ class Trainer:
         """Tokens trained on so far."""
         return self.done * self.plan.batch_tokens
 
+    @property
+    def skipped(self) -> int:
+        """Steps skipped so far."""
+        return int(self._skips)
+
     def step(self, batch: Batch) -> StepRecord:
-        """Trains on one global batch; a step whose loss or gradient is not finite changes nothing but the count.
+        """Trains on one global batch. A step whose loss or gradient is not finite changes no weight, nor do those after it.
 
         Raises:
           UserError: on a token id outside the vocabulary.
@@ -151,16 +153,16 @@ class Trainer:
         torch.manual_seed(self.seed * 1_000_003 + self.done)
         loss = self._within_memory(batch)
         self.scaler.unscale_(self.optimizer)
-        norm = float(whole(torch.nn.utils.get_total_norm(self._gradients())))
-        record = StepRecord(loss=loss, norm=norm, rate=rate)
-        if record.finite:
-            if self.jumps.skip(loss, norm):
-                self.skipped += 1
-                record = dataclasses.replace(record, skipped=True)
-            else:
-                self._update(norm, rate)
-        if self.arithmetic.loss_scaling:
-            record = self._after_scaling(record)
+        norm = whole(torch.nn.utils.get_total_norm(self._gradients())).double()
+        finite = loss.isfinite() & norm.isfinite()
+        jump = self.jumps.judge(loss[None], norm[None], finite[None])[0]
+        self._update(norm, rate, leave_out=jump | ~finite | ~self._alive)
+        overflow = self._overflow(loss, norm)
+        skipped = (jump | overflow) & self._alive
+        self._skips += skipped
+        told = (loss, norm.where(~overflow, 0.0), skipped, self._alive, self._skips)
+        record = StepRecord(records.fetch(torch.stack([number.double() for number in told])[None]), 0, rate)
+        self._alive = self._alive & (finite | overflow)
         self.optimizer.zero_grad(set_to_none=True)
         self.done += 1
         return record
@@ -168,10 +170,10 @@ class Trainer:
     def _gradients(self) -> list[torch.Tensor]:
         return [p.grad for p in self.model.parameters() if p.grad is not None]
 
-    def _within_memory(self, batch: Batch) -> float:
+    def _within_memory(self, batch: Batch) -> torch.Tensor:
         """Gradients of a batch's loss, with half the micro-batch as often as the memory does not suffice; the loss."""
         mine = batch.tokens[self.world.rows(len(batch.tokens))]
-        tokens = torch.from_numpy(mine.astype("int64", copy=False)).to(self.device, non_blocking=True)
+        tokens = to_device(mine, self.device)
         predicted = len(batch.tokens) * (tokens.shape[1] - 1)
         if self.world.size > 1 and not self.world.sharded and self.done == 0:
             # Processes that wait for each other's gradients cannot start again one by one, so each tries alone first.
@@ -184,7 +186,7 @@ class Trainer:
             nats = self._halving(lambda: self._accumulate(tokens, predicted))
         if self._hint is not None and self.done == 0 and self.world.first:
             micro_batch.remember(self._hint, self.micro_batch)
-        return float(self.world.total(nats)) / predicted
+        return self.world.total(nats) / predicted
 
     def _halving(self, work: Callable[[], torch.Tensor]) -> torch.Tensor:
         while True:
@@ -227,20 +229,23 @@ class Trainer:
             return
         yield
 
-    def _update(self, norm: float, rate: float) -> None:
-        if self.plan.clip and norm > self.plan.clip:
-            torch._foreach_mul_(self._gradients(), self.plan.clip / norm)
+    def _update(self, norm: torch.Tensor, rate: float, *, leave_out: torch.Tensor) -> None:
+        """The optimiser's step; with `leave_out` true, which only the device knows, as if it had not been."""
+        if self.plan.clip:
+            torch._foreach_mul_(self._gradients(), (self.plan.clip / norm).clamp(max=1.0).float())
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.scaler.step(self.optimizer)
+        # What torch's own loss scaling tells a fused optimiser: that the gradients are no good, so do nothing.
+        self.optimizer.found_inf = leave_out.float()  # type: ignore[attr-defined]
+        self.optimizer.step()
 
-    def _after_scaling(self, record: StepRecord) -> StepRecord:
+    def _overflow(self, loss: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
         """Float16: a gradient that overflowed under the loss scale is a step left out at a smaller scale, not the end."""
+        if not self.arithmetic.loss_scaling:
+            return torch.zeros_like(self._alive)
         self.scaler.update()
-        if math.isfinite(record.loss) and not math.isfinite(record.norm) and self.scaler.get_scale() >= 1.0:
-            self.skipped += 1
-            return dataclasses.replace(record, norm=0.0, skipped=True)
-        return record
+        assert self.scaler._scale is not None
+        return loss.isfinite() & ~norm.isfinite() & (self.scaler._scale >= 1.0)
 
     def _hint_key(self) -> str | None:
         if self.device.type != "cuda" or self.arithmetic.micro_batch is not None:
@@ -270,7 +275,8 @@ class Trainer:
             "jumps": self.jumps.state(),
             "scaler": self.scaler.state_dict(),
             "done": self.done,
-            "skipped": self.skipped,
+            "skipped": self._skips,
+            "alive": self._alive,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -284,4 +290,6 @@ class Trainer:
             }
         self.jumps.restore(state["jumps"])
         self.scaler.load_state_dict(state["scaler"])
-        self.done, self.skipped = state["done"], state["skipped"]
+        self.done = state["done"]
+        self._skips.copy_(state["skipped"])
+        self._alive = state["alive"].to(self.device, copy=True)

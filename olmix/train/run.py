@@ -21,6 +21,7 @@ from olmix.train.diary import Diary, Outcome, due
 from olmix.train.distributed import LEAVE
 from olmix.train.feed import Batch, Feed
 from olmix.train.proxy import Trainer
+from olmix.train.records import StepRecord
 from olmix.train.settings import Proxy
 from olmix.train.stacked import StackedTrainer
 
@@ -108,6 +109,49 @@ def _store(proxy: Proxy, scratch: pathlib.Path) -> str | None:
     return f"{proxy.checkpoint_store.rstrip('/')}/{scratch.name}" if proxy.checkpoint_store else None
 
 
+class _Page:
+    """The step that was launched last, not yet written down: what it did is asked for when the next one is under way."""
+
+    def __init__(
+        self,
+        trainer: Trainer | StackedTrainer,
+        diaries: Sequence[Diary],
+        progress: Callable[[float, float, str], None],
+    ) -> None:
+        self._plan, self._world, self._diaries, self._progress = trainer.plan, trainer.world, diaries, progress
+        self._step: tuple[Sequence[StepRecord], Sequence[Batch], float] | None = None
+        self.clock = 0.0
+
+    def start(self) -> None:
+        """From here on, time is spent on training."""
+        self.clock = time.perf_counter()
+
+    def turn(self, records: Sequence[StepRecord], batches: Sequence[Batch], waited: float) -> None:
+        """Writes the step before down and takes the next."""
+        self.write()
+        self._step = records, batches, waited
+
+    def write(self) -> None:
+        """Writes the step down, once the device is done with it."""
+        if self._step is None:
+            return
+        (records, batches, waited), self._step = self._step, None
+        alive = [record.alive for record in records]  # The first question waits for the device.
+        seconds, count = time.perf_counter() - self.clock, len(self._diaries)
+        self.start()
+        for record, batch, diary, living in zip(records, batches, self._diaries, alive, strict=True):
+            if living:
+                # A stack's time is shared by its variants, whose tokens one device did together.
+                done = self._plan.batch_tokens // self._world.size
+                diary.step(record, batch.leaves, seconds / count, waited / count, done)
+        if self._world.first:
+            losses = [diary.losses[-1] for diary in self._diaries if not diary.reason]
+            loss = f"loss {sum(losses) / len(losses):.3f}" if losses else "diverged"
+            tokens = max(diary.tokens for diary in self._diaries)
+            speed = f"{count * self._plan.batch_tokens / seconds:,.0f} tokens/s"
+            self._progress(tokens, self._plan.tokens, f"{loss}, {speed}")
+
+
 def _begin(trainer: Trainer | StackedTrainer, diaries: Sequence[Diary], states: list[dict[str, Any]]) -> None:
     trained = [state["trainer"] for state in states]
     if isinstance(trainer, Trainer):
@@ -163,12 +207,15 @@ def run(
     last_saved = time.monotonic()
     ahead = _Ahead(feeds, plan.steps)
     with terminated() as stop, contextlib.closing(ahead), contextlib.closing(checkpoints):
+        page = _Page(trainer, diaries, progress)
 
         def save(*, wait: bool = False, mark: str | None = None) -> None:
+            page.write()
             state = trainer.state()  # All processes must ask.
             if world.first:
                 diary_states = [diary.state() for diary in diaries]
                 checkpoints.save(trainer.done, {"trainer": state, "diaries": diary_states}, wait=wait, mark=mark)
+            page.start()
 
         def interrupted() -> Interrupted:
             save(wait=True)
@@ -190,31 +237,24 @@ def run(
         def milestone() -> None:
             """What is due at this point of the run; what was done before a resumption is done once."""
             ended = trainer.tokens in period_ends
-            if ended or due(trainer.tokens - plan.batch_tokens, trainer.tokens, proxy.evaluate_tokens):
-                measure()
+            if not ended and not due(trainer.tokens - plan.batch_tokens, trainer.tokens, proxy.evaluate_tokens):
+                return
+            page.write()
+            measure()
             if ended:
                 period_end(trainer.tokens)
+            page.start()
 
         if trainer.done:
             milestone()
+        page.start()
         while trainer.done < plan.steps and not all(diary.reason for diary in diaries):
             began = time.perf_counter()
             batches = ahead.batches(trainer.done)
             waited = time.perf_counter() - began
             before = trainer.tokens
             records = [trainer.step(batches[0])] if isinstance(trainer, Trainer) else trainer.step(batches)
-            seconds = time.perf_counter() - began
-            count = len(diaries)
-            for number, (record, diary) in enumerate(zip(records, diaries, strict=True)):
-                if record is not None:
-                    skipped = trainer.skipped if isinstance(trainer, Trainer) else trainer.skipped[number]
-                    # A stack's time is shared by its variants, whose tokens one device did together.
-                    done = plan.batch_tokens // world.size
-                    diary.step(record, batches[number].leaves, skipped, seconds / count, waited / count, done)
-            if world.first:
-                losses = [diary.losses[-1] for diary in diaries if not diary.reason]
-                loss = f"loss {sum(losses) / len(losses):.3f}" if losses else "diverged"
-                progress(trainer.tokens, plan.tokens, f"{loss}, {count * plan.batch_tokens / seconds:,.0f} tokens/s")
+            page.turn(records, batches, waited)
             last = trainer.done == plan.steps
             milestone()
             timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
@@ -229,6 +269,7 @@ def run(
             elif timed or due(before, trainer.tokens, proxy.checkpoint_tokens):
                 save()
                 last_saved = time.monotonic()
+        page.write()
         checkpoints.wait()
         if world.first:
             checkpoints.forget_remote()

@@ -15,19 +15,22 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from olmix.errors import UserError
+from olmix.train import records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
 from olmix.train.loss import objective_of_heads
 from olmix.train.optimizer import Jumps
-from olmix.train.proxy import StepRecord, build_model, default_micro_batch
+from olmix.train.proxy import build_model, default_micro_batch, to_device
 from olmix.train.recipe import Plan
+from olmix.train.records import StepRecord
 from olmix.train.settings import SkipRule
 
 log = logging.getLogger(__name__)
@@ -158,7 +161,6 @@ class StackedAdamW:
         """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K)."""
         plan = self.plan
         self.counts += active
-        everyone = bool(active.all())
         counts = self.counts.clamp(min=1)
         correct_first = (1 - plan.beta1**counts).float()
         correct_second = (1 - plan.beta2**counts).float().sqrt()
@@ -172,14 +174,11 @@ class StackedAdamW:
             decay = 0.0 if name == "embedding" else plan.weight_decay
             size = second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
             new = parameter * (1 - rate * decay) - rate * (first / correct_first.view(axes)) / size
-            if not everyone:
-                # A variant that sits out keeps what it has, even where its gradient is not a number.
-                chosen = active.view(axes)
-                first, second = torch.where(chosen, first, moments.first), torch.where(chosen, second, moments.second)
-                new = torch.where(chosen, new, parameter)
-            moments.first.copy_(first)
-            moments.second.copy_(second)
-            parameter.copy_(new)
+            # A variant that sits out keeps what it has, even where its gradient is not a number.
+            chosen = active.view(axes)
+            moments.first.copy_(torch.where(chosen, first, moments.first))
+            moments.second.copy_(torch.where(chosen, second, moments.second))
+            parameter.copy_(torch.where(chosen, new, parameter))
 
 
 class StackedTrainer:
@@ -210,16 +209,16 @@ class StackedTrainer:
         self.device = torch.device(arithmetic.device)
         alone = dataclasses.replace(arithmetic, device="cpu", attention="sdpa")
         singles = [build_model(model, vocabulary=vocabulary, plan=plan, arithmetic=alone, seed=seed) for seed in seeds]
+        self.model = StackedModel(self.shape, [single.state_dict() for single in singles], plan.length).to(self.device)
         #: Any one of them, on its device, to put a variant's parameters into.
         self.single = singles[0].to(self.device)
-        self.model = StackedModel(self.shape, [single.state_dict() for single in singles], plan.length).to(self.device)
         if arithmetic.compile:
             self.model.compile()
         self.variants = len(seeds)
         self.optimizer = StackedAdamW(self.model, plan, self.variants, self.device)
-        self.jumps = [Jumps(skip) for _ in seeds]
-        self.alive = [True] * self.variants
-        self.skipped = [0] * self.variants
+        self.jumps = Jumps(skip, self.device, self.variants)
+        self._alive = torch.ones(self.variants, dtype=torch.bool, device=self.device)
+        self._skips = torch.zeros(self.variants, dtype=torch.int64, device=self.device)
         self.done = 0
         self.micro_batch = default_micro_batch(plan, arithmetic)
 
@@ -228,8 +227,18 @@ class StackedTrainer:
         """Tokens that each variant that is alive has been trained on."""
         return self.done * self.plan.batch_tokens
 
-    def step(self, batches: Sequence[Batch]) -> list[StepRecord | None]:
-        """One global batch of each variant; None for those that ended before. One that is not finite ends here.
+    @property
+    def alive(self) -> list[bool]:
+        """Which variants have not ended."""
+        return self._alive.tolist()
+
+    @property
+    def skipped(self) -> list[int]:
+        """Steps that each has skipped so far."""
+        return self._skips.tolist()
+
+    def step(self, batches: Sequence[Batch]) -> list[StepRecord]:
+        """One global batch of each variant; those that ended before are left as they are. One that is not finite ends here.
 
         Raises:
           UserError: on a token id outside the vocabulary.
@@ -237,31 +246,25 @@ class StackedTrainer:
         for batch in batches:
             check_tokens(batch.tokens, self.vocabulary, f"Batch {self.done}")
         rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
-        losses = self._halving(torch.stack([torch.from_numpy(batch.tokens.astype("int64")) for batch in batches]))
-        norms = self._norms()
-        records: list[StepRecord | None] = []
-        active = []
-        for variant, (loss, norm) in enumerate(zip(losses.tolist(), norms.tolist(), strict=True)):
-            record = StepRecord(loss=loss, norm=norm, rate=rate)
-            skip = self.alive[variant] and record.finite and self.jumps[variant].skip(loss, norm)
-            self.skipped[variant] += skip
-            active.append(self.alive[variant] and record.finite and not skip)
-            records.append(dataclasses.replace(record, skipped=skip) if self.alive[variant] else None)
-            self.alive[variant] = self.alive[variant] and record.finite
-        scale = (
-            torch.where(norms > self.plan.clip, self.plan.clip / norms, 1.0)
-            if self.plan.clip
-            else torch.ones_like(norms)
-        )
-        self.optimizer.step(rate, scale, torch.tensor(active, device=self.device))
+        tokens = to_device(np.stack([batch.tokens for batch in batches]), self.device)
+        losses = self._halving(tokens)
+        norms = self._norms().double()
+        finite = losses.isfinite() & norms.isfinite()
+        jumps = self.jumps.judge(losses, norms, finite & self._alive)
+        scale = (self.plan.clip / norms).clamp(max=1.0).float() if self.plan.clip else torch.ones_like(norms).float()
+        self.optimizer.step(rate, scale, self._alive & finite & ~jumps)
+        self._skips += jumps
+        told = torch.stack([number.double() for number in (losses, norms, jumps, self._alive, self._skips)], dim=1)
+        self._alive = self._alive & finite
         self.model.zero_grad(set_to_none=True)
         self.done += 1
-        return records
+        read = records.fetch(told)
+        return [StepRecord(read, variant, rate) for variant in range(self.variants)]
 
     def _halving(self, tokens: Tensor) -> Tensor:
         while True:
             try:
-                return self._accumulate(tokens.to(self.device, non_blocking=True))
+                return self._accumulate(tokens)
             except torch.OutOfMemoryError as error:
                 if self.micro_batch == 1:
                     raise
@@ -316,9 +319,9 @@ class StackedTrainer:
             "first": {name: moments.first for name, moments in self.optimizer.moments.items()},
             "second": {name: moments.second for name, moments in self.optimizer.moments.items()},
             "counts": self.optimizer.counts,
-            "jumps": [jumps.state() for jumps in self.jumps],
-            "alive": self.alive,
-            "skipped": self.skipped,
+            "jumps": self.jumps.state(),
+            "alive": self._alive,
+            "skipped": self._skips,
             "done": self.done,
         }
 
@@ -338,10 +341,11 @@ class StackedTrainer:
             "optimizer": {
                 name: {"step": count.clone(), "exp_avg": first[name], "exp_avg_sq": second[name]} for name in first
             },
-            "jumps": self.jumps[number].state(),
+            "jumps": self.jumps.state_of(number),
             "scaler": {},
             "done": self.done,
-            "skipped": self.skipped[number],
+            "skipped": self._skips[number].clone(),
+            "alive": self._alive[number].clone(),
         }
 
     @torch.no_grad()
@@ -358,10 +362,10 @@ class StackedTrainer:
         any_name = next(iter(states[0]["optimizer"]))
         counts = torch.tensor([float(state["optimizer"][any_name]["step"]) for state in states], dtype=torch.float64)
         self.optimizer.counts.copy_(counts)
-        for jumps, state in zip(self.jumps, states, strict=True):
-            jumps.restore(state["jumps"])
-        self.alive = [True] * self.variants
-        self.skipped, (self.done,) = [state["skipped"] for state in states], {state["done"] for state in states}
+        self.jumps.restore(*(state["jumps"] for state in states))
+        self._alive.copy_(torch.stack([state["alive"] for state in states]))
+        self._skips.copy_(torch.stack([state["skipped"] for state in states]))
+        (self.done,) = {state["done"] for state in states}
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
@@ -371,6 +375,7 @@ class StackedTrainer:
             moments.first.copy_(state["first"][name])
             moments.second.copy_(state["second"][name])
         self.optimizer.counts.copy_(state["counts"])
-        for jumps, kept in zip(self.jumps, state["jumps"], strict=True):
-            jumps.restore(kept)
-        self.alive, self.skipped, self.done = list(state["alive"]), list(state["skipped"]), state["done"]
+        self.jumps.restore(state["jumps"])
+        self._alive.copy_(state["alive"])
+        self._skips.copy_(state["skipped"])
+        self.done = state["done"]

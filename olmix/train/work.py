@@ -135,6 +135,8 @@ def _train(
                 save_model(model, state, folder, plan, tokenizer)
 
         def period_end(tokens: int) -> None:
+            if diary.reason:
+                return
             if proxy.save_model and tokens < plan.tokens:
                 keep_model(place.scratch / PERIODS / str(tokens))
             if proxy.save_states:
@@ -287,11 +289,15 @@ def probe(proxy: Proxy, needs: Any, steps: int) -> tuple[float, float | None, st
     with in_force(arithmetic):
         model = build_model(proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=0)
         trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=0)
-        for _ in range(3):
-            trainer.step(batch)
-        began = time.perf_counter()
+        record = trainer.step(batch)
+        for _ in range(2):
+            record = trainer.step(batch)
+        # A step is only launched; its numbers come when it is done. The first three found the micro-batch that fits.
+        began = time.perf_counter() if record.alive else 0.0
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
         for _ in range(steps):
-            trainer.step(batch)
-        seconds = time.perf_counter() - began
+            record = trainer.step(batch)
+        seconds = time.perf_counter() - began if record.alive else float("nan")
     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
     return steps * plan.batch_tokens / seconds, memory, torch.cuda.get_device_name() if cuda else "cpu"

@@ -99,7 +99,7 @@ def test_a_fan_out_shows_what_its_pieces_need(tmp_path: pathlib.Path) -> None:
     spread = Spread(source=Known())
     *_, text = blocks(make_plan(Road(known=spread.source, check=spread), Store(tmp_path / "store")))
     assert "5 of 5 pieces to run" in text
-    assert "[1 task with 8 CPUs, 1 A100 each, 2 tasks with 1 CPU, 2 V100 each, gathered in the launcher]" in text
+    assert "[1 task with 8 CPUs, 1 A100, 2 tasks with 1 CPU, 2 V100 each, gathered in the launcher]" in text
     later = Spread(source=Slow(source=Known()))
     *_, text = blocks(make_plan(Road(known=later.source, check=later), Store(tmp_path / "store")))
     assert "[tasks of their own for its pieces, gathered in the launcher]" in text

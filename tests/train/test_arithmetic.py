@@ -134,3 +134,36 @@ def test_float16_with_loss_scaling_is_near_float32() -> None:
     assert trained.scaler.get_scale() == 2.0**39
     assert all(torch.equal(x, toys.weights(trained)[name]) for name, x in before.items())
     assert scale > 1
+
+
+def test_after_an_overflow_the_run_goes_on_in_step_with_its_schedule() -> None:
+    """One gradient overflows: that step is left out, the scale halves once, and rates, counts and losses go on as planned."""
+    trained = toys.trainer(toys.proxy(learning_rate=2e-3), dtype="float16", loss_scaling=True)
+    expected = steps(toys.trainer(toys.proxy(learning_rate=2e-3)), 12)
+    feed = toys.Languages(trained.plan)
+    trained.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    found, scales = [], []
+    for number in range(12):
+        if number == 4:
+            trained.scaler.update(2.0**40)
+        if number == 5:
+            assert trained.scaler.get_scale() == 2.0**39
+            trained.scaler.update(2.0**10)
+        found.append(trained.step(feed.batch(number)))
+        scales.append(trained.scaler.get_scale())
+    assert [record.skipped for record in found] == [number == 4 for number in range(12)]
+    assert [record.rate for record in found] == [record.rate for record in expected]
+    assert set(scales[5:]) == {2.0**10}
+    assert (trained.done, trained.skipped) == (12, 1)
+    assert {float(state["step"]) for state in trained.optimizer.state.values()} == {11.0}
+    assert [r.loss for r in found[5:]] == pytest.approx([r.loss for r in expected[5:]], rel=0.02)
+
+
+def test_a_gradient_that_is_no_number_at_the_smallest_scale_is_the_end() -> None:
+    trained = toys.trainer(toys.proxy(), dtype="float16", loss_scaling=True)
+    feed = toys.Languages(trained.plan)
+    trained.step(feed.batch(0))
+    trained.scaler.update(1.0)
+    next(iter(trained.model.parameters())).register_hook(lambda gradient: gradient * float("nan"))
+    assert not trained.step(feed.batch(1)).finite
+    assert not trained.step(feed.batch(2)).alive

@@ -11,6 +11,7 @@ from olmix.errors import UserError
 from olmix.train.feed import Batch
 from olmix.train.ladder import Foreign
 from olmix.train.loss import objective_of_head, objective_of_logits
+from olmix.train.optimizer import Jumps
 from olmix.train.settings import Device, SkipRule
 from tests.train import toys
 
@@ -192,3 +193,38 @@ def test_plan_is_what_the_trainer_counts() -> None:
         trained.step(feed.batch(step))
     assert trained.tokens == 896
     assert dataclasses.asdict(trained.plan)["declared_tokens"] == 1000
+
+
+def test_jumps_are_those_of_the_rule_in_plain_numbers() -> None:
+    """Three runs at once, one of which sits out every fourth step, against lists and the definition."""
+    rng, rule = np.random.default_rng(0), SkipRule(window=8, sigmas=2.0)
+    jumps, lists = Jumps(rule, torch.device("cpu"), 3), [([], []) for _ in range(3)]
+
+    def high(values: list[float], value: float) -> bool:
+        seen = values[-8:]
+        return len(seen) >= 4 and value > np.mean(seen) + 2.0 * np.std(seen, ddof=1)
+
+    counted = 0
+    for step in range(60):
+        losses, norms = (rng.standard_normal(3) ** 3 for _ in range(2))
+        remember = np.array([True, step % 4 != 0, True])
+        found = jumps.judge(*(torch.from_numpy(x) for x in (losses, norms, remember))).tolist()
+        for run, (old_losses, old_norms) in enumerate(lists):
+            expected = bool(remember[run]) and (high(old_losses, losses[run]) or high(old_norms, norms[run]))
+            assert found[run] == expected
+            counted += expected
+            if remember[run]:
+                old_losses.append(losses[run])
+                old_norms.append(norms[run])
+    assert counted > 10
+    alone = Jumps(rule, torch.device("cpu"))
+    alone.restore(jumps.state_of(1))
+    assert torch.equal(alone.history[:, 0], jumps.history[:, 1])
+
+
+def test_what_a_step_did_is_read_when_asked_for() -> None:
+    _, records = train(toys.proxy(), steps=2)
+    assert records[1].alive
+    assert repr(records[0]).startswith("StepRecord(rate=")
+    assert records[0] != records[1]
+    assert records[0] == records[0]

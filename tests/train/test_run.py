@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import random
 import signal
@@ -15,6 +16,7 @@ import torch
 from olmix.errors import UserError
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import MetricsFile, read_metrics
+from olmix.train.run import Interrupted
 from tests.data.s3_server import server  # noqa: F401
 from tests.train import corpus, toys
 from tests.train.killable import Killable, outcome, steps_done, wait_for
@@ -149,6 +151,30 @@ def test_evaluations_by_interval_leave_the_result_as_it_is(tmp_path) -> None:
     assert when == [1280, 2560, 3840]
     assert a.curve == b.curve
     assert all(torch.equal(x, toys.weights(never)[name]) for name, x in toys.weights(often).items())
+
+
+def test_terminated_in_an_evaluation_it_saves_at_once_and_evaluates_when_it_is_back(tmp_path) -> None:
+    """SIGTERM while the first of two evaluations goes on for ever: saved after step 10, and nothing is lost or done twice."""
+    proxy = toys.proxy(evaluate_tokens=10 * 128)
+    trained, seen = toys.trainer(proxy), []
+
+    def for_ever(_: int) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+        return {}
+
+    with pytest.raises(Interrupted, match="saved after step 10 of 30"):
+        toys.run_whole(trained, toys.Languages(trained.plan), proxy, tmp_path, for_ever)
+    again = toys.trainer(proxy)
+    found = toys.run_whole(
+        again, toys.Languages(again.plan), proxy, tmp_path, lambda _: seen.append(again.done) or {"x": 1.0}
+    )
+    assert seen == [10, 20, 30]
+    assert found.resumed_from == 10
+    assert [tokens for tokens, _ in found.evaluations] == [1280, 2560, 3840]
+    whole, expected, _ = train(tmp_path / "undisturbed", evaluate_tokens=10 * 128)
+    assert found.curve == expected.curve
+    assert all(torch.equal(x, toys.weights(again)[name]) for name, x in toys.weights(whole).items())
 
 
 def test_not_a_number_ends_the_run_as_a_result(tmp_path) -> None:

@@ -424,6 +424,39 @@ def test_what_wandb_wrote_offline_is_kept_with_the_result(graph, scan, monkeypat
     assert file.stat().st_size > 1000
 
 
+def test_variants_of_a_stack_are_runs_of_their_own_in_wandb(graph, scan, monkeypatch) -> None:  # noqa: F811
+    """Under the names that the issue lists, as in each metrics file."""
+    wandb = pytest.importorskip("wandb")
+    runs: list[dict] = []
+
+    class Run:
+        def __init__(self, settings):
+            self.settings, self.records, self.ended = settings, [], False
+            runs.append(self)
+
+        def log(self, record, step):
+            self.records.append(record)
+
+        def finish(self):
+            self.ended = True
+
+    monkeypatch.setattr(wandb, "init", lambda **settings: Run(settings))
+    asked = swarm(scan, 2, stack=2, proxy=toys.proxy(tokens=6 * 128, wandb=True))
+    graph.read(asked)
+    assert [run.settings["config"]["mixture"] for run in runs] == [p.mixture for p in asked.pieces(graph).values()]
+    assert all(run.settings["reinit"] == "create_new" and run.ended for run in runs)
+    names = {
+        "step", "tokens", "train/loss", "optim/learning rate", "optim/grad norm", "optim/skipped steps",
+        "throughput/total tokens", "throughput/device tokens per second", "throughput/share waiting for data",
+    }  # fmt: skip
+    for run, piece in zip(runs, asked.pieces(graph).values(), strict=True):
+        assert names <= set(run.records[0])
+        assert {f"tokens/{leaf}" for leaf, weight in piece.mixture.items() if weight} <= set(run.records[0])
+        logged = [record for record in run.records if "train/loss" in record]
+        assert logged == [r for r in read_metrics(graph.folder(piece) / "metrics.jsonl") if "train/loss" in r]
+        assert [record["throughput/total tokens"] for record in logged] == [128 * (n + 1) for n in range(6)]
+
+
 def test_declaring_the_steps_imports_nothing_heavy() -> None:
     heavy = "('torch', 'transformers', 'ray', 'wandb', 'pandas')"
     code = f"import olmix.train.steps, sys; print([m for m in {heavy} if m in sys.modules])"

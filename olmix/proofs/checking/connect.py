@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 
 from olmix.errors import UserError
 from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, same, visibly_nonneg
+from olmix.proofs.checking.instances import is_common, is_instance, same_form
 from olmix.proofs.checking.legitimacy import covers, legitimate
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.checking.walker import Link
@@ -44,7 +45,6 @@ from olmix.proofs.statements.expr import (
     walk,
 )
 from olmix.proofs.statements.numeric import compile_floats
-from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
 
 
@@ -78,36 +78,61 @@ def _in_new_variables(statement: Statement, context: Context, given: Sequence[Re
     return build_link(claim, context, given)[0]
 
 
-def _reach(target: Fact, facts: list[Fact], depth: int) -> str | None:
+def _reach(target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...] = ()) -> str | None:
+    """How the target follows from the facts; `above` are the relations that wait for the target's own support."""
     for fact in facts:
-        if fact.key == target.key and fact.relation.op != "=" and evident(fact):
+        if fact.key == target.key and fact.relation.op != "=" and _told(fact, target) and evident(fact, target):
             return f"step {fact.number} is equivalent to the claim and evident"
-    if depth and evident(target):
+    if depth and evident(target, above[0] if above else target):
         return "the claim is evident"
     for used in _ways(target, facts):
-        if all(_supported(fact, facts, depth) for fact in used):
+        if all(_supported(fact, target, facts, depth, above) for fact in used):
             steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
             return f"the claim follows from steps {steps}"
     return None
 
 
-def _supported(fact: Fact, facts: list[Fact], depth: int) -> bool:
-    """What was only announced ("it suffices to show") has to be reached in its turn."""
-    if not fact.announced or evident(fact):
+def _supported(fact: Fact, target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...]) -> bool:
+    """Whether a fact needs no more support.
+
+    What was only announced ("it suffices to show") has to be reached in its turn, and so has the target in another form.
+    """
+    waiting = (*above, target)
+    alike = fact.relation.op != "=" and any(_alike(fact, f) for f in waiting)
+    if evident(fact, waiting[0]) or not (fact.announced or (alike and not fact.derived)):
         return True
-    others = [f for f in facts if f is not fact and _admissible(f, fact)]
-    return depth <= 4 and _reach(fact, others, depth + 1) is not None
+    others = [f for f in facts if f is not fact and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)]
+    return depth <= 4 and _reach(fact, others, depth + 1, (*above, target)) is not None
+
+
+def _told(fact: Fact, target: Fact) -> bool:
+    """Whether the proof itself says or shows that a fact is the target in another form."""
+    return fact.announced or fact.derived or same(fact, target)
+
+
+def _alike(fact: Fact, target: Fact) -> bool:
+    """The target in another form. What has only positive terms is one and the same to the canonical key."""
+    if fact.key != target.key:
+        return False
+    nothing = canonical_key(target.statement.with_claim(Relation(num(1), ">=", num(0))))
+    return fact.key != nothing or same_form(fact.statement, target.statement)
 
 
 def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
     """Sets of facts from which the target follows, simple ways first."""
     for fact in facts:
-        # The same problem in other letters, cleared of denominators, and so on; never the claim restated.
-        if fact.key == target.key and fact.relation.op != "=" and fact.proved:
+        # The same problem in other letters, cleared of denominators, and so on; it needs support of its own.
+        if (
+            fact.key == target.key
+            and fact.relation.op != "="
+            and fact.proved
+            and (_told(fact, target) or not evident(fact, target))
+        ):
             yield [fact]
     plain = [f for f in facts if f.relation.op != "=" and not _has_root(f.relation)]
     settled = [f for f in facts if not f.announced]
-    for chosen in (settled, plain, facts):
+    other = [f for f in settled if f.key != target.key or f.derived]
+    for chosen in (other, settled, plain, facts):
         found = _combination(target, chosen)
         if found is not None:
             yield found
@@ -120,15 +145,11 @@ def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
 
 
 def _admissible(fact: Fact, target: Fact) -> bool:
-    """Whether a fact may support a target: the target restated may not, unless it is derived, cited or evident."""
+    """Whether a fact may support a target: the target restated may not, unless it is derived or evident."""
     if fact.relation.op == "=":
         return target.relation.op != "=" or fact.key != target.key
     if same(fact, target):
-        return (
-            fact.derived
-            or (fact.cited and (fact.worked or relation_text(fact.relation) != relation_text(target.relation)))
-            or evident(fact)
-        )
+        return fact.derived or evident(fact, target)
     return fact.key != target.key or fact.proved
 
 
@@ -139,64 +160,43 @@ def _has_root(relation: Relation) -> bool:
     )
 
 
-def evident(fact: Fact) -> bool:
-    """Whether a relation needs no further argument: squares, non-negative terms, or AM-GM applied once."""
-    gap = fact.relation.gap()
-    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    if visibly_nonneg(gap, domains) or _is_amgm(fact):
-        return True
-    try:
-        system = build_system(fact.statement)
-    except Unsupported:
-        return False
-    if system.goal.is_zero():
-        return True
-    return known_sign(system.goal, system.signs) != "" and system.goal_op in (">=", ">")
+def evident(fact: Fact, target: Fact) -> bool:
+    """Whether a relation shows by itself that it holds, as it is written.
 
-
-def _is_amgm(fact: Fact) -> bool:
-    """`T1 + ... + Tk >= k (T1 ... Tk)**(1/k)` for non-negative terms, with whole coefficients counted as copies."""
+    Squares, products and sums of what is visibly signed; an instance of a theorem that is named for it; one of the few
+    that every reader knows, unless it is the target itself. That a prover finds a relation easy says nothing: the
+    claim itself may be easy.
+    """
     relation = fact.relation if fact.relation.op in (">=", ">") else fact.relation.flipped()
-    left = relation.left
-    if (
-        isinstance(left, Mul)
-        and len(left.factors) == 2
-        and isinstance(left.factors[0], Num)
-        and left.factors[0].value > 0
-    ):
-        scale = num(1 / left.factors[0].value)
-        relation = Relation(left.factors[1], relation.op, mul(scale, relation.right))
-    if relation.op != ">=" or not isinstance(relation.left, Add):
-        return False
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    terms = relation.left.terms
-    if not all(visibly_nonneg(t, domains) for t in terms):
+    if relation.op not in (">=", ">"):
         return False
-    for copies in (False, True):
-        parts: list[Expr] = []
-        for term in terms:
-            count, rest = 1, term
-            if copies and isinstance(term, Mul) and isinstance(term.factors[0], Num):
-                value = term.factors[0].value
-                if value.denominator == 1 and value <= 12:
-                    count, rest = int(value), mul(*term.factors[1:])
-            elif copies and isinstance(term, Num) and term.value.denominator == 1 and term.value <= 12:
-                count, rest = int(term.value), num(1)
-            parts += [rest] * count
-        k = len(parts)
-        wanted = mul(num(k), power(mul(*parts), Fraction(1, k)))
-        if _equal(wanted, relation.right, fact.statement):
-            return True
-    return False
+    if _signed(relation.gap(), fact.statement, domains):
+        return True
+    if is_common(fact.statement) and not same_form(fact.statement, target.statement):
+        return True
+    return fact.cited and is_instance(fact.statement)
 
 
-def _equal(left: Expr, right: Expr, statement: Statement) -> bool:
-    """Whether two expressions agree on the statement's points: floats first, then exactly."""
-    points = _points(statement)
-    values = compile_floats([left, right], statement.variables)(points)
-    if not len(points) or not np.allclose(values[:, 0], values[:, 1], rtol=1e-9):
+def _signed(expr: Expr, statement: Statement, domains: dict[str, str]) -> bool:
+    """Whether an expression is visibly non-negative: term by term, factor by factor.
+
+    Factors without a visible sign may have one together, as in `(a**3 - 1)(a**2 - 1)`; one alone may not.
+    """
+    if visibly_nonneg(expr, domains):
+        return True
+    if isinstance(expr, Add):
+        return all(_signed(term, statement, domains) for term in expr.terms)
+    if not isinstance(expr, Mul):
         return False
-    return _zero(sub(left, right), statement)
+    open_ = [f for f in expr.factors if not visibly_nonneg(f, domains)]
+    if len(open_) == 1:
+        return isinstance(open_[0], Add) and _signed(open_[0], statement, domains)
+    try:
+        system = build_system(statement.with_claim(Relation(mul(*open_), ">=", num(0))))
+    except (Unsupported, UserError):
+        return False
+    return system.goal_op in (">=", ">") and known_sign(system.goal, system.signs) != ""
 
 
 def _zero(expr: Expr, statement: Statement) -> bool:
@@ -298,10 +298,14 @@ def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, log
         return None
     columns, signs, owner = [], [], []
     for i, fact in enumerate(same):
+        if np.abs(rows[:, 1 + i]).max() < 1e-12:
+            continue  # It says nothing: `L - R = L - R`, `0 >= 0`.
         for sign in (1, -1) if fact.relation.op == "=" else (1,):
             columns.append(sign * rows[:, 1 + i])
             signs.append(sign)
             owner.append(i)
+    if not columns:
+        return None
     try:
         weights, residual = nnls(np.array(columns).T, rows[:, 0])
     except RuntimeError:

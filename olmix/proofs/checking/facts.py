@@ -191,7 +191,13 @@ def same(fact: Fact, other: Fact) -> bool:
     names = fact.relation.variables()
     if names != other.relation.variables() or fact.relation.op == "=" or other.relation.op == "=":
         return False
-    points = np.random.default_rng(11).uniform(0.4, 2.3, size=(9, len(names)))
+    rng = np.random.default_rng(11)
+    points = rng.uniform(0.4, 2.3, size=(9, len(names)))
+    kinds = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
+    if any(kinds.get(n) == "real" for n in names):
+        # |x| and x differ only below zero.
+        turned = points * np.where([kinds.get(n) == "real" for n in names], rng.choice([-1, 1], size=points.shape), 1)
+        points = np.concatenate([points, turned])
     values = compile_floats([fact.relation.gap(), other.relation.gap()], names)(points)
     with np.errstate(all="ignore"):
         ratios = values[:, 0] / values[:, 1]

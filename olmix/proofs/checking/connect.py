@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 
 from olmix.errors import UserError
 from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, same, visibly_nonneg
-from olmix.proofs.checking.instances import is_common, is_instance, same_form
+from olmix.proofs.checking.instances import is_common, is_instance, same_form, tidied
 from olmix.proofs.checking.legitimacy import covers, legitimate
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.checking.walker import Link
@@ -171,7 +171,7 @@ def evident(fact: Fact, target: Fact) -> bool:
     domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
     if relation.op not in (">=", ">"):
         return False
-    if _signed(relation.gap(), fact.statement, domains):
+    if _signed(relation.gap(), fact.statement, domains) or visibly_nonneg(tidied(relation.gap()), domains):
         return True
     if is_common(fact.statement) and not same_form(fact.statement, target.statement):
         return True

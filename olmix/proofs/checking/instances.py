@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
+from scipy.optimize import nnls
 
 from olmix.errors import UserError
 from olmix.proofs.proving.keys import canonical_key
@@ -41,26 +42,31 @@ _MOST = 4
 
 
 def is_mean_instance(statement: Statement) -> bool:
-    """Weighted AM-GM once: positive terms with weights w against one product of theirs to the powers w / sum(w).
+    """Weighted AM-GM once: `sum(c m) >= C prod(m**w)` with w >= 0, sum(w) = 1 and C at most prod((c / w)**w).
 
-    Copies count as weights (`2x + y >= 3 (x x y)**(1/3)`), and so do equal weights for the terms as they are written.
+    The weights are the only ones that can do (least squares on logarithms), so that copies need not be written out.
     """
     gap = _collected(_upward(statement.claim).gap())
-    above = [(c, body) for body, c in gap.items() if c > 0]
-    below = [(-c, body) for body, c in gap.items() if c < 0]
+    above = [(float(c), body) for body, c in gap.items() if c > 0]
+    below = [(-float(c), body) for body, c in gap.items() if c < 0]
     if len(below) != 1 or len(above) < 2:
         return False
-    # The gap is a sum of weights times terms, minus their total times the mean of the terms.
-    unit = num(1)
-    weights = [c for c, _ in above]
-    total = sum(weights, Fraction(0))
-    mean = mul(*(power(body, Fraction(c, total)) for c, body in above))
-    bound = mul(num(below[0][0]), below[0][1])
-    if _agree(statement, mul(num(total), mean), bound):
-        return True
-    k = len(above)
-    equal = mul(*(power(mul(num(c), body), Fraction(1, k)) for c, body in above), unit)
-    return _agree(statement, mul(num(k), equal), bound)
+    points = feasible_points(statement, Budget(starts=120, seed=7))
+    bodies = [body for _, body in above] + [below[0][1]]
+    with np.errstate(all="ignore"):
+        logs = np.log(compile_floats(bodies, statement.variables)(points))
+    logs = logs[(np.abs(logs) < 20).all(axis=1)]
+    if len(logs) < len(bodies):
+        return False
+    free = np.ones((len(logs), 1))  # A constant inside the root.
+    rows = np.concatenate([np.concatenate([logs[:, :-1], free, -free], axis=1), np.zeros((1, len(bodies) + 1))])
+    rows[-1, : len(above)] = 1
+    weights, residual = nnls(rows, np.append(logs[:, -1], 1.0))
+    if residual > 1e-7 * np.sqrt(len(rows)):
+        return False
+    inside = weights[-2] - weights[-1]
+    best = sum(w * np.log(c / w) for w, (c, _) in zip(weights, above, strict=False) if w > 1e-9)
+    return bool(np.log(below[0][0]) + inside <= best + 1e-8)
 
 
 def is_instance(statement: Statement) -> bool:
@@ -128,6 +134,11 @@ def _collected(expr: Expr) -> dict[Expr, Fraction]:
     for coefficient, body in _terms(expr):
         out[body] = out.get(body, Fraction(0)) + coefficient
     return {body: c for body, c in out.items() if c}
+
+
+def tidied(expr: Expr) -> Expr:
+    """A sum with like terms taken together."""
+    return add(*(mul(num(c), body) for body, c in _collected(expr).items()))
 
 
 def _terms(expr: Expr) -> Iterator[tuple[Fraction, Expr]]:

@@ -35,7 +35,7 @@ class Link:
     chain: int = 0
     #: Whether it was checked under an assumption of a case or of its sentence, so that it is no fact by itself.
     conditional: bool = False
-    #: Whether the words before it name a theorem or a known inequality.
+    #: Whether the words before it name a theorem.
     cited: bool = False
 
     def describe(self) -> str:
@@ -52,7 +52,7 @@ _POINT = re.compile(
 )
 _CITED = re.compile(
     r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
-    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|well.?known|known inequality|bunyakovsky|huygens|mean inequality",
+    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|bunyakovsky|huygens|mean inequality",
     re.IGNORECASE,
 )
 

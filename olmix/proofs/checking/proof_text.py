@@ -81,6 +81,15 @@ def read_proof(text: str) -> list[Formula | Remark]:
     return reader.out
 
 
+#: `for all` just before a formula.
+_FOR = re.compile(r"\bfor (all|any|every|each)( real| positive| non-?negative| numbers?)*\s*$", re.IGNORECASE)
+#: A letter and what it is, or how it compares with a number or another letter.
+_SHORT = {
+    "define": re.compile(r"[A-Za-z](_\{?\d\}?)?\s*=[^=<>]*"),
+    "assume": re.compile(
+        r"[A-Za-z](_\{?\d\}?)?\s*(=|<|>|\\[lg](?:eq?|t|eqslant)(?![a-z]))\s*([A-Za-z]|\d+|\\[dt]?frac\W?\d\W*\d\W?)"
+    ),
+}
 _INEQUALITY = re.compile(r"\\(?:leq?|geq?|leqslant|geqslant|lt|gt)\b|[<>]")
 #: What opens the part of a sentence that a contradiction ends.
 _SUPPOSED = re.compile(r"\b(equality|if|suppose|assume|contrary|would|otherwise)\b", re.IGNORECASE)
@@ -103,6 +112,9 @@ class _Reader:
     def text(self, text: str) -> None:
         place = 0
         for match in _SENTENCE_END.finditer(text):
+            opened = place and re.match(r"\s*\n\s*\n", text[place:])
+            if not opened and re.search(r"\n\s*\n", text[place : match.start()]):
+                self._new_paragraph()
             self.words += text[place : match.start()]
             self.end_sentence(match.group())
             place = match.end()
@@ -110,8 +122,6 @@ class _Reader:
                 self._new_paragraph()
         self.words += text[place:]
         self.between += text
-        if re.search(r"\n\s*\n", text[:place]):
-            self._new_paragraph()
 
     def _new_paragraph(self) -> None:
         self.paragraph += 1
@@ -119,7 +129,7 @@ class _Reader:
             self.colour = ""
 
     def math(self, latex: str) -> None:
-        role, lasts = _role(self.words)
+        role, lasts = self._listed(latex) or _role(self.words)
         opens = self.fresh and role == "equality" and re.match(r"\W*(the |for )?equality\b", self.words, re.IGNORECASE)
         if role == "hypothetical" or (self.colour == "hypothetical" and not opens):
             self.colour = role = "hypothetical"
@@ -135,6 +145,19 @@ class _Reader:
         self.between = ""
         if re.search(r"\.\s*(\\end\{[a-z*]+\}\s*)*$", latex.strip()):
             self.end_sentence("")
+
+    def _listed(self, latex: str) -> tuple[str, str] | None:
+        """The role of what goes on after a formula: lists of definitions and conditions; what holds "for all t >= 0"."""
+        before = self.waiting[-1] if self.waiting else None
+        between = self.between.strip(" ,\n").lower()
+        if before is None or before.role not in ("assume", "define"):
+            return None
+        if between == "and" and _SHORT[before.role].fullmatch(latex.strip(" .,;\n")):
+            return before.role, before.lasts
+        cue = _FOR.search(before.words)
+        if not self.between.strip() and cue and not _FOR.search(self.words[len(before.words) :]):
+            return _role(before.words[: cue.start()])
+        return None
 
     def end_sentence(self, mark: str) -> None:
         """Closes the sentence; a blank line (in `mark`) closes the paragraph."""

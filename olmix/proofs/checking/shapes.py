@@ -1,11 +1,25 @@
-"""What relations and expressions of a proof look like: the ends of a chain, points, numbers in a definition."""
+"""What relations and expressions of a proof look like: ends of a chain, points, numbers in a definition, theorems' names."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from olmix.proofs.statements.expr import Expr, Num, Pow, Relation, Var, children, num
+from olmix.proofs.statements.formulas import Chain
+
+#: Names of theorems.
+CITED = re.compile(
+    r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
+    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|bunyakovsky|huygens|mean inequality",
+    re.IGNORECASE,
+)
+
+
+def names_a_theorem(chain: Chain) -> bool:
+    """`A M \\geq G M` and its kin name an inequality between means."""
+    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", side.text) and "M" in side.text for side in chain.sides)
 
 
 def ends(relations: Sequence[Relation]) -> list[Relation]:

@@ -1,6 +1,4 @@
-"""Walks through a proof in order: keeps what has been assumed and defined, and checks every relation in that
-context.
-"""
+"""Walks through a proof in order, keeping what was assumed and defined; every relation is checked in that context."""
 
 from __future__ import annotations
 
@@ -10,10 +8,11 @@ import re
 from collections.abc import Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
+from olmix.proofs.checking.equivalence import differs
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
-from olmix.proofs.checking.shapes import ends, has_numbers, is_point
-from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, substitute, variables_of, walk
+from olmix.proofs.checking.shapes import CITED, ends, has_numbers, is_point, names_a_theorem
+from olmix.proofs.statements.expr import Expr, Mul, Num, Relation, Var, substitute, variables_of, walk
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.statements.printing import relation_text
@@ -50,16 +49,6 @@ _SUPPOSITION = re.compile(
 _POINT = re.compile(
     r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
 )
-_CITED = re.compile(
-    r"cauchy|schwarz|titu|engel|h[^a-z]{0,3}o?lder|muirhead|schur|jensen|cheb[iy]sh|rearrangement|minkowski|bernoulli|karamata"
-    r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|bunyakovsky|huygens|mean inequality",
-    re.IGNORECASE,
-)
-
-
-def _names_a_theorem(chain: Chain) -> bool:
-    """`A M \\geq G M` and its kin name an inequality between means."""
-    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", side.text) and "M" in side.text for side in chain.sides)
 
 
 class Walker:
@@ -104,9 +93,10 @@ class Walker:
             self.chains += 1
             self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
             return
+        before: Chain | None = None
         for piece in read_formula(formula.latex, self.scope):
             own = words_role(piece.lead) if piece.lead not in ("", ",", "=>", "<=>", "->", "<==") else None
-            role = "fact" if piece.lead in ("=>", "<=>") else own or role
+            role = {"=>": "fact", "<=>": "goal"}.get(piece.lead, own or role)
             if role == "equality":
                 self._equality(dataclasses.replace(formula, between="when"), [piece])
                 continue
@@ -114,6 +104,9 @@ class Walker:
                 self._member(piece)
             elif piece.ops:
                 self._chain(piece, role, formula)
+                if piece.lead == "<=>" and before is not None:
+                    self._equivalent(before, piece, formula)
+                before = piece
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
@@ -188,7 +181,7 @@ class Walker:
                 self.context.domains[only.name] = kind
 
     def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
-        if _names_a_theorem(chain):
+        if names_a_theorem(chain):
             self.remarks.append(" ".join(side.text for side in chain.sides))
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
@@ -206,6 +199,8 @@ class Walker:
             self._unread(
                 chain.sides[0], chain.ops[0], role, " ".join(s.text for s in chain.sides), "it changes its direction"
             )
+        if role in ("assume", "define") and self._asserted(chain, formula):
+            role = "fact"
         self._across(chain, role, formula)
         for left, op, right in zip(chain.sides, chain.ops, chain.sides[1:], strict=False):
             if left.expr is None or right.expr is None:
@@ -213,6 +208,28 @@ class Walker:
                 continue
             self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
         self.last = chain.sides[-1].expr
+
+    def _equivalent(self, before: Chain, after: Chain, formula: Formula) -> None:
+        """`A <=> B`: refuted at a point where one is strict and the other an equality, or one holds and the other fails."""
+        one, two = ends(before.relations()), ends(after.relations())
+        if len(one) != 1 or len(two) != 1 or len(before.relations()) < len(before.ops) or self.context.unread:
+            return
+        where = differs(one[0], two[0], self.context, self._given(formula))
+        if where is not None:
+            latex = f"{relation_text(one[0])} <=> {relation_text(two[0])}"
+            self._add(None, "fact", latex, LinkResult("refuted", f"not equivalent at {where}"))
+
+    def _asserted(self, chain: Chain, formula: Formula) -> bool:
+        """`with four terms, A >= B = C`: of a chain with a proper inequality that holds all the rest is asserted as well."""
+        if "=" not in chain.ops or not any(op[0] in "<>" for op in chain.ops):
+            return False
+        proper = [
+            r for r in chain.relations()
+            if r.op[0] in "<>" and not all(isinstance(s, Var | Num) for s in (r.left, r.right))
+        ]  # fmt: skip
+        return any(
+            check_relation(r, self.context, self._given(formula)).status in ("proved", "unrefuted") for r in proper
+        )
 
     def _across(self, chain: Chain, role: str, formula: Formula) -> None:
         """`X >= (unread) >= Y` says that X >= Y: refuted where that is false."""
@@ -256,7 +273,7 @@ class Walker:
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
         if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
             result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
-        self._add(relation, role, latex, result, bool(_CITED.search(f"{formula.sentence_words} {formula.latex}")))
+        self._add(relation, role, latex, result, bool(CITED.search(f"{formula.sentence_words} {formula.latex}")))
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)

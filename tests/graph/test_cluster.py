@@ -79,6 +79,7 @@ def cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
+@pytest.mark.slow
 def test_the_right_kind_and_a_node_that_disappears(cluster: Any, tmp_path: pathlib.Path) -> None:
     experiment = toy(tmp_path)
     parts = Mixed(source=experiment.source, diary=str(tmp_path / "diary.txt"), seconds=2.0, count=6)

@@ -72,6 +72,7 @@ def finished_parts(tmp_path: pathlib.Path) -> int:
     return len(list((tmp_path / "store" / "artifacts").glob("part-*")))
 
 
+@pytest.mark.slow
 def test_kill_the_launcher_and_run_again(start: Start, tmp_path: pathlib.Path) -> None:
     first = start("seconds=1.5")
     wait_for(lambda: finished_parts(tmp_path) >= 2)

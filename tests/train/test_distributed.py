@@ -234,6 +234,7 @@ def test_worlds_are_plain() -> None:
     assert distributed.World().lowest(3) == 3
 
 
+@pytest.mark.slow
 def test_killed_with_two_processes_ended_with_one(tmp_path) -> None:
     """Outside of any Ray: nothing is left behind by a kill; and wherever the pieces ran, it was one run."""
     corpus.write(tmp_path / "text")

@@ -45,6 +45,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     cluster.shutdown()
 
 
+@pytest.mark.slow
 def test_a_run_over_two_nodes_survives_a_killed_process_and_a_lost_node(cluster: Any, tmp_path) -> None:
     """Each time it is started again where there is room, from its newest checkpoint."""
     corpus.write(tmp_path / "text", tokens=20_000)

@@ -17,6 +17,7 @@ from olmix.proofs.proving.tasks import (
     Params,
     RuleError,
     Task,
+    carried,
     coefficients_in,
     constant_poly,
     is_nonneg,
@@ -42,18 +43,7 @@ def introduce(task: Task, params: Params) -> list[Task]:
         top = max(degrees.values(), default=0)
         return context.from_dict({(*x, top - degrees[x]): c for x, c in poly.to_dict().items()})
 
-    return [
-        Task(
-            context=context,
-            names=names,
-            signs=(*task.signs, "pos"),
-            goal=lift(task.goal),
-            strict=task.strict,
-            equations=tuple(lift(p) for p in task.equations),
-            inequalities=tuple((lift(p), s) for p, s in task.inequalities),
-            nonzero=tuple(lift(p) for p in task.nonzero),
-        )
-    ]
+    return [carried(task, lift, context=context, names=names, signs=(*task.signs, "pos"))]
 
 
 def _change(
@@ -333,14 +323,7 @@ def by_sign(task: Task, params: Params) -> list[Task]:
         def put(poly: Poly, gens: list[Poly] = gens) -> Poly:
             return poly.compose(*gens, ctx=task.context)
 
-        part = dataclasses.replace(
-            task,
-            signs=signs,
-            goal=put(task.goal),
-            equations=tuple(put(p) for p in task.equations),
-            inequalities=tuple((put(p), s) for p, s in task.inequalities),
-            nonzero=tuple(put(p) for p in task.nonzero),
-        )
+        part = carried(task, put, signs=signs)
         if part.describe() not in seen:
             seen.add(part.describe())
             out.append(part)

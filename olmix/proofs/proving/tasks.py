@@ -7,7 +7,7 @@ The helpers here are plain polynomial arithmetic on python-flint's exact multiva
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -116,6 +116,18 @@ def move(poly: Poly, names: Sequence[str], context: Any, new_names: Sequence[str
     return context.from_dict(terms)
 
 
+def carried(task: Task, put: Callable[[Poly], Poly], **changes: Any) -> Task:
+    """The task with `put` of each of its polynomials (and other changes)."""
+    return dataclasses.replace(
+        task,
+        goal=put(task.goal),
+        equations=tuple(put(p) for p in task.equations),
+        inequalities=tuple((put(p), s) for p, s in task.inequalities),
+        nonzero=tuple(put(p) for p in task.nonzero),
+        **changes,
+    )
+
+
 def restrict(task: Task, goal: Poly, **changes: Any) -> Task:
     """The task with another goal (and other changes), without variables that nothing mentions any more."""
     task = dataclasses.replace(task, goal=goal, **changes)
@@ -130,16 +142,7 @@ def restrict(task: Task, goal: Poly, **changes: Any) -> Task:
     def moved(poly: Poly) -> Poly:
         return move(poly, task.names, context, names)
 
-    return Task(
-        context=context,
-        names=names,
-        signs=tuple(task.signs[i] for i in keep),
-        goal=moved(task.goal),
-        strict=task.strict,
-        equations=tuple(moved(p) for p in task.equations),
-        inequalities=tuple((moved(p), s) for p, s in task.inequalities),
-        nonzero=tuple(moved(p) for p in task.nonzero),
-    )
+    return carried(task, moved, context=context, names=names, signs=tuple(task.signs[i] for i in keep))
 
 
 def substitute_fraction(

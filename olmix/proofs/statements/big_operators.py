@@ -6,6 +6,7 @@ with numbers as bounds it is written out.
 
 from __future__ import annotations
 
+import abc
 import re
 
 from olmix.proofs.statements.calculus import integral
@@ -13,7 +14,7 @@ from olmix.proofs.statements.expr import Expr, add, mul, num
 from olmix.proofs.statements.sums import Scope, Unreadable, cyclic, muirhead, symmetric
 
 
-class BigOperators:
+class BigOperators(abc.ABC):
     """Reads big operators; the rest of the reader (`latex._Reader`) supplies what stands inside them."""
 
     tokens: list[str]
@@ -35,17 +36,17 @@ class BigOperators:
         self.at += 1
         return token
 
+    @abc.abstractmethod
     def sum(self) -> Expr:
         """A sum."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def product(self) -> Expr:
         """A product."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def exponent(self) -> Expr:
         """An exponent or a bound: a group or one token."""
-        raise NotImplementedError
 
     def whole(self) -> Expr:
         """All tokens as one expression."""

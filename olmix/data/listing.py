@@ -54,25 +54,31 @@ def _matches(leaf: str, pattern: str, root: pathlib.Path | None, inside: str) ->
             "write an absolute path."
         )
     for alternative in globs.expand_braces(pattern):
-        full = os.path.expanduser(alternative if root is None else os.path.join(root, alternative))
-        if not globs.is_glob(full) and os.path.isdir(full):
-            full = os.path.join(full, inside)
+        full = os.path.expanduser(alternative) if root is None else os.path.join(root, alternative)
+        # What is there under that very name is meant, brackets or not; and the root is a name, never a pattern.
+        if os.path.isdir(full):
+            base, wild = full, inside
+        else:
+            base, wild = ("", full) if root is None or os.path.isfile(full) else (str(root), alternative)
         try:
-            for path, status in _walk(full):
+            for path, status in _walk(base, wild):
                 shown = path if root is None else os.path.relpath(path, root)
                 yield Found(shown, status.st_size, local_etag(status))
         except OSError as error:
             raise UserError(f"Leaf {leaf!r}: {pattern!r} cannot be read: {error}.") from error
 
 
-def _walk(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and status of every file that a pattern without braces matches."""
+def _walk(base: str, pattern: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of every file below the folder `base` ("": anywhere) that a pattern without braces matches."""
+    whole = os.path.join(base, pattern)
+    if os.path.isfile(whole):
+        yield whole, os.stat(whole)
+        return
     if not globs.is_glob(pattern):
-        if os.path.isfile(pattern):
-            yield pattern, os.stat(pattern)
         return
     matcher, depth = globs.matcher(pattern), globs.depth_below(pattern)
-    pending = [(globs.literal_folder(pattern), 1)]
+    known = len(os.path.join(base, ""))
+    pending = [(os.path.join(base, globs.literal_folder(pattern)), 1)]
     while pending:
         folder, level = pending.pop()
         if not os.path.isdir(folder):
@@ -80,10 +86,18 @@ def _walk(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir():
-                    if depth is None or level < depth:
+                    if (depth is None or level < depth) and not _leads_back(entry):
                         pending.append((entry.path, level + 1))
-                elif matcher.fullmatch(entry.path):
+                elif matcher.fullmatch(entry.path[known:]):
                     yield entry.path, entry.stat()
+
+
+def _leads_back(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is a link to one that it lies in: following it would count every file again."""
+    if not entry.is_symlink():
+        return False
+    target = os.path.realpath(entry.path)
+    return os.path.commonpath([target, os.path.realpath(os.path.dirname(entry.path))]) == target
 
 
 def _where(pattern: str, root: pathlib.Path | None) -> str:

@@ -79,7 +79,11 @@ def look(
         found: dict[str, Found] = {}
         for path in leaf.paths:
             part = matched[leaf.name, path] if is_address(path) else listing.list_local(leaf.name, path, root)
-            found.update((file.path, file) for file in part)
+            found.update(
+                (file.path, file) for file in part if file.path.rpartition("/")[2] not in (LEAF_NOTES, HELD_OUT)
+            )
+        if not found:
+            raise UserError(f"Leaf {leaf.name!r}: {list(leaf.paths)} match no tokens for training.")
         files[leaf.name] = tuple(found[path] for path in sorted(found))
     look_closer = functools.partial(_closer, dtype=dtype, root=root, endpoint=endpoint, seen=seen)
     with concurrent.futures.ThreadPoolExecutor(16 if addresses else 1) as pool:

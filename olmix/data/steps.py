@@ -50,6 +50,18 @@ class Scan(Step):
 
     cheap: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if self.corpus is None:
+            return
+        for leaf in self.tree.leaves():
+            for path in leaf.paths:
+                if path.startswith(("/", "~")) or "://" in path:
+                    # Nobody would see such files change: a corpus answers for its own alone.
+                    raise UserError(
+                        f"Leaf {leaf.name!r}: {path!r} lies outside of the corpus; with a corpus step all paths lead into "
+                        "its folder (relative ones), without one none does."
+                    )
+
     def observe(self) -> str | None:
         """A digest of what was found: paths, sizes, etags. None when the corpus step answers for the files."""
         if self.corpus is not None:

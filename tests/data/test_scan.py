@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from olmix.data import Scan, Source, Topic, Tree, open_manifest
+from olmix.data import LocalCorpus, Scan, Source, Topic, Tree, open_manifest
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from tests.fake_context import FakeContext
@@ -193,3 +193,47 @@ def test_what_a_dry_run_showed_is_what_the_run_uses_or_an_error_once(tmp_path, m
     dry_run()
     dry_run()  # A dry run only looks, whatever an earlier one showed.
     assert run(scan, tmp_path)[0].tokens == {"a": 400, "b": 300}
+
+
+def test_a_root_with_brackets_is_a_name_and_no_pattern(tmp_path):
+    store = tmp_path / "store [v2]*"
+    shard(store / "a/one.npy", 300)
+    corpus = LocalCorpus()
+    for path in ("a/*.npy", "a", "a/one.npy"):
+        scan = Scan(tree=Tree(sources=[Source(name="a", paths=[path])]), corpus=corpus, held_out_tokens=0)
+        assert run(scan, tmp_path, store)[0].tokens == {"a": 300}
+
+
+def test_a_folder_that_is_there_under_its_very_name_is_no_pattern(tmp_path):
+    shard(tmp_path / "web [2024]/deep/one.npy", 300)
+    shard(tmp_path / "web [2024]/two[1].npy", 20)
+    for path, tokens in (("web [2024]", 320), ("web [2024]/two[1].npy", 20)):
+        scan = Scan(tree=Tree(sources=[Source(name="a", paths=[f"{tmp_path}/{path}"])]), held_out_tokens=0)
+        assert run(scan, tmp_path)[0].tokens == {"a": tokens}
+
+
+def test_links_that_lead_back_count_no_file_twice(tmp_path):
+    shard(tmp_path / "a/one.npy", 300)
+    (tmp_path / "a/latest").symlink_to(".")
+    (tmp_path / "a/deep").mkdir()
+    (tmp_path / "a/deep/up").symlink_to(tmp_path / "a")
+    shard(tmp_path / "elsewhere/two.npy", 20)
+    (tmp_path / "a/linked").symlink_to(tmp_path / "elsewhere")
+    result, _ = run(Scan(tree=tree("a", root=tmp_path, pattern=""), held_out_tokens=0), tmp_path)
+    assert (result.tokens, result.files) == ({"a": 320}, 2)
+
+
+@pytest.mark.parametrize("outside", ["/data/b/*.npy", "~/b/*.npy", "s3://bucket/b/*.npy"])
+def test_files_beside_a_corpus_are_refused_because_nobody_would_see_them_change(outside):
+    sources = [Source(name="a", paths=["a/*.npy"]), Source(name="b", paths=[outside])]
+    with pytest.raises(UserError, match=r"Leaf 'b': .* lies outside of the corpus"):
+        Scan(tree=Tree(sources=sources), corpus=LocalCorpus())
+
+
+def test_a_pattern_that_takes_everything_leaves_notes_and_held_out_tokens_alone(tmp_path):
+    shard(tmp_path / "a/part-00000.npy", 300)
+    shard(tmp_path / "a/held_out.bin", 50)
+    notes = json.dumps({"held_out": {"tokens": 50, "bytes": 210, "documents": 2}})
+    (tmp_path / "a/leaf.json").write_text(notes + " " * (len(notes) % 2))
+    result, _ = run(Scan(tree=tree("a", root=tmp_path, pattern="/*")), tmp_path)
+    assert (result.tokens, result.held_out["a"].tokens) == ({"a": 300}, 50)

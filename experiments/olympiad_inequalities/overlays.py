@@ -11,6 +11,7 @@ from olmix.language_models.requests import Length
 from olmix.language_models.tuning import Grpo, Rollouts
 from olmix.proof_tuning import ProofTuning
 from olmix.proofs.pipeline.judging import Judge
+from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.sweeping import Sweep
 
 
@@ -63,7 +64,7 @@ def judged(cfg: fdl.Config[ProofTuning]) -> None:
     cfg.judge = fdl.Config(
         Judge,
         evaluations={"before": cfg.baseline, "after": cfg.final},
-        training_set=cfg.training_set,
+        known=fdl.Config(Known, items=cfg.training_set, count=100, checking=cfg.baseline.asking.checking),
         backend=fdl.Config(
             OpenAI,
             model="gpt-4.1-mini",
@@ -72,6 +73,5 @@ def judged(cfg: fdl.Config[ProofTuning]) -> None:
             cap_dollars=20.0,
         ),
         length=fdl.Config(Length, max_length=16_384),
-        measured=100,
     )
     cfg.report.judge = cfg.judge

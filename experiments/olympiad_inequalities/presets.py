@@ -21,6 +21,7 @@ from olmix.language_models.vllm_backend import Vllm
 from olmix.proof_tuning import ProofTuning
 from olmix.proofs.pipeline.checking import Checking
 from olmix.proofs.pipeline.generation import Generate
+from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.sources import Compact, Prompted, Symbolic
 from olmix.proofs.pipeline.training import NewModel
 from olmix.proofs.pipeline.verification import Verifier
@@ -65,10 +66,12 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
         # Another model with a context of its own: five texts of up to `cfg.length` and its answer must fit.
         length=fdl.Config(Length, max_length=12_288),
         sampling=fdl.Config(Sampling, temperature=0.7, top_p=0.95, samples=5, max_new_tokens=1024),
+        # Two right and two wrong ones are shown, on the others it is measured.
+        known=fdl.Config(Known, items=cfg.check, count=202, checking=cfg.check.checking),
         shots=2,
-        measured=200,
+        shard=1_000,
     )
-    cfg.verify.needs = one_gpu
+    cfg.verify.each_needs = one_gpu
     cfg.split.validation = 0.03
     cfg.split.test = 0.05
     cfg.train.model = STUDENT
@@ -84,7 +87,7 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     asking.checking = cfg.check.checking
     asking.problems = 1_000
     cfg.baseline.shots = 3
-    cfg.baseline.needs = one_gpu
+    cfg.baseline.each_needs = one_gpu
     cfg.final.each_needs = one_gpu
     return cfg
 
@@ -124,7 +127,6 @@ def tiny() -> fdl.Config[ProofTuning]:
     cfg.generate.seed = 0
     cfg.check.slice = 900
     cfg.check.checking = fdl.Config(Checking, seconds_each=20.0)
-    cfg.verify.seed = 0
     # Other coefficients of the same problem are other exercises for a model this small; a key is on one side only.
     cfg.verify.per_key = 20
     cfg.split.validation = 0.03

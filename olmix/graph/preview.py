@@ -125,7 +125,7 @@ def blocks(plan: Plan) -> Iterator[str]:
     for forecast in forecasts(plan):
         node = forecast.node
         state = node.state + (f" ({node.reason})" if node.reason else "")
-        if forecast.missing is not None:
+        if forecast.pieces:
             state += f"; {forecast.missing} of {forecast.pieces} pieces to run"
         text = [f"{node.label}: {state}"]
         text.append(f"    {plan.store.artifact(node.artifact)}  [{_where(forecast)}]")

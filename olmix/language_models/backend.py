@@ -72,6 +72,15 @@ class Backend:
         """The same for one of several tasks that do `share` of the work; what it may spend is divided."""
         return self
 
+    @property
+    def priced(self) -> bool:
+        """Whether anybody bills for it."""
+        return False
+
+    def bill(self, requests: Sequence[Request], sampling: Sampling, length: Length) -> float:
+        """The most that asking could cost, in dollars, as known without the model's tokenizer."""
+        return 0.0
+
     def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
         """How many tokens each prompt has for the model `name`, which is not loaded for it."""
         raise TypeError(f"{type(self).__name__} does not define count_tokens().")

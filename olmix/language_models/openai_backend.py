@@ -23,7 +23,7 @@ from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.language_models.backend import Backend, Engine
 from olmix.language_models.cost import Meter, Price
-from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, rooms
+from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, room, rooms
 
 #: Tokens are counted on the safe side without the model's tokenizer: mathematics in LaTeX has 2.5 to 4 bytes a token.
 BYTES_PER_TOKEN = 2.0
@@ -36,7 +36,7 @@ class OpenAI(Backend):
     """`base_url` ends in /v1. The key is read from the environment variable `key_variable` and is never part of a config.
 
     `price` None means that nobody bills for it; with a price, work stops before its estimated cost exceeds
-    `cap_dollars`.
+    `cap_dollars`. Steps that work in shards give each its `cap_share`. `concurrency` counts the calls of one task.
     """
 
     package: ClassVar[str] = "httpx"
@@ -46,6 +46,7 @@ class OpenAI(Backend):
     key_variable: Annotated[str, RunIdentity] = "OPENAI_API_KEY"
     price: Annotated[Price | None, Resources] = None
     cap_dollars: Annotated[float | None, Resources] = None
+    cap_share: Annotated[float, Resources] = 1.0
     concurrency: Annotated[int, Resources] = 16
     timeout_seconds: Annotated[float, Resources] = 120.0
     attempts: Annotated[int, Resources] = 5
@@ -65,7 +66,19 @@ class OpenAI(Backend):
 
     def part(self, share: float) -> OpenAI:
         """See `Backend.part`."""
-        return self if self.cap_dollars is None else dataclasses.replace(self, cap_dollars=self.cap_dollars * share)
+        return self if self.cap_dollars is None else dataclasses.replace(self, cap_share=self.cap_share * share)
+
+    @property
+    def priced(self) -> bool:
+        """See `Backend.priced`."""
+        return self.price is not None
+
+    def bill(self, requests: Sequence[Request], sampling: Sampling, length: Length) -> float:
+        """See `Backend.bill`; a prompt without room costs nothing, because it is not sent."""
+        if self.price is None:
+            return 0.0
+        sizes = [(count, room(count, sampling, length)) for count in self.count_tokens("", requests)]
+        return sum(self.price.of(count, new * sampling.samples) for count, new in sizes if new is not None)
 
     def count_tokens(self, name: str, requests: Sequence[Request]) -> list[int]:
         """See `Backend.count_tokens`: an upper estimate from the bytes."""
@@ -86,7 +99,7 @@ class OpenAIEngine(Engine):
         self.settings = settings
         self.model = name
         self.length = length
-        self.meter = Meter(settings.price, settings.cap_dollars)
+        self.meter = Meter(settings.price, settings.cap_dollars, settings.cap_share)
         key = os.environ.get(settings.key_variable, "").strip()
         self._authorised = bool(key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}

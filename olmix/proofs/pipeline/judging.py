@@ -13,21 +13,19 @@ from typing import Annotated
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
-from olmix.graph.resources import ONE_CPU, Needs, workers
-from olmix.graph.step import Context, Step
-from olmix.language_models.asking import Asker
+from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.step import Context, FanOut, Step
 from olmix.language_models.backend import Backend
 from olmix.language_models.cost import Price
 from olmix.language_models.prompts import Prompt
-from olmix.language_models.requests import Length, Sampling
+from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.shards import Questions, ask_shards, gather
 from olmix.language_models.source import observe, short_name
-from olmix.proofs.pipeline.checking import CHECKING, Checking
 from olmix.proofs.pipeline.evaluation import ROWS, Row
-from olmix.proofs.pipeline.fusion import TRAIN
 from olmix.proofs.pipeline.intervals import Rate, wilson
-from olmix.proofs.pipeline.items import read_items, read_records, write_records
+from olmix.proofs.pipeline.items import read_records, write_records
+from olmix.proofs.pipeline.known import read_known
 from olmix.proofs.pipeline.opinions import Opinion, Reliability, count_votes, read_rubric, reliability
-from olmix.proofs.pipeline.verification import known_pairs
 
 SAMPLING = Sampling(max_new_tokens=1024)
 PROMPT = Prompt(name="judge")
@@ -51,31 +49,57 @@ class JudgeResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Judge(Step):
+class JudgedProofs(Questions):
+    """How good is this proof? The rows of all `evaluations`, then the `known` right proofs, then the wrong ones."""
+
+    evaluations: dict[str, Step]
+    known: Step
+
+    def rows(self, context: Context) -> dict[str, list[Row]]:
+        """Those of each evaluation."""
+        return {name: read_records(context.folder(step) / ROWS, Row) for name, step in self.evaluations.items()}
+
+    def count(self, context: Context) -> int:
+        """See `Questions.count`."""
+        return len(self._asked(context))
+
+    def requests(self, context: Context, first: int, count: int) -> list[Request]:
+        """See `Questions.requests`."""
+        return [
+            self.prompt.render(f"judge-{number}", {"problem": problem, "proof": proof or "(nothing)"})
+            for number, (problem, proof) in enumerate(self._asked(context)[first : first + count], first)
+        ]
+
+    def _asked(self, context: Context) -> list[tuple[str, str]]:
+        right, wrong = read_known(self.known, context)
+        rows = [(row.item.problem, row.proof) for of in self.rows(context).values() for row in of]
+        return [*rows, *((item.problem, item.proof) for item in [*right, *(one.item for one in wrong)])]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judge(FanOut):
     """Grades the rows of `evaluations` (name to step). Writes `<name>.jsonl` with one opinion per row.
 
-    `measured` right proofs and as many corrupted ones measure the judge itself. A verdict needs `share` of the
-    samples. When more than `unreadable` of all answers have no readable verdict, the judge is not one and the step
-    fails.
+    It is asked in shards of `shard` proofs, each a task with `each_needs`; the `known` proofs measure the judge itself. A
+    verdict needs `share` of the samples. When more than `unreadable` of all answers have no readable verdict, the judge
+    is not one and the step fails.
     """
 
     evaluations: dict[str, Step]
-    training_set: Step
+    known: Step
     backend: Backend
     length: Length
     prompt: Prompt = PROMPT
     sampling: Sampling = SAMPLING
     share: float = 0.5
-    measured: int = 100
     unreadable: float = 0.2
-    checking: Checking = CHECKING
-    seed: int = 0
     cache: Annotated[str, RunIdentity] = "~/.cache/olmix/judge"
     batch: Annotated[int, Resources] = 64
-    needs: Annotated[Needs | None, Resources] = ONE_CPU
+    shard: Annotated[int, Resources] = 500
+    each_needs: Annotated[Needs, Resources] = ONE_CPU
 
     def __post_init__(self) -> None:
-        self.backend.check(self.needs, self.length)
+        self.backend.check(self.each_needs, self.length)
 
     def observe(self) -> str | None:
         """The prompt's text and a local model's files."""
@@ -83,12 +107,14 @@ class Judge(Step):
 
     def declared(self) -> tuple[str, ...]:
         """How many calls, and what they can cost at most."""
-        lines = self.backend.check(self.needs, self.length)
+        shards = f"in shards of at most {self.shard:,}, each a task with {self.each_needs.text()}"
+        lines = (shards, *self.backend.check(self.each_needs, self.length))
         problems = [getattr(getattr(step, "asking", None), "problems", None) for step in self.evaluations.values()]
         known = [count for count in problems if count is not None]
         if len(known) < len(problems):
             return lines
-        calls = sum(known) + 2 * self.measured
+        measured = 2 * getattr(self.known, "count", 0)
+        calls = sum(known) + measured
         price: Price | None = getattr(self.backend, "price", None)
         bill = ""
         if price is not None:
@@ -96,42 +122,40 @@ class Judge(Step):
             prompt = self.length.max_length - (self.sampling.max_new_tokens or 0)
             dollars = calls * price.of(prompt, new * self.sampling.samples)
             bill = f": ${dollars:.2f} if all of them were as long as length allows"
-        return (f"at most {calls:,} proofs, {2 * self.measured} of them to measure the judge{bill}", *lines)
+        return (f"at most {calls:,} proofs, {measured} of them to measure the judge{bill}", *lines)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """As declared; the exact estimate is made from the proofs, before the first call."""
         return self.declared()
 
+    def pieces(self, context: Context) -> dict[str, Step]:
+        """The shards; each has its part of what all may spend."""
+        return dict(
+            ask_shards(
+                self._questions(), context, backend=self.backend, length=self.length, sampling=self.sampling,
+                shard=self.shard, batch=self.batch, needs=self.each_needs, book=self._book(),
+            )
+        )  # fmt: skip
+
+    def _questions(self) -> JudgedProofs:
+        return JudgedProofs(prompt=self.prompt, evaluations=self.evaluations, known=self.known)
+
+    def _book(self) -> pathlib.Path:
+        """Where answers are kept for ever, whatever asks for them."""
+        return pathlib.Path(self.cache).expanduser() / f"{short_name(self.backend.model).replace('/', '-')}.jsonl"
+
     def run(self, context: Context) -> JudgeResult:
-        """Asks about everything, then counts.
+        """Counts what the shards were answered.
 
         Raises:
-          UserError: if it would cost more than its cap, if it cannot be reached, or if it answers nonsense.
+          UserError: if too many of the answers are nonsense.
         """
-        rows: dict[str, list[Row]] = {
-            name: read_records(context.folder(step) / ROWS, Row) for name, step in self.evaluations.items()
-        }
-        right, wrong = known_pairs(
-            read_items(context.folder(self.training_set), TRAIN), self.measured, self.checking, self.seed,
-            workers(self.needs), context,
-        )  # fmt: skip
-        known = [*right, *(one.item for one in wrong)]
-        asked = [(row.item.problem, row.proof) for of in rows.values() for row in of]
-        asked += [(item.problem, item.proof) for item in known]
-        requests = [
-            self.prompt.render(f"judge-{number}", {"problem": problem, "proof": proof or "(nothing)"})
-            for number, (problem, proof) in enumerate(asked)
-        ]
-        asker = Asker(
-            backend=self.backend, length=self.length, sampling=self.sampling, batch=self.batch, needs=self.needs
-        )
-        book = pathlib.Path(self.cache).expanduser() / f"{short_name(self.backend.model).replace('/', '-')}.jsonl"
-        replies = asker.ask(requests, context, book)
-        opinions = [count_votes(answer, read_rubric, self.share) for answer in replies.answers]
-        self._refuse_nonsense(opinions, book)
+        found = gather(self.pieces(context).values(), context)
+        opinions = [count_votes(answer, read_rubric, self.share) for answer in found.answers]
+        self._refuse_nonsense(opinions)
         start = 0
         judged, agreement = {}, {}
-        for evaluation, of in rows.items():
+        for evaluation, of in self._questions().rows(context).items():
             own = opinions[start : start + len(of)]
             start += len(of)
             write_records(context.out / f"{evaluation}.jsonl", own)
@@ -142,20 +166,21 @@ class Judge(Step):
                 if opinion.verdict != "none" and row.look.verdict != "undecided"
             ]
             agreement[evaluation] = wilson(sum(both), len(both))
+        right, wrong = read_known(self.known, context)
         truths = [(True, "")] * len(right) + [(False, one.fault) for one in wrong]
         return JudgeResult(
-            judge=replies.engine, judged=judged, with_machine=agreement,
+            judge=found.engine, judged=judged, with_machine=agreement,
             no_verdict=sum(opinion.verdict == "none" for opinion in opinions),
-            reliability=reliability(opinions[start:], truths), estimate=round(replies.estimate, 4),
-            dollars=round(replies.dollars, 4), known_before=replies.known,
+            reliability=reliability(opinions[start:], truths), estimate=round(found.estimate, 4),
+            dollars=round(found.dollars, 4), known_before=found.known,
         )  # fmt: skip
 
-    def _refuse_nonsense(self, opinions: Sequence[Opinion], book: pathlib.Path) -> None:
+    def _refuse_nonsense(self, opinions: Sequence[Opinion]) -> None:
         votes = sum(opinion.right + opinion.wrong + opinion.unreadable for opinion in opinions)
         unreadable = sum(opinion.unreadable for opinion in opinions)
         if unreadable > self.unreadable * votes:
             raise UserError(
                 f"{unreadable} of {votes} answers of the judge {short_name(self.backend.model)} have no readable verdict "
                 f"(judge.unreadable allows {self.unreadable:.0%}): it does not follow the rubric; use a better model or "
-                f"another prompt. The answers are kept in {book}; delete them there to ask the same again."
+                f"another prompt, or allow more. What it said is in {self._book()}."
             )

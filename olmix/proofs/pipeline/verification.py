@@ -8,46 +8,48 @@ measured on further items that the machine knows. Without a verifier the rest st
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections import Counter
-from collections.abc import Sequence
 from typing import Annotated
 
 from olmix.config.tags import Resources
 from olmix.errors import UserError
-from olmix.graph.resources import ONE_CPU, Needs, workers
-from olmix.graph.step import Context, Step
-from olmix.language_models.asking import Asker
+from olmix.graph.resources import ONE_CPU, Needs
+from olmix.graph.step import Context, FanOut, Step
 from olmix.language_models.backend import Backend
 from olmix.language_models.prompts import Prompt
 from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.shards import Questions, ask_shards, gather, too_long_of
 from olmix.language_models.source import observe, same_model, short_name
-from olmix.proofs.pipeline.checking import CHECKED, CHECKING, Checked, Checking, CheckResult, look_at_all
-from olmix.proofs.pipeline.corruption import Corrupted, corruptions
+from olmix.proofs.pipeline.checking import CHECKED, Checked, CheckResult
 from olmix.proofs.pipeline.generation import Generate
 from olmix.proofs.pipeline.items import Item, read_records, words_key, write_items, write_records
+from olmix.proofs.pipeline.known import read_known
 from olmix.proofs.pipeline.opinions import Opinion, Reliability, count_votes, read_verdict, reliability
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, samples=5, max_new_tokens=1024)
 PROMPT = Prompt(name="verify")
+
+#: A proof, whether it is right, and what was done to it where it is not.
+KnownOne = tuple[Item, tuple[bool, str]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verifier:
     """Who is asked about what the machine cannot decide, and how.
 
-    `shots` right and as many wrong proofs stand in the prompt; `measured` of each are used to measure agreement;
+    Of the `known` right proofs and of the wrong ones, `shots` stand in the prompt, and agreement is measured on the others;
     a verdict needs `share` of the samples (self-consistency: Wang et al. 2022, arXiv:2203.11171).
     """
 
     backend: Backend
     length: Length
+    known: Step
     prompt: Prompt = PROMPT
     sampling: Sampling = SAMPLING
     shots: int = 4
-    measured: int = 50
     share: float = 0.6
     batch: Annotated[int, Resources] = 64
+    shard: Annotated[int, Resources] = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,19 +90,63 @@ class Lost:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Verify(Step):
+class DoubtfulProofs(Questions):
+    """Is this proof right? Asked of those that the machine leaves open, and of known ones.
+
+    `shots` of these stand in the prompt, right and wrong; the others are asked about.
+    """
+
+    checked: Step
+    known: Step
+    shots: int
+
+    def count(self, context: Context) -> int:
+        """See `Questions.count`."""
+        return len(self._items(context))
+
+    def requests(self, context: Context, first: int, count: int) -> list[Request]:
+        """See `Questions.requests`."""
+        shown, _ = self.known_ones(context)
+        shots = [
+            {"problem": item.problem, "proof": item.proof, "verdict": "right" if right else "wrong"}
+            for item, (right, _) in shown
+        ]
+        asked = self._items(context)[first : first + count]
+        return [self.prompt.render(item.id, {"problem": item.problem, "proof": item.proof}, shots) for item in asked]
+
+    def _items(self, context: Context) -> list[Item]:
+        _, measured = self.known_ones(context)
+        return [*(record.item for record in open_items(self.checked, context)), *(item for item, _ in measured)]
+
+    def known_ones(self, context: Context) -> tuple[list[KnownOne], list[KnownOne]]:
+        """Those that are shown, right and wrong by turns, and those that it is measured on."""
+        right, wrong = read_known(self.known, context)
+        shown = min(self.shots, len(right), len(wrong))
+        rights: list[KnownOne] = [(item, (True, "")) for item in right]
+        wrongs: list[KnownOne] = [(one.item, (False, one.fault)) for one in wrong]
+        pairs = zip(rights[:shown], wrongs[:shown], strict=True)
+        return [one for pair in pairs for one in pair], [*rights[shown:], *wrongs[shown:]]
+
+
+def open_items(checked: Step, context: Context) -> list[Checked]:
+    """What the machine leaves open."""
+    records: list[Checked] = read_records(context.folder(checked) / CHECKED, Checked)
+    return [record for record in records if record.look.verdict == "undecided"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verify(FanOut):
     """Writes `items.jsonl` (kept) and `lost.jsonl` (dropped and undecided, with reasons).
 
-    At most `per_key` items with one canonical key are kept, the first ones, and none twice in the same words.
+    The verifier is asked in shards, each a task with `each_needs`. At most `per_key` items with one canonical key are
+    kept, the first ones, and none twice in the same words.
     """
 
     generated: tuple[Generate, ...]
     checked: Step
     verifier: Verifier | None = None
     per_key: int = 1
-    checking: Checking = CHECKING
-    seed: int = 0
-    needs: Annotated[Needs | None, Resources] = ONE_CPU
+    each_needs: Annotated[Needs, Resources] = ONE_CPU
 
     def __post_init__(self) -> None:
         ids = Counter((step.source.writer, step.seed) for step in self.generated)
@@ -119,7 +165,7 @@ class Verify(Step):
                 f"verify.verifier is {short_name(writer)}, which also wrote the proofs: a model that checks itself agrees with "
                 "itself. Set verify.verifier.backend.model to a different one."
             )
-        self.verifier.backend.check(self.needs, self.verifier.length)
+        self.verifier.backend.check(self.each_needs, self.verifier.length)
 
     def observe(self) -> str | None:
         """The verifier's prompt and a local model's files."""
@@ -131,13 +177,28 @@ class Verify(Step):
         """How many items can be kept at most."""
         return sum(step.count for step in self.generated)
 
+    def pieces(self, context: Context) -> dict[str, Step]:
+        """The shards of what the verifier is asked; none without one, or where the machine leaves nothing open."""
+        if self.verifier is None or not open_items(self.checked, context):
+            return {}
+        verifier = self.verifier
+        return dict(
+            ask_shards(
+                self._questions(verifier), context, backend=verifier.backend, length=verifier.length,
+                sampling=verifier.sampling, shard=verifier.shard, batch=verifier.batch, needs=self.each_needs, skip_long=True,
+            )
+        )  # fmt: skip
+
+    def _questions(self, verifier: Verifier) -> DoubtfulProofs:
+        return DoubtfulProofs(prompt=verifier.prompt, checked=self.checked, known=verifier.known, shots=verifier.shots)
+
     def run(self, context: Context) -> Verified:
         """Decides every item."""
         checked: list[Checked] = read_records(context.folder(self.checked) / CHECKED, Checked)
         kept: list[Item] = []
         lost: list[Lost] = []
         seen: Counter[str] = Counter()
-        open_items: list[Checked] = []
+        doubtful: list[Checked] = []
         fates: Counter[tuple[str, str, str]] = Counter()
 
         def decide(record: Checked, fate: str, reason: str, detail: str = "") -> None:
@@ -156,14 +217,14 @@ class Verify(Step):
         for record in checked:
             look = record.look
             if look.verdict == "undecided" and self.verifier is not None:
-                open_items.append(record)
+                doubtful.append(record)
             else:
                 fate = {"accepted": "kept", "rejected": "dropped", "undecided": "undecided"}[look.verdict]
                 decide(record, fate, f"machine: {look.reason}", look.detail)
         heard = None
-        if self.verifier is not None and open_items:
-            heard = self._ask(self.verifier, checked, open_items, context)
-            for record in open_items:
+        if self.verifier is not None and doubtful:
+            heard = self._hear(self.verifier, context)
+            for record in doubtful:
                 decide(record, *heard.fate(record.item.id))
         if not kept:
             raise UserError(f"None of {len(checked)} items was kept: {_in_words(fates)}.")
@@ -187,7 +248,8 @@ class Verify(Step):
         if self.verifier is None:
             return ("the machine alone decides",)
         who = f"{short_name(self.verifier.backend.model)} is asked about what the machine cannot decide"
-        return (who, *self.verifier.backend.check(self.needs, self.verifier.length))
+        shards = f"in shards of at most {self.verifier.shard:,}, each a task with {self.each_needs.text()}"
+        return (f"{who}, {shards}", *self.verifier.backend.check(self.each_needs, self.verifier.length))
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """As declared, and how many proofs it will be asked about."""
@@ -195,52 +257,29 @@ class Verify(Step):
         known = f"the machine accepts {found.accepted:,}, rejects {found.rejected:,}, leaves {found.undecided:,} open"
         return (f"of {found.items:,} items {known}", *self.declared())
 
-    def _ask(
-        self, verifier: Verifier, checked: Sequence[Checked], open_items: Sequence[Checked], context: Context
-    ) -> Hearing:
-        """Verdicts on the open items, and the measured agreement."""
-        right, wrong = known_pairs(
-            [record.item for record in checked if record.look.verdict == "accepted"], verifier.shots + verifier.measured,
-            self.checking, self.seed, workers(self.needs), context,
-        )  # fmt: skip
-        shown = min(verifier.shots, len(right), len(wrong))
-        shots = [
-            {"problem": item.problem, "proof": item.proof, "verdict": verdict}
-            for pair in zip(right[:shown], wrong[:shown], strict=True)
-            for item, verdict in ((pair[0], "right"), (pair[1].item, "wrong"))
-        ]
-        known = [(item, (True, "")) for item in right[shown:]] + [
-            (one.item, (False, one.fault)) for one in wrong[shown:]
-        ]
-
-        def request(item: Item) -> Request:
-            return verifier.prompt.render(item.id, {"problem": item.problem, "proof": item.proof}, shots)
-
-        asker = Asker(
-            backend=verifier.backend, length=verifier.length, sampling=verifier.sampling, batch=verifier.batch,
-            needs=self.needs,
-        )  # fmt: skip
-        requests = [request(item) for item in [*(record.item for record in open_items), *(item for item, _ in known)]]
-        long = asker.too_long(requests, context)
-        if len(long) == len(requests):
-            asker.ask(requests[:1], context)  # Not one fits: says so.
-        asked = asker.ask([one for one in requests if one.id not in long], context)
-        opinions = {answer.id: count_votes(answer, read_verdict, verifier.share) for answer in asked.answers}
-        heard = [(opinions[item.id], truth) for item, truth in known if item.id in opinions]
+    def _hear(self, verifier: Verifier, context: Context) -> Hearing:
+        """Verdicts on the open items, and the measured agreement, from all shards."""
+        questions = self._questions(verifier)
+        found = gather(self.pieces(context).values(), context)
+        if not found.answers:
+            raise UserError(too_long_of(found, verifier.length))
+        shown, measured = questions.known_ones(context)
+        opinions = {answer.id: count_votes(answer, read_verdict, verifier.share) for answer in found.answers}
+        heard = [(opinions[item.id], truth) for item, truth in measured if item.id in opinions]
         return Hearing(
-            opinions={record.item.id: opinions.get(record.item.id) for record in open_items},
-            too_long=long,
-            shots=shown,
+            opinions=opinions,
+            too_long=found.too_long,
+            shots=len(shown) // 2,
             agreement=reliability([one for one, _ in heard], [truth for _, truth in heard]) if heard else None,
-            engine=asked.engine,
+            engine=found.engine,
         )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hearing:
-    """What the verifier said: an opinion per open item (None where the prompt was too long, with its tokens)."""
+    """What the verifier said: an opinion by item, or where the prompt was too long its tokens."""
 
-    opinions: dict[str, Opinion | None]
+    opinions: dict[str, Opinion]
     too_long: dict[str, int]
     shots: int
     agreement: Reliability | None
@@ -248,43 +287,12 @@ class Hearing:
 
     def fate(self, id: str) -> tuple[str, str, str]:
         """What becomes of that item, why, and the votes."""
-        opinion = self.opinions[id]
-        if opinion is None:
+        if id in self.too_long:
             return "undecided", "too long for the model", f"the prompt has {self.too_long[id]} tokens"
+        opinion = self.opinions[id]
         fate = {"right": "kept", "wrong": "dropped", "none": "undecided"}[opinion.verdict]
         said = "no verdict" if opinion.verdict == "none" else opinion.verdict
         return fate, f"model: {said}", f"{opinion.right} right, {opinion.wrong} wrong, {opinion.unreadable} unreadable"
-
-
-def known_pairs(
-    right: Sequence[Item], count: int, checking: Checking, seed: int, workers: int, context: Context
-) -> tuple[list[Item], list[Corrupted]]:
-    """Up to `count` right proofs, and as many made wrong from others where possible, each confirmed wrong by the machine.
-
-    The faults take turns, so that each is as frequent as the proofs allow.
-    """
-    order = list(right)
-    random.Random(seed).shuffle(order)
-    chosen = order[:count]
-    candidates = [one for item in order[count : 3 * count] or chosen for one in corruptions(item, seed)]
-    random.Random(seed + 1).shuffle(candidates)
-    candidates = candidates[: 4 * count]
-    looks = look_at_all(
-        [(one.item.problem, one.item.proof, one.item.statement) for one in candidates],
-        checking,
-        workers,
-        context.progress,
-    )
-    by_fault: dict[str, list[Corrupted]] = {}
-    for one, look in zip(candidates, looks, strict=True):
-        if look.verdict == "rejected":
-            by_fault.setdefault(one.fault, []).append(one)
-    wrong: list[Corrupted] = []
-    while len(wrong) < count and any(by_fault.values()):
-        for queue in by_fault.values():
-            if queue and len(wrong) < count:
-                wrong.append(queue.pop(0))
-    return chosen, wrong
 
 
 def _in_words(fates: Counter[tuple[str, str, str]]) -> str:

@@ -81,7 +81,7 @@ def test_the_cap_is_for_all_shards_together_and_no_part_of_what_they_are():
         source = Prompted(techniques=("sos",), length=Length(max_length=2048), backend=backend)
         return list(Generate(source=source, count=25, shard=10).pieces(None).values())  # type: ignore[arg-type]
 
-    assert [shard.source.backend.cap_dollars for shard in shards(50.0)] == pytest.approx([20.0, 20.0, 10.0])  # type: ignore[attr-defined]
+    assert [shard.source.backend.cap_share for shard in shards(50.0)] == pytest.approx([0.4, 0.4, 0.2])  # type: ignore[attr-defined]
     for one, other in zip(shards(50.0), shards(5.0), strict=True):
         assert identity.fingerprint(one, lambda step: None, one.observe()) == identity.fingerprint(
             other, lambda step: None, other.observe()

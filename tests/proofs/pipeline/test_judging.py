@@ -14,10 +14,11 @@ from olmix.proofs.pipeline.checking import Checking
 from olmix.proofs.pipeline.evaluation import ROWS, Row
 from olmix.proofs.pipeline.items import write_items, write_records
 from olmix.proofs.pipeline.judging import Judge, JudgeResult
+from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.splitting import Split
 from tests.language_models.endpoint import Endpoint, serving
 from tests.proofs.pipeline.test_verification import compact_items
-from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, context
+from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, context, run_fan_out
 
 GOOD = {"claim": "yes", "relations": "yes", "reasons": "yes", "complete": "yes", "first_fault": ""}
 RIGHT = compact_items(8)
@@ -32,12 +33,26 @@ def grade(body: dict) -> str:
     return json.dumps(GOOD if same or careless else {**GOOD, "relations": "no", "first_fault": "step 1"})
 
 
+@pytest.fixture(scope="module")
+def known_proofs(tmp_path_factory):
+    """The step `known` and its folder, once for all tests: the machine has to confirm what is wrong."""
+    tmp_path = tmp_path_factory.mktemp("known")
+    training = Split(items=None, seed=3)  # type: ignore[arg-type]
+    (tmp_path / "training").mkdir()
+    write_items(tmp_path / "training", RIGHT, "train.jsonl")
+    known = Known(items=training, count=8, checking=Checking(seconds_each=20))
+    ctx = context(tmp_path, {training: tmp_path / "training"})
+    found = known.run(ctx)
+    assert (found.right, found.wrong) == (8, sum(found.by_fault.values()))
+    return known, ctx.out
+
+
 @pytest.fixture
-def judging(tmp_path):
+def judging(tmp_path, known_proofs):
     """A function that judges two small evaluations through an endpoint."""
     steps = {"before": Split(items=None, seed=1), "after": Split(items=None, seed=2)}  # type: ignore[arg-type]
-    training = Split(items=None, seed=3)  # type: ignore[arg-type]
-    folders = {}
+    known, folder = known_proofs
+    folders = {known: folder}
     for name, step in steps.items():
         folders[step] = tmp_path / name
         folders[step].mkdir()
@@ -46,9 +61,6 @@ def judging(tmp_path):
             for n, (item, look) in enumerate(zip(RIGHT, (ACCEPTED, ACCEPTED, REJECTED, OPEN), strict=False))
         ]
         write_records(folders[step] / ROWS, rows)
-    folders[training] = tmp_path / "training"
-    folders[training].mkdir()
-    write_items(folders[training], RIGHT, "train.jsonl")
 
     def judge(endpoint: Endpoint, **settings) -> JudgeResult:
         backend = OpenAI(
@@ -56,11 +68,10 @@ def judging(tmp_path):
             **settings.pop("backend", {}),
         )  # fmt: skip
         step = Judge(
-            evaluations=dict(steps), training_set=training, backend=backend, length=Length(max_length=8192),
-            sampling=Sampling(max_new_tokens=200), measured=8, checking=Checking(seconds_each=20),
-            cache=str(tmp_path / "cache"), **settings,
+            evaluations=dict(steps), known=known, backend=backend, length=Length(max_length=8192),
+            sampling=Sampling(max_new_tokens=200), cache=str(tmp_path / settings.pop("cache", "cache")), **settings,
         )  # fmt: skip
-        return step.run(context(tmp_path, folders))
+        return run_fan_out(step, context(tmp_path, folders))
 
     return judge
 

@@ -68,8 +68,8 @@ def test_a_prompt_that_was_edited_is_another_step(monkeypatch):
     steps = (
         GenerateShard(source=source, number=0, count=1, seed=0),
         Evaluate(split=split, training_set=split, asking=asking),
-        Judge(evaluations={}, training_set=split, backend=source.backend, length=source.length),
-        Verify(generated=(), checked=split, verifier=Verifier(backend=OTHER, length=source.length)),
+        Judge(evaluations={}, known=split, backend=source.backend, length=source.length),
+        Verify(generated=(), checked=split, verifier=Verifier(backend=OTHER, length=source.length, known=split)),
         Train(training_set=split, split=split, model="someone/model", tuning=SFT, length=source.length),
     )
     before = [step.observe() for step in steps]

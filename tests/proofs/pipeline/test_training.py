@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -24,7 +27,7 @@ from olmix.proofs.pipeline.items import read_records, write_items
 from olmix.proofs.pipeline.splitting import Split
 from olmix.proofs.pipeline.training import NewModel, Train, TrainModel
 from tests.proofs.pipeline.test_verification import compact_items
-from tests.proofs.pipeline_items import context
+from tests.proofs.pipeline_items import context, run_fan_out
 
 LENGTH = Length(max_length=320)
 
@@ -69,7 +72,7 @@ def test_few_shot_evaluation_of_a_model_that_knows_nothing(made, tmp_path):
         split=split, training_set=training, asking=Asking(backend=backend, length=LENGTH, problems=4), shots=1
     )
     ctx = context(tmp_path, folders)
-    scores = step.run(ctx)
+    scores = run_fan_out(step, ctx)
     assert (scores.checked.hits, scores.checked.of, scores.shots) == (0, 4, 1)
     rows = read_records(ctx.out / ROWS, Row)
     assert [row.item.id for row in rows] == [item.id for item in compact_items(10)[1::5][:4]]
@@ -83,7 +86,7 @@ def test_too_many_shots_for_the_length_are_an_error_before_the_model_is_loaded(m
     with pytest.raises(
         UserError, match=r"has \d+ tokens and .* is 320 \((\d+) of \1 prompts leave no room\): raise .*fewer examples"
     ):
-        step.run(context(tmp_path, folders))
+        run_fan_out(step, context(tmp_path, folders))
 
 
 def test_what_does_not_fit_the_accelerator_is_said_when_the_step_is_made(made):
@@ -116,30 +119,58 @@ def test_shares_need_the_whole(made):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_smoke_experiment_runs_whole_and_goes_on_after_a_kill(tmp_path: pathlib.Path):
-    """Through the launcher and Ray: killed while it trains, started again, finished; a third run has nothing to do."""
+    """Through the launcher and Ray: killed while it trains, started again, finished; a third run has nothing to do.
+
+    In the second run the worker of one shard of the evaluation is killed: only that one is done again.
+    """
     store = f"--store={tmp_path / 'store'}"
     command = [
         sys.executable, "-m", "launchers.run", "--experiment=experiments.olympiad_inequalities.smoke", store,
+        "--set=baseline.asking.shard=4", "--ray_cpus=2",
     ]  # fmt: skip
     log = tmp_path / "first.log"
     with open(log, "w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and "baseline: 1 of 1 done" not in log.read_text():
+        while time.monotonic() < deadline and "baseline: 3 of 3 done" not in log.read_text():
             assert process.poll() is None, log.read_text()
             time.sleep(0.2)
         time.sleep(2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "generate: 2 of 2" not in again.stdout  # The shards that were done were not done again.
-    assert "Checked proofs of unseen problems" in again.stdout
+    second = tmp_path / "second.log"
+    killed = None
+    with open(second, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 400
+        while process.poll() is None and time.monotonic() < deadline:
+            if killed is None:
+                killed = kill_worker_of(tmp_path / "store" / "scratch", "evaluate_shard-*")
+            time.sleep(0.05)
+    said = second.read_text()
+    assert process.wait() == 0, said
+    assert killed is not None
+    assert said.count("; started again (attempt 2)") == 1, said
+    assert "final: 6 of 6 done" in said
+    assert len(list((tmp_path / "store" / "artifacts").glob("evaluate_shard-*"))) == 3 + 6
+    again = said
+    assert "generate: 2 of 2" not in again  # The shards that were done were not done again.
+    assert "Checked proofs of unseen problems" in again
     (page,) = (tmp_path / "store" / "artifacts").glob("proof_report-*/report.html")
     assert "Did it help?" in page.read_text()
     third = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert third.returncode == 0
     assert "train:" not in third.stdout
+
+
+def kill_worker_of(scratch: pathlib.Path, step: str) -> int | None:
+    """Kills the process that says it works on such a step, if there is one: its id."""
+    for progress in scratch.glob(f"{step}/progress.json"):
+        with contextlib.suppress(OSError, ValueError):
+            worker = json.loads(progress.read_text())["pid"]
+            os.kill(worker, signal.SIGKILL)
+            return worker
+    return None
 
 
 def test_the_list_of_experiments_bounds_the_tokens_of_a_tuning():

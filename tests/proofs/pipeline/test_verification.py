@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import re
 
 import pytest
 
 from olmix.errors import UserError
+from olmix.graph.step import Step
 from olmix.language_models.openai_backend import OpenAI
 from olmix.language_models.requests import Length, Sampling
 from olmix.language_models.transformers_backend import Transformers
@@ -16,11 +18,12 @@ from olmix.proofs.pipeline.checking import Check, Checking
 from olmix.proofs.pipeline.corruption import FAULTS, corruptions
 from olmix.proofs.pipeline.generation import Generate
 from olmix.proofs.pipeline.items import Item, read_items, read_records
+from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.opinions import Opinion, count_votes, read_rubric, read_verdict, reliability
 from olmix.proofs.pipeline.sources import Compact, Prompted, read_answer
 from olmix.proofs.pipeline.verification import Lost, Verifier, Verify
 from tests.language_models.endpoint import serving
-from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, checked, context, item
+from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, checked, context, item, run_fan_out
 
 LENGTH = Length(max_length=32768)
 
@@ -42,14 +45,22 @@ def verify_step(tmp_path, items, looks, **settings):
     generate = Generate(source=Compact(techniques=("sos",)), count=1, shard=1)
     check = Check(generated=(generate,))
     checked(tmp_path / "checked", items, looks)
-    return Verify(generated=(generate,), checked=check, **settings), context(tmp_path, {check: tmp_path / "checked"})
+    folders: dict[Step, pathlib.Path] = {check: tmp_path / "checked"}
+    if "verifier" in settings:
+        count = settings["verifier"].pop("known")
+        known = Known(items=check, count=count, checking=Checking(seconds_each=20))
+        ctx = context(tmp_path / "known", folders)
+        known.run(ctx)
+        folders[known] = ctx.out
+        settings["verifier"] = Verifier(known=known, **settings["verifier"])
+    return Verify(generated=(generate,), checked=check, **settings), context(tmp_path, folders)
 
 
 def test_every_item_has_a_fate_and_the_counts_add_up(tmp_path):
     items = [item(n, technique="sos" if n < 4 else "cauchy") for n in range(6)] + [item(6, key="k0")]
     looks = [ACCEPTED, REJECTED, OPEN, ACCEPTED, ACCEPTED, OPEN, ACCEPTED]
     step, ctx = verify_step(tmp_path, items, looks)
-    result = step.run(ctx)
+    result = run_fan_out(step, ctx)
     assert (result.items, result.kept, result.dropped, result.undecided) == (7, 3, 2, 2)
     assert sum(fate.count for fate in result.fates) == 7
     fates = {(fate.technique, fate.fate, fate.reason): fate.count for fate in result.fates}
@@ -64,7 +75,7 @@ def test_every_item_has_a_fate_and_the_counts_add_up(tmp_path):
 def test_when_nothing_is_kept_the_reasons_are_said(tmp_path):
     step, ctx = verify_step(tmp_path, [item(0), item(1)], [REJECTED, OPEN])
     with pytest.raises(UserError, match=r"None of 2 items was kept: 1 dropped \(machine: a step is false\)"):
-        step.run(ctx)
+        run_fan_out(step, ctx)
 
 
 def test_a_verifier_that_is_the_generator_is_refused():
@@ -72,9 +83,9 @@ def test_a_verifier_that_is_the_generator_is_refused():
     writer = Generate(source=Prompted(techniques=("sos",), backend=backend, length=LENGTH), count=1, shard=1)
     other = OpenAI(model="qwen2.5-math-7b-instruct", base_url="http://127.0.0.1:1/v1")
     with pytest.raises(UserError, match=r"qwen2\.5-math-7b-instruct, which also wrote the proofs"):
-        Verify(generated=(writer,), checked=None, verifier=Verifier(backend=other, length=LENGTH))  # type: ignore[arg-type]
+        Verify(generated=(writer,), checked=None, verifier=Verifier(backend=other, length=LENGTH, known=None))  # type: ignore[arg-type]
     different = OpenAI(model="mathstral", base_url="http://127.0.0.1:1/v1")
-    Verify(generated=(writer,), checked=None, verifier=Verifier(backend=different, length=LENGTH))  # type: ignore[arg-type]
+    Verify(generated=(writer,), checked=None, verifier=Verifier(backend=different, length=LENGTH, known=None))  # type: ignore[arg-type]
 
 
 def test_a_model_decides_the_rest_and_its_agreement_is_measured(tmp_path):
@@ -91,14 +102,14 @@ def test_a_model_decides_the_rest_and_its_agreement_is_measured(tmp_path):
         return f"Thinking.\nVerdict: {'right' if proof in texts or proof == 'sure' else 'wrong'}"
 
     with serving(answer) as endpoint:
-        verifier = Verifier(
-            backend=OpenAI(model="judge", base_url=endpoint.url), length=LENGTH, shots=2, measured=6, share=0.6,
-            sampling=Sampling(temperature=1.0, samples=3, max_new_tokens=64),
-        )  # fmt: skip
+        verifier = {
+            "backend": OpenAI(model="judge", base_url=endpoint.url), "shots": 2, "known": 8, "share": 0.6,
+            "sampling": Sampling(temperature=1.0, samples=3, max_new_tokens=64), "length": LENGTH,
+        }  # fmt: skip
         items = [*right, *questions]
         looks = [ACCEPTED] * len(right) + [OPEN] * len(questions)
-        step, ctx = verify_step(tmp_path, items, looks, verifier=verifier, checking=Checking(seconds_each=20))
-        result = step.run(ctx)
+        step, ctx = verify_step(tmp_path, items, looks, verifier=verifier)
+        result = run_fan_out(step, ctx)
     assert result.agreement is not None
     assert (result.agreement.accepts_right.hits, result.agreement.accepts_right.of) == (6, 6)
     assert (result.agreement.rejects_wrong.hits, result.agreement.rejects_wrong.of) == (6, 6)
@@ -113,12 +124,12 @@ def test_a_model_decides_the_rest_and_its_agreement_is_measured(tmp_path):
 def test_what_the_verifier_cannot_read_is_undecided_and_counted(tmp_path):
     questions = [item(100 + n, problem=f"open {n}", proof="sure " * (4000 if n == 2 else 1)) for n in range(4)]
     with serving(lambda body: "Verdict: right") as endpoint:
-        verifier = Verifier(
-            backend=OpenAI(model="judge", base_url=endpoint.url), length=Length(max_length=4096), shots=2, measured=0,
-            sampling=Sampling(max_new_tokens=64),
-        )  # fmt: skip
+        verifier = {
+            "backend": OpenAI(model="judge", base_url=endpoint.url), "length": Length(max_length=4096), "shots": 2, "known": 2,
+            "sampling": Sampling(max_new_tokens=64),
+        }  # fmt: skip
         step, ctx = verify_step(tmp_path, questions, [OPEN] * 4, verifier=verifier)
-        result = step.run(ctx)
+        result = run_fan_out(step, ctx)
     fates = {(fate.fate, fate.reason): fate.count for fate in result.fates}
     assert fates == {("kept", "model: right"): 3, ("undecided", "too long for the model"): 1}
     assert (result.items, result.kept + result.dropped + result.undecided) == (4, 4)

@@ -44,7 +44,10 @@ class FileShard:
           UserError: naming file and row, when the file cannot be read or a field is missing or no text.
         """
         if self.path.endswith(".txt"):
-            text = pathlib.Path(self.path).read_text(encoding="utf-8", errors="replace")
+            try:
+                text = pathlib.Path(self.path).read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                raise UserError(f"{self.path} cannot be read: {error}.") from error
             if text.strip():
                 yield Document(text, self.source, self.topic, name=self.path)
             return

@@ -4,7 +4,7 @@ Laws reduce to three surfaces whose values, gradients and Hessians are a few mat
 whole bootstrap at once (leading axis B). Their sum goes to the interior-point method of `olmix.mix.interior`, which
 returns the minimiser over the feasible set with a certified duality gap. A metric enters with a coefficient: its
 weight in the objective, negative where the metric should grow. A surface whose coefficient makes it concave has no
-place here: `surfaces` then returns None, and the caller must search (`search.py`).
+place here: `surfaces` then returns None, and the caller must search (`propose_search.py`).
 """
 
 from __future__ import annotations

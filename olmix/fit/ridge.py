@@ -62,7 +62,7 @@ def fit_ridge(features: Array, y: Array, omega: Array, ridge: float | None) -> R
     for k, i in enumerate(best):
         coefficients[k] = (s / (s**2 + tried[i]) * along[:, k]) @ vt
         freedom = max(runs - 1 - np.sum(s**2 / (s**2 + tried[i])), 0.05 * runs)
-        noise[k] = np.sqrt(misfit[i, k] / freedom)
+        noise[k] = np.sqrt(misfit[i, k] / freedom * runs / total)  # of a run, whatever the unit of the weights
         # Directions that the runs do not show are as uncertain as the metric is wide, per unit of feature.
         hidden = np.eye(len(centre)) - vt.T @ vt
         known = (vt.T * (noise[k] ** 2 / (s**2 + tried[i]))) @ vt

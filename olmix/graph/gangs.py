@@ -14,7 +14,10 @@ from olmix.graph.resources import Needs
 
 
 def share(needs: Needs, processes: int) -> dict[str, float]:
-    """The part of `needs` that one of `processes` holds, as Ray names resources (CPU, GPU, memory in bytes, the accelerator)."""
+    """The part of `needs` that one of `processes` holds, as Ray names resources (CPU, GPU, memory in bytes, the accelerator).
+
+    Ray has no fractions above 1: of 5 processors each of two processes holds 2.
+    """
     cpus = needs.cpus / processes
     held = {"CPU": float(int(cpus)) if cpus > 1 else round(cpus, 4)}
     if needs.gpus:

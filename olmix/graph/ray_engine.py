@@ -102,18 +102,11 @@ class RayEngine:
         Raises:
           UserError: naming the step, what it asks for and what there is.
         """
-
-        def fits(resources: dict[str, float]) -> bool:
-            kind = needs.accelerator is None or f"accelerator_type:{needs.accelerator}" in resources
-            return kind and needs.cpus <= resources.get("CPU", 0) and needs.gpus <= resources.get("GPU", 0)
-
         nodes = gangs.nodes()
-        if gang > 1:
-            if gangs.placement(gangs.share(needs, gang), gang, nodes) is not None:
-                return
-        elif any(fits(resources) for resources in nodes):
+        if gangs.placement(gangs.share(needs, gang), gang, nodes) is not None:
             return
         asked = [f"{needs.cpus:g} CPU"] + ([f"{needs.gpus:g} {needs.accelerator or 'GPU'}"] if needs.gpus else [])
+        asked += [f"{needs.memory_gib:g} GiB"] if needs.memory_gib is not None else []
         where = (
             "on one node, and no node has that" if gang == 1 else f"for {gang} processes, and there is no room for them"
         )
@@ -189,7 +182,8 @@ class RayEngine:
 def _describe(resources: dict[str, float]) -> str:
     kinds = [name.split(":", 1)[1] for name in resources if name.startswith("accelerator_type:")]
     text = f"{resources.get('CPU', 0):g} CPU"
-    return text + (f", {resources['GPU']:g} {kinds[0] if kinds else 'GPU'}" if resources.get("GPU") else ", no GPU")
+    text += f", {resources['GPU']:g} {kinds[0] if kinds else 'GPU'}" if resources.get("GPU") else ", no GPU"
+    return text + f", {resources.get('memory', 0) / 2**30:.0f} GiB"
 
 
 def _session_folder() -> pathlib.Path | None:

@@ -19,7 +19,7 @@ class Needs:
     smallest: what is planned counts on so much, and the cluster must have it, because Ray does not tell the sizes apart.
 
     Raises:
-      UserError: on a negative amount, an unknown accelerator, or an accelerator without GPUs.
+      UserError: on an amount that is negative or a fraction above 1, an unknown accelerator, or one without GPUs.
     """
 
     cpus: float = 1
@@ -32,13 +32,19 @@ class Needs:
     def __post_init__(self) -> None:
         if self.cpus < 0 or self.gpus < 0:
             raise UserError(f"A step cannot need a negative amount: cpus={self.cpus}, gpus={self.gpus}.")
+        for name, amount in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if amount > 1 and amount != int(amount):
+                raise UserError(
+                    f"A step can need a part of one or whole {name}, not {amount:g}: Ray divides no others."
+                )
+        if self.memory_gib is not None and self.memory_gib <= 0:
+            raise UserError(f"memory_gib={self.memory_gib:g}: a step needs more than none, or None for any.")
         if self.accelerator is not None and self.accelerator not in ACCELERATORS:
             raise UserError(f"Unknown accelerator {self.accelerator!r}{nearest(self.accelerator, ACCELERATORS)}.")
         if self.accelerator is not None and self.gpus == 0:
             raise UserError(
                 f"A step that asks for accelerator={self.accelerator!r} must ask for gpus too; it has gpus=0."
             )
-
         if self.gpu_memory_gib is not None and (self.accelerator is None or self.gpu_memory_gib <= 0):
             raise UserError(
                 f"gpu_memory_gib={self.gpu_memory_gib:g} is the memory of each GPU of one kind: it must be above 0, and needs an "

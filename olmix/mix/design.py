@@ -202,8 +202,10 @@ def _farthest(candidates: Array, before: Array, count: int) -> Array:
     chosen = []
     for k in range(count):
         best = int(distance.argmax())
-        if k and distance[best] <= _SAME**2:
-            raise UserError(f"The feasible set holds only {k} different mixtures, fewer than the {count} asked for.")
+        if (k or len(before)) and distance[best] <= _SAME**2:
+            raise UserError(
+                f"The feasible set holds only {k} different mixtures beside those that are there, fewer than the {count} asked for."
+            )
         chosen.append(best)
         away = ((roots - roots[best]) ** 2).sum(1)
         distance = away if k == 0 and not len(before) else np.minimum(distance, away)

@@ -70,7 +70,7 @@ def sample(
 
 def _dirichlet(tree: Tree, parameters: Array, generator: np.random.Generator) -> Array:
     """Unconditioned draws [B, n]; gamma variates in logarithms, so that tiny parameters do not underflow to 0/0."""
-    a = np.maximum(parameters, 1e-3)
+    a = np.where(parameters > 0, parameters, 1.0)
     logs = np.log(np.maximum(generator.standard_gamma(a + 1.0), _TINY)) - generator.standard_exponential(a.shape) / a
     share = np.zeros_like(logs)
     for split in tree.splits:

@@ -183,7 +183,7 @@ class Design(Step):
     minimum_distance: float = 0.1
 
     cheap: ClassVar[bool] = True
-    version: ClassVar[int] = 2  # since the moves go by portions, a seed gives other draws
+    version: ClassVar[int] = 3  # 2: moves go by portions; 3: parameters below 1e-3 are drawn as they are
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What the design covers."""

@@ -10,7 +10,7 @@ from olmix.report import plot
 from olmix.report.findings import Findings, Metric, Range
 from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
-from olmix.report.means import error, mean
+from olmix.report.means import error, mean, needed
 from olmix.report.tables import Cell, Column, Row, details, section, table
 from olmix.report.words import NONE, fixed, number, percent, places_for, plural, signed
 
@@ -22,7 +22,7 @@ SHOWN = 16
 class Improvement:
     """Relative improvements over the prior, positive is better: predicted, its interval, and one per seed measured.
 
-    `noise` is two standard errors of the difference of means between proposal and prior, as a share of the prior.
+    `noise` is how large chance may make the difference of means between proposal and prior, as a share of the prior.
     """
 
     predicted: float | None
@@ -48,7 +48,7 @@ def improvement(metric: Metric) -> Improvement:
     seeds = metric.measured.get("proposal", ())
     noise = None
     if base and len(prior) > 1 and len(seeds) > 1:
-        noise = 2 * math.hypot(error(prior), error(seeds)) / abs(base)
+        noise = needed(min(len(prior), len(seeds))) * math.hypot(error(prior), error(seeds)) / abs(base)
     return Improvement(
         predicted=share(metric.predicted, reference),
         interval=(min(known), max(known)) if len(known) == 2 else None,
@@ -68,7 +68,10 @@ def forecast_section(findings: Findings) -> Markup:
     first, rest = ordered[: SHOWN + 1], ordered[SHOWN + 1 :]
     marks = [("proposal", "predicted"), ("band", "its 90 % interval")]
     if measured:
-        marks += [("measured", "measured, one dot per seed"), ("noise", "noise: ± 2 standard errors of the difference")]
+        marks += [
+            ("measured", "measured, one dot per seed"),
+            ("noise", "noise: what chance makes of the difference in 19 of 20 cases"),
+        ]
     if best:
         marks.append(("best", "best variant of the swarm, trained again"))
     shown = _table(first, scale, measured, findings.objective, "Objective and metrics at the prior and at the proposal")
@@ -160,7 +163,7 @@ def _table(
 
 
 def _beyond_noise(shift: Improvement) -> bool:
-    """Measured: more than two standard errors; predicted only: the interval has one sign."""
+    """Measured: more than chance makes; predicted only: the interval has one sign."""
     if shift.mean is not None:
         return shift.noise is not None and abs(shift.mean) > shift.noise
     return shift.interval is not None and shift.interval[0] * shift.interval[1] > 0

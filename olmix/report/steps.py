@@ -59,7 +59,7 @@ class Report(Step):
     title: Annotated[str, RunIdentity] = ""
 
     #: Raised whenever the page says something else for the same results.
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def upstream(self) -> dict[str, Step]:
         """The steps that the report reads, in the order of the road; the table of runs is called swarm where it is one."""

@@ -1,8 +1,8 @@
 """The answer: is the proposal better, by how much, and is that more than noise? In two sentences.
 
-What was trained outranks what was predicted. A gain counts as real when it is larger than two standard errors of the
-difference (measured), or when its whole 90 % interval is positive (predicted); otherwise the first thing that the
-report says is that it is noise.
+What was trained outranks what was predicted. A gain counts as real when it is larger than Student's t says that chance
+makes it in one case of twenty (measured: 4.3 standard errors of the difference with two seeds each, 2.8 with three, 2.3 with
+five), or when its whole 90 % interval is positive (predicted); otherwise the first thing that the report says is that it is noise.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from typing import Literal
 
 from olmix.report.findings import Findings, Gain, Leaf
+from olmix.report.means import needed
 from olmix.report.words import count, fixed, listing, number, percent, places_for, plural
 
 Kind = Literal["better", "noise", "worse", "predicted", "predicted noise", "counterfactual", "unknown"]
@@ -25,9 +26,6 @@ LABELS: dict[Kind, str] = {
     "counterfactual": "A counterfactual: the worst mixture",
     "unknown": "Not enough runs to say",
 }
-
-#: A measured gain is real beyond this many standard errors.
-ERRORS = 2.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,22 +77,30 @@ def _measured(findings: Findings, gain: Gain) -> tuple[Kind, str]:
     ratio = abs(gain.value) / gain.standard_error if gain.standard_error else math.inf
     errors = "all seeds agree exactly" if math.isinf(ratio) else f"{ratio:.1f} standard errors"
     better = _direction(findings)
-    if gain.value > ERRORS * gain.standard_error:
+    sign = _sure_sign(gain)
+    if sign > 0:
         return "better", (
             f"The proposed mixture {better} {what} by {size}{_relative(gain)} against {findings.prior_words} when both "
             f"are trained anew with {seeds}: {errors}, so more than noise{_against_best(findings)}."
         )
-    if gain.value < -ERRORS * gain.standard_error:
+    if sign < 0:
         worse = "lowers" if findings.objective.maximise else "raises"
         return "worse", (
             f"The proposed mixture is worse: trained anew with {seeds} it {worse} {what} by {size}{_relative(gain)} against "
             f"{findings.prior_words}, {errors}{_expected(findings)}."
         )
-    sign = "a gain" if gain.value >= 0 else "a loss"
+    shown = "a gain" if gain.value >= 0 else "a loss"
     return "noise", (
-        f"The difference is within the noise: trained anew with {seeds}, the proposal shows {sign} of {size} in {what} against "
-        f"{findings.prior_words}, {errors}{_expected(findings)}."
+        f"The difference is within the noise: trained anew with {seeds}, the proposal shows {shown} of {size} in {what} against "
+        f"{findings.prior_words}, {errors} where {needed(gain.seeds or 2):.1f} would tell it from chance{_expected(findings)}."
     )
+
+
+def _sure_sign(gain: Gain) -> int:
+    """1 or -1 for a measured gain or loss that is more than noise, else 0."""
+    if gain.standard_error is None or abs(gain.value) <= needed(gain.seeds or 2) * gain.standard_error:
+        return 0
+    return 1 if gain.value > 0 else -1
 
 
 def _predicted(findings: Findings, gain: Gain) -> tuple[Kind, str]:
@@ -138,9 +144,10 @@ def _against_best(findings: Findings) -> str:
     best = findings.gain("best", True)
     if best is None or best.standard_error is None:
         return ""
-    if best.value > ERRORS * best.standard_error:
+    sign = _sure_sign(best)
+    if sign > 0:
         return ", and it also beats the best variant of the swarm"
-    if best.value < -ERRORS * best.standard_error:
+    if sign < 0:
         return "; but the best variant of the swarm, trained again, is better still"
     return "; against the best variant of the swarm, trained again, the difference is within the noise"
 

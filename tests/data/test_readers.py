@@ -43,6 +43,11 @@ def test_a_text_file_is_a_document(tmp_path):
     assert [one.text for one in FileShard(path=f"{tmp_path}/x.txt", source="s", topic="t").read()] == ["a\nb"]
 
 
+def test_a_text_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"x\.txt cannot be read"):
+        list(FileShard(path=f"{tmp_path}/x.txt", source="s").read())
+
+
 def test_errors_name_file_and_row(tmp_path):
     def error(name, content, **more):
         (tmp_path / name).write_bytes(content)

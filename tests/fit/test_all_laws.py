@@ -165,3 +165,13 @@ def test_public_names_are_there():
         assert getattr(olmix.fit, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'LogQuadratic'"):
         olmix.fit.LogQuadratic  # noqa: B018
+
+
+@pytest.mark.parametrize("law", [Linear(ridge=1e-3), LogLinear(ridge=1e-3)], ids=["Linear", "LogLinear"])
+def test_the_noise_of_a_run_does_not_depend_on_the_unit_of_the_sample_weights(law):
+    rng = np.random.default_rng(5)
+    w = rng.dirichlet([2.0, 2.0, 2.0], size=40)
+    y = 2 + w @ [1.0, 2.0, 3.0] + 0.1 * rng.standard_normal(40)
+    one, ten = (law.clone().fit(w, y, sample_weight=np.full(40, unit)) for unit in (1.0, 10.0))
+    assert ten.noise_ == pytest.approx(one.noise_, rel=1e-2)
+    assert one.noise_ == pytest.approx([0.1], rel=0.3)

@@ -19,6 +19,7 @@ from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.resources import Needs
 from olmix.graph.store import Store
 from olmix.graph.worker import Job, StoreContext, perform
 from tests.graph.toy import Part, Source, Toy, diary, groups, toy
@@ -217,6 +218,20 @@ def test_needs_that_nobody_has_are_refused(go: Any, tmp_path: pathlib.Path) -> N
     greedy = dataclasses.replace(lone, needs=dataclasses.replace(lone.needs, gpus=1, accelerator="A100"))
     with pytest.raises(UserError, match=r"parts asks for 1 CPU and 1 A100 on one node.*there: 2 CPU, no GPU"):
         go(dataclasses.replace(experiment, parts=greedy))
+
+
+def test_memory_that_no_node_has_is_refused_and_not_waited_for(go: Any, tmp_path: pathlib.Path) -> None:
+    experiment = toy(tmp_path)
+    lone = Part(source=experiment.source, factor=1.0, diary=str(tmp_path / "diary.txt"))
+    vast = dataclasses.replace(lone, needs=Needs(cpus=1, memory_gib=1e6))
+    with pytest.raises(UserError, match=r"parts asks for 1 CPU and 1e\+06 GiB on one node, and no node has that"):
+        go(dataclasses.replace(experiment, parts=vast))
+
+
+@pytest.mark.parametrize("amounts", [{"cpus": 1.5}, {"gpus": 2.5}, {"memory_gib": 0}, {"cpus": -1}])
+def test_amounts_that_no_machine_could_give(amounts: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=r"A step can|needs more than none"):
+        Needs(**amounts)
 
 
 def test_until_stops_there(go: Any, tmp_path: pathlib.Path) -> None:

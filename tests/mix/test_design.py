@@ -142,6 +142,14 @@ def test_a_single_feasible_mixture_cannot_hold_a_swarm():
         design(only, 3, seed=0, space_filling=True)
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_spreading_does_not_give_again_what_is_there(existing):
+    only = box([0.5, 0.5], lower=[0.5, 0.5])
+    given = {"include_prior": False, "existing": np.array([[0.5, 0.5]])} if existing else {}
+    with pytest.raises(UserError, match="holds only 0 different mixtures beside those that are there"):
+        design(only, 1 if existing else 2, seed=0, space_filling=True, **given)
+
+
 def test_coverage_reads_as_a_table():
     text = str(coverage(design(limits(), 12, seed=0)))
     assert "effective dimension" in text

@@ -83,3 +83,13 @@ def test_caps_that_hardly_leave_room(total):
     used = (np.array(feasible.upper) - w) / (total - 1)
     assert abs(used.sum(1) - 1).max() < 1e-6
     assert used.mean(0).max() < 0.06
+
+
+def test_tiny_parameters_keep_the_prior_as_the_mean():
+    """Where nothing binds the draws are exact, also for a leaf with a ten-thousandth of the text and a strength of 1."""
+    share = np.array([1e-4, 0.3, 0.7 - 1e-4])
+    feasible = box([1.0, 1.0, 1.0], prior=share)
+    w = gibbs.sample(feasible, tree(feasible.leaves), lambda _, k: np.tile(share, (k, 1)), 200_000, seed=0)
+    # Its standard error is sqrt(1e-4 / 2 / 200,000) = 1.6e-5.
+    assert abs(w[:, 0].mean() - 1e-4) < 6e-5
+    assert w.mean(0)[1:] == pytest.approx(share[1:], abs=0.005)

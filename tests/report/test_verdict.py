@@ -1,10 +1,13 @@
 """The verdict, word for word where it matters: noise is called noise first."""
 
 import dataclasses
+import math
 
+import numpy as np
 import pytest
 
 from olmix.report.findings import Gain
+from olmix.report.means import error, mean, needed
 from olmix.report.verdict import verdict
 from tests.report.samples import sample
 
@@ -43,6 +46,24 @@ def test_what_was_trained_outranks_what_was_predicted_and_noise_comes_first(gain
     answer = verdict(with_gains(*gains))
     assert answer.kind == kind
     assert answer.answer.startswith(begins)
+
+
+@pytest.mark.parametrize(("seeds", "kind"), [(2, "noise"), (3, "better"), (5, "better")])
+def test_fewer_seeds_must_show_more(seeds, kind):
+    """3 standard errors are nothing where the error itself comes from two seeds each."""
+    answer = verdict(with_gains(dataclasses.replace(measured(0.03, 0.01), seeds=seeds)))
+    assert answer.kind == kind
+    if seeds == 2:
+        assert "3.0 standard errors where 4.3 would tell it from chance" in answer.answer
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_mixtures_that_are_alike_are_told_apart_once_in_twenty(seeds):
+    draws = np.random.default_rng(seeds).standard_normal((2, 2000, seeds))
+    wrong = 0
+    for ours, theirs in zip(*draws.tolist(), strict=True):
+        wrong += abs(mean(ours) - mean(theirs)) > needed(seeds) * math.hypot(error(ours), error(theirs))
+    assert 0.035 < wrong / 2000 < 0.065  # 0.05, and its standard error is 0.005
 
 
 def test_the_numbers_are_in_the_sentence():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import pathlib
 import re
 import warnings
@@ -119,7 +120,9 @@ def _read(path: pathlib.Path) -> _Text:
         raise UserError(f"{path} is not a CSV file in UTF-8: {error}.") from error
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    lines = [line for line in csv.reader(text.splitlines(), delimiter=separator) if any(cell.strip() for cell in line)]
+    # Not text.splitlines(): a quoted cell may hold a line end, and Unicode has many that CSV does not know.
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    lines = [line for line in rows if any(cell.strip() for cell in line)]
     if len(lines) < 2:
         raise UserError(f"{path} has no rows: the first line names the columns, each further line is a run.")
     header = [cell.strip() for cell in lines[0]]

@@ -87,11 +87,12 @@ def _refuse_duplicates(sheet: Sheet) -> None:
 
 
 def _refuse_unmatched(ratios: Sheet, metrics: Sheet) -> None:
-    alone = [
-        f"{here.source} has {listed(missing)}, which {there.source} has not"
-        for here, there in ((ratios, metrics), (metrics, ratios))
-        if (missing := [run for run in here.runs if run not in set(there.runs)])
-    ]
+    alone = []
+    for here, there in ((ratios, metrics), (metrics, ratios)):
+        known = set(there.runs)
+        missing = [run for run in here.runs if run not in known]
+        if missing:
+            alone.append(f"{here.source} has {listed(missing)}, which {there.source} has not")
     if alone:
         raise UserError(
             f"The runs of the two do not match: {'; '.join(alone)}. Complete them, or leave runs out by name with drop_runs."

@@ -7,9 +7,11 @@ number, at the top or under `token_counts` or `relative_sizes`, where allenai/ol
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import pathlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +89,7 @@ def _by_leaf(path: str, keys: Sequence[str]) -> dict[str, float]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from error
     pairs = _from_csv(text) if file.suffix.lower() in (".csv", ".tsv") else _from_document(file, text, keys)
-    twice = sorted({name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1})
+    twice = sorted(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     if twice:
         raise UserError(f"{path} names {listed(twice, 6)} twice.")
     found = {}
@@ -105,7 +107,11 @@ def _by_leaf(path: str, keys: Sequence[str]) -> dict[str, float]:
 
 def _from_csv(text: str) -> list[tuple[str, str]]:
     separator = max(",;\t", key=text.partition("\n")[0].count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator) if any(row)]
+    rows = [
+        [cell.strip() for cell in row]
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        if any(row)
+    ]
     if len(rows) == 2 and len(rows[0]) > 2:
         return list(zip(rows[0], rows[1], strict=False))
     # The first line may name the columns.

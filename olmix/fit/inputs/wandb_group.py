@@ -76,14 +76,14 @@ def table_of(
 ) -> RunTable:
     """The table of W&B's run objects (with `id`, `name`, `state`, `config` and `summary`)."""
     names = _names(runs)
-    unwanted = {
-        i for i, run in enumerate(runs) for p in drop_runs if any(fnmatch.fnmatchcase(t, p) for t in (names[i], run.id))
-    }
+    unwanted: set[int] = set()
     for pattern in drop_runs:
-        if not any(
-            fnmatch.fnmatchcase(t, pattern) for name, run in zip(names, runs, strict=True) for t in (name, run.id)
-        ):
+        hits = {i for i, run in enumerate(runs) if pattern in (names[i], run.id)} or {
+            i for i, run in enumerate(runs) for text in (names[i], run.id) if fnmatch.fnmatchcase(text, pattern)
+        }
+        if not hits:
             raise UserError(f"drop_runs names {pattern!r}, but there is no such run{nearest(pattern, names)}.")
+        unwanted |= hits
     kept = [(name, run) for i, (name, run) in enumerate(zip(names, runs, strict=True)) if i not in unwanted]
     failed = {name: f"its state is {run.state}" for name, run in kept if run.state != "finished"}
     done = [(name, run) for name, run in kept if run.state == "finished"]

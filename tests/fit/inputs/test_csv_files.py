@@ -178,3 +178,11 @@ def test_regmix(part, count) -> None:
     np.testing.assert_array_equal([int(run) for run in table.runs], raw[:, 0])
     np.testing.assert_allclose(table.weights, raw[:, 1:] / raw[:, 1:].sum(1, keepdims=True), atol=1e-15)
     np.testing.assert_array_equal(table.values, result[:, 1:])
+
+
+def test_line_ends_within_a_name_do_not_end_the_line(read) -> None:
+    """A quoted cell of two lines, and the separators of Unicode that str.splitlines would cut at."""
+    names = ('"we\nb"', "co\u2028de", "bo\x0coks")
+    table = read(RATIOS.replace("web,code,books", ",".join(names)))
+    assert table.leaves == ("we\nb", "co\u2028de", "bo\x0coks")
+    assert table.runs == ("a", "b", "c", "d")

@@ -131,3 +131,12 @@ def test_the_experiment_ends_in_laws(tmp_path):
     assert min(score.spearman for score in laws.scores) > 0.98
     with pytest.raises(UserError, match=r"group is missing: which W&B runs to fit. Say --set group=NAME"):
         make_plan(experiments.resolve("fit_wandb", [Override("set", "project=a/b")]).build(), Store(tmp_path / "runs"))
+
+
+def test_runs_whose_names_are_patterns_are_dropped_by_name():
+    """As in CSV files: a name as it stands comes before a pattern."""
+    nodes = recorded(6)
+    nodes[2]["displayName"] = "swarm [1]*"
+    with served(nodes) as (url, _):
+        table = runs_from_wandb("team/mix", "swarm-1", base_url=url, drop_runs=("swarm [1]*",))
+    assert table.runs == tuple(f"variant-{i:03d}" for i in (0, 1, 3, 4, 5))

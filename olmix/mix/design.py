@@ -204,7 +204,7 @@ def _farthest(candidates: Array, before: Array, count: int) -> Array:
         best = int(distance.argmax())
         if (k or len(before)) and distance[best] <= _SAME**2:
             raise UserError(
-                f"The feasible set holds only {k} different mixtures beside those that are there, fewer than the {count} asked for."
+                f"The feasible set holds only {k} different mixtures beside those that are there; {count} were asked for."
             )
         chosen.append(best)
         away = ((roots - roots[best]) ** 2).sum(1)

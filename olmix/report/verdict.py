@@ -2,7 +2,8 @@
 
 What was trained outranks what was predicted. A gain counts as real when it is larger than Student's t says that chance
 makes it in one case of twenty (measured: 4.3 standard errors of the difference with two seeds each, 2.8 with three, 2.3 with
-five), or when its whole 90 % interval is positive (predicted); otherwise the first thing that the report says is that it is noise.
+five), or when its whole 90 % interval is positive (predicted); otherwise the first thing that the report says is that it is
+noise.
 """
 
 from __future__ import annotations

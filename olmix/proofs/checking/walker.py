@@ -9,15 +9,14 @@ from collections.abc import Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
 from olmix.proofs.checking.equivalence import differs
+from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
-from olmix.proofs.checking.shapes import CITED, ends, has_numbers, is_point, names_a_theorem
-from olmix.proofs.statements.expr import Expr, Mul, Num, Relation, Var, substitute, variables_of, walk
+from olmix.proofs.checking.shapes import CITED, ends, is_point, names_a_theorem
+from olmix.proofs.statements.expr import Expr, Num, Relation, Var
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
-from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
-from olmix.proofs.statements.sum_groups import sum_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,21 +55,15 @@ class Walker:
 
     def __init__(self, statement: Statement, constant: Relation | None = None) -> None:
         self.context = Context(statement)
-        claim = statement.claim
-        self.scope = Scope(statement.variables, sum_groups(statement), sides=(claim.left, claim.right))
+        self.letters = Letters(self.context, constant)
         self.links: list[Link] = []
         self.remarks: list[str] = []
         self.chains = 0
         #: Where the last chain ended, for lines that start with a relation.
         self.last: Expr | None = None
         self.conditional = False
-        #: Symbols of the proof's own that an assumption brought in.
-        self.introduced: set[str] = set()
-        #: The constant that the problem asks for.
-        self.constant = constant
         self.equality = EqualityCases()
-        #: Symbols and functions of the proof's own: what they stand for, and which of them relations have used.
-        self.named: dict[str, Expr] = {}
+        #: Symbols that relations have used.
         self.used: set[str] = set()
         #: An equation was supposed in a proof by contradiction: what follows from it need not hold otherwise.
         self.supposed = False
@@ -81,7 +74,7 @@ class Walker:
         """Takes in one formula."""
         role = formula.role
         if role in ("hypothetical", "absurd"):
-            for piece in read_formula(formula.latex, self.scope):
+            for piece in read_formula(formula.latex, self.letters.scope):
                 if isinstance(piece, Chain) and piece.ops:
                     self._note(piece, formula)
             return
@@ -94,7 +87,7 @@ class Walker:
             self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
             return
         before: Chain | None = None
-        for piece in read_formula(formula.latex, self.scope):
+        for piece in read_formula(formula.latex, self.letters.scope):
             own = words_role(piece.lead) if piece.lead not in ("", ",", "=>", "<=>", "->", "<==") else None
             role = {"=>": "fact", "<=>": "goal"}.get(piece.lead, own or role)
             if role == "equality":
@@ -117,28 +110,12 @@ class Walker:
         if self.equality.cases and self.equality.place[0] != formula.paragraph:
             self.close_case()
         self.equality.impossible = self.equality.impossible or formula.role == "impossible"
-        self.equality.take(formula, pieces if pieces is not None else read_formula(formula.latex, self.scope))
+        self.equality.take(formula, pieces if pieces is not None else read_formula(formula.latex, self.letters.scope))
 
     def unused(self) -> str | None:
         """A definition with numbers in it that no relation has used, so that nothing has checked it; or None."""
-        grown = set(self.used) | {n for e in self.context.substitutions.values() for n in variables_of(e)}
-        for name in reversed(self.named):
-            if name in grown:
-                grown |= set(variables_of(self.named[name]))
-        for name, expr in self.named.items():
-            called = any(re.search(rf"(?<![A-Za-z\\\\]){re.escape(name)} ('+ |\^ .*?)?\(", k.latex) for k in self.links)
-            if name not in grown and not called and has_numbers(expr) and not self._shows(name, expr):
-                return name
-        return None
-
-    def _shows(self, name: str, expr: Expr) -> bool:
-        """Whether a relation contains the body of a function of one variable at some place, as Jensen's inequality does."""
-        params = self.scope.functions.get(name, ((), None))[0]
-        if len(params) != 1:
-            return False
-        sides = [s for k in self.links if k.relation is not None for s in (k.relation.left, k.relation.right)]
-        nodes = {node for side in sides for node in walk(side)}
-        return any(substitute(expr, {params[0]: at}) in nodes for at in nodes if isinstance(at, Var | Mul))
+        relations = [link.relation for link in self.links if link.relation is not None]
+        return self.letters.unused(self.used, relations, [link.latex for link in self.links])
 
     def close_case(self) -> None:
         """Checks what has been said about equality."""
@@ -147,7 +124,9 @@ class Walker:
         near, far = self._about(told.place)
         self.conditional = False
         certain = not self.context.unread
-        for relation, latex, result in told.verdicts(self.context.statement, near, far, expand, self.constant, certain):
+        for relation, latex, result in told.verdicts(
+            self.context.statement, near, far, expand, self.letters.constant, certain
+        ):
             self.chains += 1
             self._add(relation, "equality", latex, result)
 
@@ -191,7 +170,11 @@ class Walker:
         if chain.continues and self.last is not None:
             first = dataclasses.replace(chain.sides[0], expr=self.last, text="(the line before)")
             chain = dataclasses.replace(chain, sides=(first, *chain.sides[1:]))
-        if self._defines_function(chain):
+        function = self.letters.function(chain)
+        if function is not None:
+            self.last, rest = function
+            if rest.ops:
+                self._chain(rest, "fact", Formula("", "fact", "", 0, 0))
             return
         self.chains += 1
         self.places[self.chains] = (formula.paragraph, formula.sentence)
@@ -250,10 +233,10 @@ class Walker:
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self._answers(relation, role) or self._defines(relation, role):
+        if self.letters.answers(relation, role) or self.letters.defines(relation, role):
             return
         if role in ("assume", "define"):
-            if self._sign(relation):
+            if self.letters.sign(relation):
                 return
             result = check_relation(relation, self.context, self._given(formula))
             if result.status in ("proved", "unrefuted"):
@@ -262,8 +245,8 @@ class Walker:
                 return
             # What brings in a new symbol holds as long as the symbol is used; what else is said about that symbol in
             # the same breath restricts the problem's variables, and holds for a while only.
-            before = set(self.introduced)
-            new = self._introduce(relation)
+            before = set(self.letters.introduced)
+            new = self.letters.introduce(relation)
             more = not new and bool(before & set(relation.variables()))
             lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
             self.context.assume(Assumption(relation, lasts, formula.paragraph, formula.sentence))
@@ -299,101 +282,3 @@ class Walker:
                 found = check_relation(relation, self.context, self._given(formula))
                 result = found if found.status == "refuted" else result
             self._add(relation, "hypothetical", relation_text(relation), result)
-
-    def _answers(self, relation: Relation, role: str) -> bool:
-        """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
-        left, right = relation.left, relation.right
-        known = self.constant
-        if known is not None and relation.op == "=" and left == known.left:
-            if right == known.right:
-                return True
-            # With variables on the other side the proof uses the letter for something of its own.
-            if not variables_of(right) or variables_of(known.right):
-                self.context.definitions.setdefault(left.name, known.right)  # type: ignore[union-attr]
-            return False
-        if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
-            return False
-        if not variables_of(right) and role in ("define", "assume"):
-            self.context.definitions[left.name] = self.named[left.name] = right
-        return not variables_of(right)
-
-    def _sign(self, relation: Relation) -> bool:
-        """`x > 0` for a symbol that is new or defined: its domain, or a fact about it that needs no check."""
-        if relation.op in ("<", "<="):
-            relation = relation.flipped()
-        if not isinstance(relation.left, Var) or getattr(relation.right, "value", None) != 0:
-            return False
-        name = relation.left.name
-        if (
-            relation.op not in (">", ">=")
-            or name in self.context.statement.variables
-            or name in self.context.definitions
-        ):
-            return False
-        self.context.domains[name] = "pos" if relation.op == ">" else "nonneg"
-        return True
-
-    def _introduce(self, relation: Relation) -> bool:
-        """New symbols without a word about where they live: they live where the problem's variables do."""
-        kinds = set(self.context.statement.domains)
-        new = [name for name in relation.variables() if not self.context.knows(name)]
-        self.introduced.update(new)
-        for name in new:
-            self.context.domains[name] = next(iter(kinds)) if len(kinds) == 1 else "real"
-        return bool(new)
-
-    def _defines(self, relation: Relation, role: str) -> bool:
-        """`S = a + b`: a new symbol; `a = x/y`: an old variable in terms of new ones."""
-        if relation.op != "=":
-            return False
-        known = self.context.knows
-        for left, right in ((relation.left, relation.right), (relation.right, relation.left)):
-            if not isinstance(left, Var):
-                continue
-            inside = variables_of(right)
-            if not known(left.name) and left.name not in inside and all(known(v) for v in inside) and inside:
-                self.context.definitions[left.name] = self.named[left.name] = right
-                self._regroup()
-                return True
-            new = [v for v in inside if not known(v)]
-            old = left.name in self.context.statement.variables and left.name not in self.context.substitutions
-            substitution = role in ("define", "assume") or bool(self.context.substitutions)
-            if old and substitution and inside and left.name not in inside:
-                fresh = {v for e in self.context.substitutions.values() for v in variables_of(e)}
-                declared = set(self.context.domains)
-                if (new or set(inside) <= fresh | declared) and not set(inside) & set(self.context.statement.variables):
-                    self.context.substitutions[left.name] = right
-                    self._regroup()
-                    return True
-        return False
-
-    def _regroup(self) -> None:
-        """New variables of the same number may be what sum signs run over from now on."""
-        new = tuple(sorted({*self.context.definitions, *(
-            v for e in self.context.substitutions.values() for v in variables_of(e))}))  # fmt: skip
-        old = self.context.statement.variables
-        groups = sum_groups(self.context.statement)
-        if len(new) == len(groups[0]) and len(new) > 1:
-            groups = (*groups, *variable_groups(new))
-        self.scope = dataclasses.replace(self.scope, variables=(*old, *new), groups=groups)
-
-    def _defines_function(self, chain: Chain) -> bool:
-        """`f(a, b, c) = ...` where f is not yet known."""
-        head = chain.sides[0]
-        if head.expr is not None or not chain.ops or chain.ops[0] != "=" or chain.sides[1].expr is None:
-            return False
-        match = re.match(r"^([A-Za-z]) \( ((?:[A-Za-z] , )*[A-Za-z]) \)$", head.text)
-        if not match or match[1] in self.scope.functions:
-            return False
-        params = tuple(match[2].split(" , "))
-        functions = {**self.scope.functions, match[1]: (params, chain.sides[1].expr)}
-        self.named[match[1]] = chain.sides[1].expr
-        self.scope = dataclasses.replace(self.scope, functions=functions)
-        try:
-            self.last = parse_tokens(head.text.split(" "), self.scope)
-        except Unreadable:
-            self.last = None
-        rest = dataclasses.replace(chain, sides=chain.sides[1:], ops=chain.ops[1:])
-        if rest.ops:
-            self._chain(rest, "fact", Formula("", "fact", "", 0, 0))
-        return True

@@ -110,6 +110,7 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
         else:
             checker.remarks.append(item.text)
     checker.close_case()
+    checker.settle()
     links = tuple(checker.links)
     failing = next((link for link in links if link.status == "refuted"), None)
     remarks = tuple(checker.remarks)

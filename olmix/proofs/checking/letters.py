@@ -7,15 +7,31 @@ definition that nothing uses has been checked by nothing.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterable
 
 from olmix.proofs.checking.links import Context
 from olmix.proofs.checking.shapes import has_numbers
 from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, substitute, variables_of, walk
-from olmix.proofs.statements.formulas import Chain
+from olmix.proofs.statements.formulas import Chain, Side
 from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.statements.sum_groups import sum_groups
+
+#: Words before a constant that say that it is the one that was asked for.
+_ANSWER = re.compile(
+    r"\b(answer|constant|optimal|best|largest|greatest|smallest|least|(max|min)im(al|um))\b[^.]*$", re.IGNORECASE
+)
+#: `Denote the left-hand side by S`, `denote by S the right side of the inequality`.
+_SIDE = re.compile(r"\bdenot\w*\b.*?\b(left|right)[- ]*(?:hand[- ]*)?side\b", re.IGNORECASE)
+
+
+def _neighbours(names: tuple[str, ...]) -> bool:
+    """Whether names are consecutive letters, or one letter with consecutive indices."""
+    ends = [name.rpartition("_")[2] for name in names]
+    if any("_" in name for name in names):
+        return all(end.isdigit() for end in ends)
+    return all(len(a) == len(b) == 1 and ord(b) == ord(a) + 1 for a, b in itertools.pairwise(names))
 
 
 class Letters:
@@ -30,25 +46,40 @@ class Letters:
         self.constant = constant
         #: Symbols of the proof's own that an assumption brought in.
         self.introduced: set[str] = set()
+        #: Numbers that the proof finds for letters that it had not brought in: `1/3 = 3/k, so k = 9`.
+        self.found: dict[str, set[Expr]] = {}
+        #: The sentence that is read, and what has been defined in it.
+        self.sentence = -1
+        self.fresh: list[tuple[str, Expr]] = []
         #: Symbols and functions of the proof's own: what they stand for.
         self.named: dict[str, Expr] = {}
 
-    def answers(self, relation: Relation, role: str) -> bool:
+    def at(self, sentence: int) -> None:
+        """A sentence begins, or goes on."""
+        if sentence != self.sentence:
+            self.sentence, self.fresh = sentence, []
+
+    def answers(self, relation: Relation, role: str, words: str) -> bool:
         """`C = 2`, the constant that the problem asks for: no step, but it has to be the right one."""
         left, right = relation.left, relation.right
         known = self.constant
         if known is not None and relation.op == "=" and left == known.left:
             if right == known.right:
                 return True
-            # With variables on the other side the proof uses the letter for something of its own.
-            if not variables_of(right) or variables_of(known.right):
+            # With variables on the other side the proof uses the letter for something of its own, unless it says so.
+            if not variables_of(right) or variables_of(known.right) or _ANSWER.search(words):
                 self.context.definitions.setdefault(left.name, known.right)  # type: ignore[union-attr]
             return False
         if relation.op != "=" or not isinstance(left, Var) or self.context.knows(left.name):
             return False
-        if not variables_of(right) and role in ("define", "assume"):
+        if variables_of(right):
+            return False
+        self.fresh.append((left.name, right))
+        if role in ("define", "assume"):
             self.context.definitions[left.name] = self.named[left.name] = right
-        return not variables_of(right)
+        else:
+            self.found.setdefault(left.name, set()).add(right)
+        return True
 
     def sign(self, relation: Relation) -> bool:
         """`x > 0` for a symbol that is new or defined: its domain, or a fact about it that needs no check."""
@@ -81,8 +112,10 @@ class Letters:
             if not isinstance(left, Var):
                 continue
             inside = variables_of(right)
-            if not known(left.name) and left.name not in inside and all(known(v) for v in inside) and inside:
+            new_name = not known(left.name) or (role in ("define", "assume") and self._again(left.name))
+            if new_name and left.name not in inside and all(known(v) for v in inside) and inside:
                 self.context.definitions[left.name] = self.named[left.name] = right
+                self.fresh.append((left.name, right))
                 self._regroup()
                 return True
             new = [v for v in inside if not known(v)]
@@ -97,14 +130,31 @@ class Letters:
                     return True
         return False
 
+    def _again(self, name: str) -> bool:
+        """Whether a term of a sequence may be defined anew: another sentence uses `a_1` for something else."""
+        taken = any(name == other for other, _ in self.fresh)
+        return "_" in name and name in self.named and name not in self.context.statement.variables and not taken
+
     def _regroup(self) -> None:
-        """New variables of the same number may be what sum signs run over from now on."""
-        new = tuple(sorted({*self.context.definitions, *(
-            v for e in self.context.substitutions.values() for v in variables_of(e))}))  # fmt: skip
+        """New variables of the same number may be what sum signs run over from now on: all together, those that old ones
+        were written in, or a family `a_1, ..., a_n`.
+        """
+        ours = self.context.definitions
+        into = list(dict.fromkeys(v for e in self.context.substitutions.values() for v in variables_of(e)))
+        families: dict[str, list[str]] = {}
+        for name in ours:
+            if "_" in name:
+                families.setdefault(name.partition("_")[0], []).append(name)
+        new = tuple(sorted({*ours, *into}))
         old = self.context.statement.variables
         groups = sum_groups(self.context.statement)
-        if len(new) == len(groups[0]) and len(new) > 1:
-            groups = (*groups, *variable_groups(new))
+        seen = {frozenset(g) for g in groups}
+        for some in (new, tuple(into), *map(tuple, families.values())):
+            if len(some) == len(groups[0]) > 1 and frozenset(some) not in seen:
+                found = variable_groups(some)
+                # Letters that are no neighbours stand in the order in which they were written.
+                groups = (*groups, *(found if _neighbours(found[0]) else (some,)))
+                seen.add(frozenset(some))
         self.scope = dataclasses.replace(self.scope, variables=(*old, *new), groups=groups)
 
     def function(self, chain: Chain) -> tuple[Expr | None, Chain] | None:
@@ -124,6 +174,24 @@ class Letters:
             return parse_tokens(head.text.split(" "), self.scope), rest
         except Unreadable:
             return None, rest
+
+    def side(self, piece: Chain, words: str) -> None:
+        """`Denote the left-hand side by f(x)`, `by S`: a name for a side of the claim."""
+        match, sides = _SIDE.search(words), self.scope.sides
+        if match is None or sides is None:
+            return
+        value = sides[match[1].lower() == "right"]
+        only = piece.sides[0]
+        if isinstance(only.expr, Var) and not self.context.knows(only.expr.name):
+            self.context.definitions[only.expr.name] = value
+            self._regroup()
+        elif only.expr is None:
+            self.function(Chain((only, Side("", value)), ("=",)))
+
+    def late(self) -> Context:
+        """The context with the numbers that the proof has found for its letters."""
+        values = {name: next(iter(found)) for name, found in self.found.items() if len(found) == 1}
+        return dataclasses.replace(self.context, definitions={**values, **self.context.definitions})
 
     def unused(self, used: Iterable[str], relations: Iterable[Relation], texts: Iterable[str]) -> str | None:
         """A definition with numbers in it that no relation has used, so that nothing has checked it; or None."""

@@ -49,6 +49,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
     (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
     (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\bat$", "point", ""),
+    (r"^\W*(case )?\(?([0-9]|[ivx]{1,3})[).:] *(if|when|let|for)\b", "assume", "paragraph"),
     (r"\b(if|when|whenever|provided|given that|under the (condition|assumption))\b", "assume", "sentence"),
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
      "sentence"),
@@ -81,8 +82,10 @@ def read_proof(text: str) -> list[Formula | Remark]:
     return reader.out
 
 
-#: `for all` just before a formula.
-_FOR = re.compile(r"\bfor (all|any|every|each)( real| positive| non-?negative| numbers?)*\s*$", re.IGNORECASE)
+#: `for all` or `if` just before a formula.
+_FOR = re.compile(
+    r"\b(for( all| any| every| each)?( real| positive| non-?negative| numbers?)*|if|when|whenever)\s*$", re.IGNORECASE
+)
 #: A letter and what it is, or how it compares with a number or another letter.
 _SHORT = {
     "define": re.compile(r"[A-Za-z](_\{?\d\}?)?\s*=[^=<>]*"),
@@ -147,7 +150,7 @@ class _Reader:
             self.end_sentence("")
 
     def _listed(self, latex: str) -> tuple[str, str] | None:
-        """The role of what goes on after a formula: lists of definitions and conditions; what holds "for all t >= 0"."""
+        """The role of what goes on after a formula: lists of definitions and conditions; what holds "for t >= 0"."""
         before = self.waiting[-1] if self.waiting else None
         between = self.between.strip(" ,\n").lower()
         if before is None or before.role not in ("assume", "define"):

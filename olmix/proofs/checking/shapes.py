@@ -19,7 +19,26 @@ CITED = re.compile(
 
 def names_a_theorem(chain: Chain) -> bool:
     """`A M \\geq G M` and its kin name an inequality between means."""
-    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", side.text) and "M" in side.text for side in chain.sides)
+    names = [re.sub(r"\\(text|mathrm|operatorname)|[{}]", "", side.text).strip() for side in chain.sides]
+    return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", name) and "M" in name for name in names)
+
+
+#: The means from the least to the greatest.
+_MEANS = "HGAQ"
+
+
+def is_turned_theorem(chain: Chain) -> bool:
+    """`A M \\leq G M`: the inequality between means the wrong way round."""
+    ranks = [_MEANS.find(side.text[:1]) for side in chain.sides]
+    return -1 not in ranks and any(
+        (op in (">=", ">") and left < right) or (op in ("<=", "<") and left > right)
+        for left, op, right in zip(ranks, chain.ops, ranks[1:], strict=False)
+    )
+
+
+def turns_round(chain: Chain) -> bool:
+    """`A >= B <= C`: nothing follows about the ends of such a chain."""
+    return len({op[0] for op in chain.ops} - {"=", "!"}) > 1
 
 
 def ends(relations: Sequence[Relation]) -> list[Relation]:

@@ -12,7 +12,8 @@ from olmix.proofs.checking.equivalence import differs
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
-from olmix.proofs.checking.shapes import CITED, ends, is_point, names_a_theorem
+from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
+from olmix.proofs.checking.shapes import CITED, ends, is_point, is_turned_theorem, names_a_theorem, turns_round
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
@@ -82,6 +83,7 @@ class Walker:
             self._equality(formula)
             return
         self.close_case()
+        self.letters.at(formula.sentence)
         if role == "point":
             self.chains += 1
             self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
@@ -104,6 +106,8 @@ class Walker:
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
                 self._names(piece, formula.words)
+            if not isinstance(piece, Member) and not piece.ops:
+                self.letters.side(piece, formula.sentence_words)
 
     def _equality(self, formula: Formula, pieces: Sequence[object] | None = None) -> None:
         """Sentences about equality."""
@@ -161,7 +165,13 @@ class Walker:
 
     def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
         if names_a_theorem(chain):
-            self.remarks.append(" ".join(side.text for side in chain.sides))
+            text = " ".join(
+                " ".join(pair) for pair in zip(("", *chain.ops), (s.text for s in chain.sides), strict=False)
+            )
+            if is_turned_theorem(chain):
+                self._add(None, "fact", text.strip(), LinkResult("refuted", "the means compare the other way round"))
+            else:
+                self.remarks.append(text.strip())
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
             # `which is $\geq 1$`: what it is about stands in the words.
@@ -178,10 +188,13 @@ class Walker:
             return
         self.chains += 1
         self.places[self.chains] = (formula.paragraph, formula.sentence)
-        if len({op[0] for op in chain.ops} - {"=", "!"}) > 1:
-            self._unread(
-                chain.sides[0], chain.ops[0], role, " ".join(s.text for s in chain.sides), "it changes its direction"
+        if turns_round(chain) and role in ("fact", "goal"):
+            text = " ".join(
+                " ".join(pair) for pair in zip(("", *chain.ops), (s.text for s in chain.sides), strict=False)
             )
+            simple = all(isinstance(s.expr, Var | Num) for s in chain.sides)
+            result = LinkResult("doubtful" if simple else "refuted", "the chain changes its direction")
+            self._add(None, role, text.strip(), result)
         if role in ("assume", "define") and self._asserted(chain, formula):
             role = "fact"
         self._across(chain, role, formula)
@@ -233,7 +246,7 @@ class Walker:
         self.links.append(Link(len(self.links) + 1, latex, None, role, "unread", trouble, self.chains))
 
     def _relation(self, relation: Relation, role: str, formula: Formula, latex: str) -> None:
-        if self.letters.answers(relation, role) or self.letters.defines(relation, role):
+        if self.letters.answers(relation, role, formula.words) or self.letters.defines(relation, role):
             return
         if role in ("assume", "define"):
             if self.letters.sign(relation):
@@ -242,6 +255,9 @@ class Walker:
             if result.status in ("proved", "unrefuted"):
                 # What is "assumed" but holds anyway (`since`, `with`) is a fact.
                 self._add(relation, "fact", latex, result)
+                return
+            if role == "define" and self._excluded(relation):
+                self._add(relation, role, latex, LinkResult("refuted", "what is given excludes it"))
                 return
             # What brings in a new symbol holds as long as the symbol is used; what else is said about that symbol in
             # the same breath restricts the problem's variables, and holds for a while only.
@@ -256,7 +272,46 @@ class Walker:
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
         if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
             result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
+        if result.status in ("proved", "unrefuted"):
+            result = self._as_named(relation, formula) or result
         self._add(relation, role, latex, result, bool(CITED.search(f"{formula.sentence_words} {formula.latex}")))
+
+    def _as_named(self, relation: Relation, formula: Formula) -> LinkResult | None:
+        """Refuted where a theorem is applied to sequences that the sentence names, and the relation is not what it says."""
+        named = sequences(self.letters.fresh)
+        words = formula.sentence_words
+        wrong = (wrong_count(named) if CITED.search(words) else None) or wrong_weights(named, words)
+        same = is_cauchy(named, relation, self.context, words)
+        if same:
+            self.used |= {name for name, _ in self.letters.fresh}
+        elif same is False:
+            wrong = wrong or "this is not Cauchy's inequality for the sequences that the sentence names"
+        self.letters.fresh = []
+        return LinkResult("refuted", wrong) if wrong else None
+
+    def _excluded(self, relation: Relation) -> bool:
+        """Whether what is given proves that an equation never holds: `a + b + c = p = 2` where a + b + c = 1.
+
+        Of the value of a single variable of the problem nothing is said: books look at limits of the domain.
+        """
+        free = [s for s in (relation.left, relation.right) if not isinstance(s, Num)]
+        if relation.op != "=" or any(isinstance(s, Var) and s.name in self.context.statement.variables for s in free):
+            return False
+        return any(
+            check_relation(Relation(relation.left, op, relation.right), self.context).status == "proved" for op in "<>"
+        )
+
+    def settle(self) -> None:
+        """Looks again at relations in letters whose values the proof has found later."""
+        late = self.letters.late()
+        for i, link in enumerate(self.links):
+            if link.status != "unread" or link.relation is None or link.role not in ("fact", "goal"):
+                continue
+            unknown = [v for v in link.relation.variables() if not self.context.knows(v)]
+            if unknown and all(v in late.definitions for v in unknown):
+                place = self.places.get(link.chain, (-1, -1))
+                result = check_relation(link.relation, late, late.in_force(*place))
+                self.links[i] = dataclasses.replace(link, status=result.status, reason=result.reason)
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)

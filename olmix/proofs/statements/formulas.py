@@ -81,6 +81,8 @@ def read_formula(latex: str, scope: Scope) -> list[Piece]:
 
 #: A definition by cases has no single expression; a system of equations in the same brackets is read row by row.
 _CASES = re.compile(r"\\begin\{d?cases\}(.*?)\\end\{d?cases\}", re.DOTALL)
+#: `\text{AM}`: the name of a mean.
+_MEANS = re.compile(r"\\(?:text|mathrm|textrm|textbf|mbox|operatorname)\s*\{\s*([AGHQ])\.?\s?M\.?\s*\}")
 #: `\text{LHS}`, `\mathrm{R.H.S.}`, or the bare letters.
 _SIDE_NAMES = re.compile(
     r"\\(?:text|mathrm|textrm|textbf|mbox|operatorname|mathit)\s*\{\s*([LR])\.?\s?H\.?\s?S\.?\s*\}|(?<![A-Za-z\\])\b([LR])HS\b"
@@ -92,6 +94,7 @@ def _prepare(latex: str) -> str:
     out = re.sub(r"\\(tag|label|ref|eqref)\*?\s*\{[^{}]*\}", " ", latex)
     out = re.sub(r"\\(?:left|right)\s*\.", " ", out)
     out = _CASES.sub(lambda m: " \\unread " if "&" in m[1] else m[1], out)
+    out = _MEANS.sub(lambda m: f" {m[1]} M ", out)
     out = _SIDE_NAMES.sub(lambda m: f" \\{(m[1] or m[2]).lower()}hs ", out)
     out = re.sub(r"\\begin\{array\}\s*\{[^{}]*\}|\\hline", " ", out)
     out = re.sub(r"\\(begin|end)\{[A-Za-z]+\*?\}", " ", out)

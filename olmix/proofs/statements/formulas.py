@@ -18,11 +18,13 @@ _RELATIONS = {
     r"\leq": "<=", r"\le": "<=", r"\leqslant": "<=", r"\leqq": "<=", "≤": "<=",
     r"\geq": ">=", r"\ge": ">=", r"\geqslant": ">=", r"\geqq": ">=", "≥": ">=",
     "<": "<", ">": ">", r"\lt": "<", r"\gt": ">", "=": "=", r"\neq": "!=", r"\ne": "!=", r"\equiv": "=",
+    "<=": "<=", ">=": ">=", "=<": "<=", "!=": "!=", "≠": "!=",
 }  # fmt: skip
 _ARROWS = {
     r"\Rightarrow": "=>", r"\implies": "=>", r"\Longrightarrow": "=>", r"\therefore": "=>", r"\to": "->",
     r"\rightarrow": "->", r"\Leftrightarrow": "<=>", r"\iff": "<=>", r"\Longleftrightarrow": "<=>",
     r"\leftrightarrow": "<=>", r"\Leftarrow": "<=", r"\because": "since", r"\longrightarrow": "->",
+    "=>": "=>", "<=>": "<=>",
 }  # fmt: skip
 _ARROW_WORDS = {"<=": "<=="}
 

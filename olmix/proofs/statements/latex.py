@@ -24,7 +24,7 @@ from olmix.proofs.statements.literals import (
 )
 from olmix.proofs.statements.sums import Scope, Unreadable, variable_groups
 
-_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|\.[0-9]+|[A-Za-z]|'+|.", re.DOTALL)
+_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|\.[0-9]+|[A-Za-z]|'+|<=>|[<>!]=|=[<>]|.", re.DOTALL)
 _SIZES = re.compile(r"\\(left|right|displaystyle|textstyle|limits|nolimits|[bB]igg?[lrm]?|mathrm|mathbf|boldsymbol|hfill|nonumber"
                     r"|notag|rm|hspace|thinspace|quad|qquad|[,;!: ])$")  # fmt: skip
 _OPEN = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lbrace": r"\rbrace"}
@@ -42,6 +42,9 @@ _NORMAL = {
     r"\lbrace": r"\{",
     r"\rbrace": r"\}",
     "·": r"\cdot",
+    r"\ast": r"\cdot",
+    r"\geqq": r"\geq",
+    r"\leqq": r"\leq",
 }
 _GREEK = frozenset(["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "theta", "lambda", "mu", "nu", "xi",
                     "rho", "sigma", "tau", "phi", "varphi", "omega"])  # fmt: skip
@@ -56,7 +59,8 @@ _TRIG = {
     r"\log": "log",
     r"\exp": "exp",
 }
-_FUNCTION_NAMES = frozenset("fghFGPQ")
+#: Letters that are read as functions where a bracket follows, unless they are variables.
+FUNCTION_NAMES = frozenset("fghFGPQ")
 #: How deep groups, fractions, roots and exponents may be nested.
 MAX_NESTING = 40
 #: The two sides of the claim, as `\\text{LHS}` is written by `formulas`.
@@ -117,6 +121,8 @@ class _Reader(BigOperators):
             elif token in ("/", r"\div", ":"):
                 self.take()
                 left = div(left, self._quotient_part())
+            elif token == "{" and self.peek(1) == "}":
+                self.at += 2  # An empty group is spacing.
             elif self._starts_factor(token):
                 left = mul(left, self.factor())
             else:
@@ -180,6 +186,9 @@ class _Reader(BigOperators):
     def group(self) -> Expr:
         opened = self.take()
         inside = self.sum()
+        if self.peek() == r"\over":
+            self.take()
+            inside = div(inside, self.sum())
         self.take(_OPEN[opened])
         return inside
 
@@ -192,6 +201,8 @@ class _Reader(BigOperators):
         return value
 
     def _atom(self) -> Expr:
+        while self.peek() == "{" and self.peek(1) == "}":
+            self.at += 2
         token = self.peek()
         if not token:
             raise Unreadable("an expression is missing at the end")
@@ -269,7 +280,7 @@ class _Reader(BigOperators):
         primes = self._primes() if name in self.scope.functions else 0
         if self.peek()[:1] == "'":
             raise Unreadable("primes are not read")
-        called = name in self.scope.functions or (name in _FUNCTION_NAMES and name not in self.scope.variables)
+        called = name in self.scope.functions or (name in FUNCTION_NAMES and name not in self.scope.variables)
         if self.peek() == "(" and called:
             return self._call(name, primes)
         if primes:

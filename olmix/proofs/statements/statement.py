@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 
 from olmix.errors import UserError, nearest
 from olmix.proofs.statements.expr import Expr, Relation, all_variables, substitute
+from olmix.proofs.statements.notation import read_statement
 from olmix.proofs.statements.printing import relation_latex, relation_text
-from olmix.proofs.statements.text import is_variable, parse_relations
+from olmix.proofs.statements.text import is_variable
 
 DOMAINS = ("real", "nonneg", "pos", "natural")
 
@@ -115,10 +116,9 @@ def parse_text(statement: str, domain: str | Mapping[str, str] = "real", constra
     Raises UserError with what could not be read. A chain `x >= y >= z` as the claim is an error: it is two
     claims.
     """
-    claims = parse_relations(statement)
+    claims, read = read_statement(statement, constraints)
     if len(claims) != 1:
         raise UserError(f"{statement!r} is a chain of {len(claims)} relations; state one claim at a time.")
-    read = [relation for text in constraints for relation in parse_relations(text)]
     return make_statement(claims[0], domain, read)
 
 
@@ -126,8 +126,8 @@ def parse_claims(
     statement: str, domain: str | Mapping[str, str] = "real", constraints: Iterable[str] = ()
 ) -> list[Statement]:
     """Like `parse_text`, one statement for each relation of a chain such as `0 <= x*y <= 1/4`."""
-    hypotheses = [relation for text in constraints for relation in parse_relations(text)]
-    whole = [make_statement(claim, domain, hypotheses) for claim in parse_relations(statement)]
+    claims, hypotheses = read_statement(statement, constraints)
+    whole = [make_statement(claim, domain, hypotheses) for claim in claims]
     if len(whole) == 1:
         return whole
     # A variable that one claim of a chain mentions and another does not is a variable of both.

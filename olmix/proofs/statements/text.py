@@ -1,8 +1,8 @@
 """Reads expressions and relations from plain text: `a/(b+c) + sqrt(a*b) >= 3/2`.
 
 Strict on purpose: products are written with `*`, names are a letter with an optional index (`a`, `x1`, `x_1`)
-or a Greek word, and whatever else turns up is an error with its place, never a guess. Relations in LaTeX (recognised by
-a backslash) are read by `latex.py`, where products are written by juxtaposition.
+or a Greek word, and whatever else turns up is an error with its place, never a guess. `notation.py` knows
+when LaTeX is meant, where products are written by juxtaposition.
 """
 
 from __future__ import annotations
@@ -15,7 +15,22 @@ from fractions import Fraction
 from typing import TypeVar
 
 from olmix.errors import UserError, nearest
-from olmix.proofs.statements.expr import ZERO, Expr, Fun, Num, Relation, Var, add, div, mul, neg, power, root, sub
+from olmix.proofs.statements.expr import (
+    ZERO,
+    Expr,
+    Fun,
+    Num,
+    Relation,
+    Var,
+    add,
+    div,
+    mul,
+    neg,
+    power,
+    root,
+    sub,
+    variables_of,
+)
 from olmix.proofs.statements.literals import (
     DIGITS,
     TooLarge,
@@ -149,11 +164,14 @@ class _Reader:
         return neg(value) if negative else value
 
     def _power(self) -> Expr:
+        here = self.place(self.at)
         base = self.atom()
         if self.peek() not in ("**", "^"):
             return base
         self.take()
         exponent = self.unary()
+        if base == Var("e") and variables_of(exponent):
+            raise self.error("e may be Euler's number, exp(x), or a variable (then take another letter)", here)
         check_power(base, exponent)
         return power(base, exponent)
 
@@ -232,8 +250,6 @@ def parse_expression(text: str) -> Expr:
 @_limited
 def parse_relations(text: str) -> tuple[Relation, ...]:
     """The relations in a chain: `0 < a <= b` gives two. Raises UserError where there is no relation."""
-    if "\\" in text:
-        return _latex_relations(text)
     reader = _Reader(text)
     sides, ops = [check_size(reader.sum())], []
     while reader.peek() in _OPS:
@@ -243,27 +259,6 @@ def parse_relations(text: str) -> tuple[Relation, ...]:
         raise reader.error(f"{reader.peek()!r} is left over")
     if not ops:
         raise UserError(f"{text!r} is no relation: it needs one of <= < >= > = !=.")
-    return tuple(Relation(left, op, right) for left, op, right in zip(sides, ops, sides[1:], strict=False))
-
-
-_LATEX_OPS = {r"\leqslant": "<=", r"\geqslant": ">=", r"\leq": "<=", r"\geq": ">=", r"\le": "<=", r"\ge": ">=", r"\lt": "<",
-              r"\gt": ">", r"\neq": "!=", r"\ne": "!=", "≤": "<=", "≥": ">=", "<": "<", ">": ">", "=": "="}  # fmt: skip
-_LATEX_OP = re.compile("|".join(re.escape(op) + (r"(?![A-Za-z])" if op[0] == "\\" else "") for op in _LATEX_OPS))
-
-
-def _latex_relations(text: str) -> tuple[Relation, ...]:
-    from olmix.proofs.statements.latex import parse_latex_expression
-    from olmix.proofs.statements.sums import Scope, Unreadable
-
-    inner = check_length(text).strip().strip("$").removeprefix(r"\[").removesuffix(r"\]").strip().rstrip(".")
-    ops = [_LATEX_OPS[match.group()] for match in _LATEX_OP.finditer(inner)]
-    if not ops:
-        raise UserError(f"{text!r} is no relation: it needs one of \\le \\lt \\ge \\gt = \\ne.")
-    names = tuple(sorted(set(re.findall(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])", inner))))
-    try:
-        sides = [parse_latex_expression(side, Scope(names)) for side in _LATEX_OP.split(inner)]
-    except Unreadable as why:
-        raise UserError(f"{text!r} is not read: {why}.") from None
     return tuple(Relation(left, op, right) for left, op, right in zip(sides, ops, sides[1:], strict=False))
 
 

@@ -18,8 +18,8 @@ from olmix.proofs.pipeline.intervals import Difference, paired_bootstrap
 from olmix.proofs.pipeline.items import read_records
 from olmix.proofs.pipeline.judging import JudgeResult
 from olmix.proofs.pipeline.splitting import SplitResult
-from olmix.proofs.pipeline.sweeping import SweepResult
 from olmix.proofs.pipeline.training import TrainResult
+from olmix.proofs.pipeline.trials import SweepResult
 from olmix.proofs.pipeline.verification import Verified
 
 PAGE = "report.html"

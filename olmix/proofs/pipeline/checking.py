@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from olmix.config.tags import Resources, RunIdentity
+from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs, workers
 from olmix.graph.step import Context, FanOut, Step
 from olmix.proofs.pipeline import machine
@@ -48,6 +49,10 @@ class Checking:
 
     seconds_each: float = 60.0
     version: int = machine.VERSION
+
+    def __post_init__(self) -> None:
+        if not self.seconds_each > 0:
+            raise UserError(f"checking.seconds_each is a time, above 0; it is {self.seconds_each:g}.")
 
 
 CHECKING = Checking()
@@ -116,6 +121,10 @@ class Check(FanOut):
     slice: int = 500
     checking: Checking = CHECKING
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+
+    def __post_init__(self) -> None:
+        if self.slice < 1:
+            raise UserError(f"check.slice is how many items a task checks, at least 1; it is {self.slice}.")
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """The slices."""

@@ -13,6 +13,7 @@ import pathlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from olmix.errors import UserError
 from olmix.proofs.pipeline import machine
@@ -42,37 +43,60 @@ def runs(problem: str, size: int) -> set[tuple[str, ...]]:
 
 
 def read_test_set(path: pathlib.Path) -> list[Foreign]:
-    """Problems from a JSON file: a list (or an object of lists) of objects with `problem`, or `statement` with `domain`.
+    """Problems from a file of JSON or JSON lines: a list (or an object of lists) of objects with `problem`, or `statement` with
+    `domain`.
 
     Raises:
-      UserError: if the file is not there or holds no problems.
+      UserError: if the file cannot be read, holds no problems, or one of its rows has none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The test set {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"The test set {path} is no JSON: {error}.") from error
-    rows = (
-        data if isinstance(data, list) else [row for value in data.values() if isinstance(value, list) for row in value]
-    )
     found = []
-    for number, row in enumerate(rows):
-        text = row.get("problem") or row.get("statement") if isinstance(row, dict) else None
-        if not text:
-            continue
-        name = str(row.get("data_id", row.get("id", number)))
-        formal = None
-        if "problem" not in row:
-            formal = {
-                "statement": text,
-                "domain": row.get("domain", "real"),
-                "constraints": row.get("constraints") or [],
-            }
-        found.append(Foreign(id=f"{path.name}:{name}", problem=text, key=machine.key_of(text, formal)))
+    for rows in _tables(path):
+        texts = [_text(row) for row in rows]
+        if not any(texts):
+            continue  # A list of something else beside the problems.
+        for number, (row, text) in enumerate(zip(rows, texts, strict=True)):
+            if text is None:
+                raise UserError(
+                    f"Row {number + 1} of the test set {path} has no 'problem' and no 'statement' in words, as other rows have: "
+                    "nothing could be kept apart from it."
+                )
+            found.append(_foreign(path, number, row, text))
     if not found:
         raise UserError(f"The test set {path} holds no objects with 'problem' or 'statement'.")
     return found
+
+
+def _tables(path: pathlib.Path) -> list[list[Any]]:
+    """The lists in a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"The test set {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"The test set {path} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        try:
+            return [[json.loads(line) for line in text.splitlines() if line.strip()]]
+        except ValueError:
+            raise UserError(f"The test set {path} is no JSON, nor JSON lines: {error}.") from error
+    if isinstance(data, dict):
+        return [value for value in data.values() if isinstance(value, list)]
+    return [data] if isinstance(data, list) else []
+
+
+def _text(row: Any) -> str | None:
+    text = (row.get("problem") or row.get("statement")) if isinstance(row, dict) else None
+    return text if isinstance(text, str) and text.strip() else None
+
+
+def _foreign(path: pathlib.Path, number: int, row: dict[str, Any], text: str) -> Foreign:
+    name = str(row.get("data_id", row.get("id", number)))
+    formal = None
+    if not row.get("problem"):
+        formal = {"statement": text, "domain": row.get("domain", "real"), "constraints": row.get("constraints") or []}
+    return Foreign(id=f"{path.name}:{name}", problem=text, key=machine.key_of(text, formal))
 
 
 def contaminated(items: Sequence[Item], tests: Sequence[Foreign], *, size: int, common: float = 0.02) -> dict[str, str]:

@@ -80,6 +80,12 @@ class Asking:
     #: Problems of one task, which asks for their proofs and checks them.
     shard: Annotated[int, Resources] = 250
 
+    def __post_init__(self) -> None:
+        if (self.problems is not None and self.problems < 1) or self.shard < 1:
+            raise UserError(
+                f"asking.problems (or None for all) and asking.shard are at least 1; they are {self.problems} and {self.shard}."
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardResult:

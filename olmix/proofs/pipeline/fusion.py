@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from olmix.errors import UserError, nearest
 from olmix.graph.step import Context, Step
-from olmix.proofs.pipeline.items import Item, read_items
+from olmix.proofs.pipeline.items import Item, read_items, words_key
 from olmix.proofs.pipeline.items import write_items as write
 
 TRAIN = "train.jsonl"
@@ -76,10 +76,20 @@ class TrainingSet(Step):
         names = [component.name for component in self.components]
         if len(set(names)) < len(names):
             raise UserError(f"Two components of the training set share a name: {', '.join(sorted(names))}.")
+        for component in self.components:
+            if component.share < 0 or not math.isfinite(component.share):
+                raise UserError(
+                    f"The component {component.name!r} of the training set has share={component.share:g}; shares are relative to "
+                    "each other, and 0 (left out) or above."
+                )
         if not any(component.share > 0 for component in self.components):
             raise UserError("The training set has no component with a share above 0.")
-        if any(component.share < 0 or not math.isfinite(component.share) for component in self.components):
-            raise UserError("The shares of a training set cannot be negative.")
+        if self.size is not None and self.size < 1:
+            raise UserError(f"training_set.size is a number of items, at least 1, or None; it is {self.size}.")
+        if not 0 < self.repetition < math.inf:
+            raise UserError(
+                f"training_set.repetition is how often an item may be read, above 0; it is {self.repetition:g}."
+            )
 
     def observe(self) -> str | None:
         """A digest of components outside the store."""
@@ -109,6 +119,11 @@ class TrainingSet(Step):
             if most is not None:
                 found.append(int(most * self.repetition * whole / component.share))
         return min(found, default=None)
+
+    def declared(self) -> tuple[str, ...]:
+        """The shares as resolved."""
+        whole = sum(component.share for component in self.components)
+        return tuple(f"{c.name}: share {c.share / whole:.3f}" for c in self.components if c.share)
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """The counts by component."""
@@ -225,12 +240,20 @@ def interleave(pools: Sequence[Sequence[Item]], shares: Sequence[float], size: i
 
 
 def refuse_test_problems(items: Sequence[tuple[int, Item]], test: Sequence[Item]) -> None:
-    """Raises a UserError that names them, if training items have the keys of test problems."""
+    """Raises a UserError that names them, if training items have the keys or the words of test problems.
+
+    The words too, because the keys of a file from outside are what its writer says.
+    """
     keys = {item.key: item.id for item in test}
-    caught = sorted({item.id for _, item in items if item.key in keys})
+    words = {words_key(item.problem): item.id for item in test}
+    caught: dict[str, str] = {}
+    for _, item in items:
+        met = keys.get(item.key) or words.get(words_key(item.problem))
+        if met is not None:
+            caught[item.id] = met
     if caught:
-        example = next(item for _, item in items if item.id == caught[0])
+        first = min(caught)
         raise UserError(
-            f"{len(caught)} training items are problems of the test set, such as {caught[0]} (= {keys[example.key]}): "
+            f"{len(caught)} training items are problems of the test set, such as {first} (= {caught[first]}): "
             "leave them out of their component; a test on what was trained on says nothing."
         )

@@ -99,6 +99,11 @@ class Judge(FanOut):
     each_needs: Annotated[Needs, Resources] = ONE_CPU
 
     def __post_init__(self) -> None:
+        if self.shard < 1 or not 0 < self.share <= 1 or not 0 <= self.unreadable <= 1:
+            raise UserError(
+                f"A judge needs shard >= 1, 0 < share <= 1 and 0 <= unreadable <= 1; it has {self.shard}, {self.share:g} and "
+                f"{self.unreadable:g}."
+            )
         self.backend.check(self.each_needs, self.length)
 
     def observe(self) -> str | None:

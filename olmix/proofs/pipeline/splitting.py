@@ -62,6 +62,10 @@ class Split(Step):
                 f"split.validation and split.test are shares above 0 that leave something to train on; they are "
                 f"{self.validation:g} and {self.test:g}."
             )
+        if self.run_words < 1:
+            raise UserError(
+                f"split.run_words is how many words in a row must agree, at least 1; it is {self.run_words}."
+            )
 
     def observe(self) -> str | None:
         """A digest of the given test sets."""
@@ -71,7 +75,9 @@ class Split(Step):
         for name in self.test_sets:
             path = pathlib.Path(name).expanduser()
             if not path.is_file():
-                raise UserError(f"split.test_sets names {name}, which is not there.")
+                raise UserError(
+                    f"split.test_sets names {name}, which is {'no file' if path.exists() else 'not there'}."
+                )
             digest.update(path.read_bytes())
         return digest.hexdigest()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
@@ -26,9 +26,7 @@ from olmix.language_models.tuning_fits import check_tuning
 from olmix.proofs.pipeline.checking import Checking, look_at_all
 from olmix.proofs.pipeline.fusion import TRAIN
 from olmix.proofs.pipeline.items import Item, read_items
-
-if TYPE_CHECKING:
-    from olmix.proofs.pipeline.sweeping import SweepResult
+from olmix.proofs.pipeline.trials import SweepResult
 
 SOLVE = Prompt(name="solve")
 
@@ -136,12 +134,11 @@ class TrainResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(FanOut):
-    """Tunes `model` on each of the nested `shares` of the training set (1.0 must be among them), each with `each_needs`.
+class Tunings(FanOut):
+    """The base of what tunes `model` several times, on nested `shares` of the training set, each with `each_needs`.
 
-    With an accelerator, whether weights, gradients, moments and activations fit is known before it is asked for. With a
-    `sweep`, the learning rate of each share is the one that did best there, and what the sweep trained is not trained again.
-    At most the share `leave_out` of the examples may be too long for `length`.
+    With an accelerator, whether weights, gradients, moments and activations fit is known before it is asked for. At most
+    the share `leave_out` of the examples may be too long for `length`.
     """
 
     training_set: Step
@@ -151,9 +148,40 @@ class Train(FanOut):
     length: Length
     shares: tuple[float, ...] = (1.0,)
     leave_out: float = 0.0
-    sweep: Step | None = None
     prompt: Prompt = SOLVE
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.leave_out < 1:
+            raise UserError(f"leave_out is a share of the examples, at least 0 and below 1; it is {self.leave_out:g}.")
+        self.fits()
+
+    def fits(self) -> tuple[str, ...]:
+        """See `check_tuning`."""
+        return check_tuning(self.model, hardware_of(self.each_needs), self.tuning, self.length)
+
+    def observe(self) -> str | None:
+        """The prompt, and local models' files."""
+        teacher = self.tuning.teacher if isinstance(self.tuning, Gkd) else None
+        return f"{self.prompt.digest()} {observe(self.model, teacher)}"
+
+    def one(self, share: float, tuning: Sft | Gkd | Grpo, *, keep_failure: bool = False) -> TrainModel:
+        """One tuning: the same artifact, whoever asks for it."""
+        return TrainModel(
+            training_set=self.training_set, split=self.split, model=self.model, tuning=tuning, length=self.length,
+            share=share, leave_out=self.leave_out, prompt=self.prompt, keep_failure=keep_failure, needs=self.each_needs,
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(Tunings):
+    """Tunes `model` on each of the nested `shares` of the training set (1.0 must be among them), each with `each_needs`.
+
+    With a `sweep`, the learning rate of each share is the one that did best there, and what the sweep trained is not trained
+    again.
+    """
+
+    sweep: Step | None = None
 
     def __post_init__(self) -> None:
         if 1.0 not in self.shares or not all(0 < share <= 1 for share in self.shares):
@@ -162,9 +190,7 @@ class Train(FanOut):
             )
         if len(set(self.shares)) < len(self.shares):
             raise UserError(f"train.shares names a share twice: {self.shares}.")
-        if not 0 <= self.leave_out < 1:
-            raise UserError(f"train.leave_out is a share, at least 0 and below 1; it is {self.leave_out:g}.")
-        self._fits()
+        super().__post_init__()
 
     def most_training_tokens(self) -> int | None:
         """Tokens of the largest tuning, if every example were as long as may be; None where their number is not known."""
@@ -175,19 +201,11 @@ class Train(FanOut):
         copies = self.tuning.group if isinstance(self.tuning, Grpo) else 1
         return math.ceil(items * self.tuning.epochs) * copies * self.length.max_length
 
-    def _fits(self) -> tuple[str, ...]:
-        return check_tuning(self.model, hardware_of(self.each_needs), self.tuning, self.length)
-
-    def observe(self) -> str | None:
-        """The prompt, and local models' files."""
-        teacher = self.tuning.teacher if isinstance(self.tuning, Gkd) else None
-        return f"{self.prompt.digest()} {observe(self.model, teacher)}"
-
     def declared(self) -> tuple[str, ...]:
         """What is tuned how often, and what fits."""
         sizes = ", ".join(f"{share:.3g}" for share in sorted(self.shares))
         how = f"{self.tuning.kind} of {short_name(self.model)}, each task with {self.each_needs.text()}"
-        return (f"{how}; parts of the training set: {sizes}", *self._fits())
+        return (f"{how}; parts of the training set: {sizes}", *self.fits())
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it trains on, and what fits."""
@@ -203,10 +221,7 @@ class Train(FanOut):
             tuning = self.tuning
             if found is not None:
                 tuning = dataclasses.replace(tuning, learning_rate=found.best(share).learning_rate)
-            pieces[piece_name(share)] = TrainModel(
-                training_set=self.training_set, split=self.split, model=self.model, tuning=tuning, length=self.length,
-                share=share, leave_out=self.leave_out, prompt=self.prompt, needs=self.each_needs,
-            )  # fmt: skip
+            pieces[piece_name(share)] = self.one(share, tuning)
         return pieces
 
     def run(self, context: Context) -> TrainResult:

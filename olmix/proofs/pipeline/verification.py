@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from olmix.config.tags import Resources
@@ -50,6 +51,13 @@ class Verifier:
     share: float = 0.6
     batch: Annotated[int, Resources] = 64
     shard: Annotated[int, Resources] = 500
+
+    def __post_init__(self) -> None:
+        if self.shots < 0 or self.shard < 1 or not 0 < self.share <= 1:
+            raise UserError(
+                f"A verifier needs shots >= 0, shard >= 1 and 0 < share <= 1; it has {self.shots}, {self.shard} and "
+                f"{self.share:g}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,6 +157,8 @@ class Verify(FanOut):
     each_needs: Annotated[Needs, Resources] = ONE_CPU
 
     def __post_init__(self) -> None:
+        if self.per_key < 1:
+            raise UserError(f"verify.per_key is how many items of a key are kept, at least 1; it is {self.per_key}.")
         ids = Counter((step.source.writer, step.seed) for step in self.generated)
         for (who, seed), count in ids.items():
             if count > 1:
@@ -227,7 +237,7 @@ class Verify(FanOut):
             for record in doubtful:
                 decide(record, *heard.fate(record.item.id))
         if not kept:
-            raise UserError(f"None of {len(checked)} items was kept: {_in_words(fates)}.")
+            raise UserError(f"None of {len(checked)} items was kept: {_in_words(fates)}{_example(lost)}.")
         write_items(context.out, kept)
         write_records(context.out / "lost.jsonl", lost)
         totals = Counter(fate for (_, fate, _), count in fates.items() for _ in range(count))
@@ -293,6 +303,11 @@ class Hearing:
         fate = {"right": "kept", "wrong": "dropped", "none": "undecided"}[opinion.verdict]
         said = "no verdict" if opinion.verdict == "none" else opinion.verdict
         return fate, f"model: {said}", f"{opinion.right} right, {opinion.wrong} wrong, {opinion.unreadable} unreadable"
+
+
+def _example(lost: Sequence[Lost]) -> str:
+    one = next((one for one in lost if one.detail), None)
+    return f"; such as {one.item.id}: {one.detail.rstrip('.')}" if one is not None else ""
 
 
 def _in_words(fates: Counter[tuple[str, str, str]]) -> str:

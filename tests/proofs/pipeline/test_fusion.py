@@ -74,6 +74,23 @@ def test_a_test_problem_in_a_component_from_outside_is_refused_and_named(made):
         step.run(ctx)
 
 
+def test_a_key_from_outside_does_not_hide_a_test_problem(made):
+    split, ctx, tmp_path = made
+    write_items(tmp_path, [item(5), item(900, key="another")], "extra.jsonl")
+    step = TrainingSet(components=(Component(name="extra", items=str(tmp_path / "extra.jsonl")),), split=split)
+    with pytest.raises(UserError, match=r"1 training items are problems of the test set, such as i900 \(= i900\)"):
+        step.run(ctx)
+
+
+def test_shares_are_resolved_before_anything_is_there(made):
+    split, *_ = made
+    components = (("a", 1.0), ("b", 3.0), ("off", 0.0))
+    step = TrainingSet(
+        components=tuple(Component(name=n, items=split, share=share) for n, share in components), split=split
+    )
+    assert step.declared() == ("a: share 0.250", "b: share 0.750")
+
+
 def test_a_file_from_outside_that_holds_no_items_is_named_with_its_line(made):
     split, ctx, tmp_path = made
     path = tmp_path / "extra.jsonl"
@@ -92,6 +109,15 @@ def test_mistakes_are_named(made):
         TrainingSet(components=(Component(name="a", items=split), Component(name="a", items=split)), split=split)
     with pytest.raises(UserError, match="no component with a share above 0"):
         TrainingSet(components=(Component(name="a", items=split, share=0),), split=split)
+    with pytest.raises(UserError, match=r"component 'b' of the training set has share=-0\.5"):
+        TrainingSet(
+            components=(Component(name="a", items=split), Component(name="b", items=split, share=-0.5)), split=split
+        )
+    whole = (Component(name="a", items=split),)
+    with pytest.raises(UserError, match=r"training_set\.size .* it is 0"):
+        TrainingSet(components=whole, split=split, size=0)
+    with pytest.raises(UserError, match=r"training_set\.repetition .* it is 0"):
+        TrainingSet(components=whole, split=split, repetition=0)
     with pytest.raises(UserError, match=r"technique 'soss', which it does not have \(nearest: sos\)"):
         TrainingSet(components=(Component(name="a", items=split, techniques=("soss",)),), split=split).run(ctx)
     with pytest.raises(UserError, match="which is not there"):

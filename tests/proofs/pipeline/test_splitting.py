@@ -121,8 +121,29 @@ def test_bad_test_sets_are_errors(tmp_path):
     path.write_text("{")
     with pytest.raises(UserError, match="no JSON"):
         read_test_set(path)
+    path.write_text("3")
+    with pytest.raises(UserError, match="holds no objects"):
+        read_test_set(path)
+    path.write_bytes(b"[\xff]")
+    with pytest.raises(UserError, match="no text in UTF-8: invalid start byte at byte 1"):
+        read_test_set(path)
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read_test_set(tmp_path)
     with pytest.raises(UserError, match="not there"):
         Split(items=None, test_sets=("/nowhere.json",)).observe()  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no file"):
+        Split(items=None, test_sets=(str(tmp_path),)).observe()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", ['{"text": "a^2 >= 0"}', '{"problem": ""}', '{"problem": 7}', '"a^2 >= 0"'])
+def test_a_row_of_a_test_set_without_a_problem_is_not_passed_over(tmp_path, row):
+    path = tmp_path / "x.json"
+    good = '{"problem": "Prove that $a^2 \\\\ge 0$."}'
+    path.write_text(f'{{"about": ["words", "of ours"], "problems": [{good}, {row}]}}')
+    with pytest.raises(UserError, match=r"Row 2 of the test set .*x\.json has no 'problem' and no 'statement'"):
+        read_test_set(path)
+    path.write_text(f"{good}\n\n{good}\n")  # JSON lines.
+    assert [one.id for one in read_test_set(path)] == ["x.json:0", "x.json:1"]
 
 
 def test_too_few_items_and_silly_shares_are_errors(tmp_path):
@@ -131,6 +152,8 @@ def test_too_few_items_and_silly_shares_are_errors(tmp_path):
         step.run(ctx)
     with pytest.raises(UserError, match="leave something to train on"):
         Split(items=None, validation=0.5, test=0.5)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"run_words .* at least 1; it is 0"):
+        Split(items=None, run_words=0)  # type: ignore[arg-type]
 
 
 def test_a_changed_test_set_changes_what_is_observed(tmp_path):

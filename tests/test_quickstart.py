@@ -16,7 +16,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Measuring all that is held out takes each proxy twice as long as its 20 steps, and no test looks at how good they are.
-LITTLE_MEASURED = ["--set=swarm.proxy.held_out_tokens=1000"]
+LITTLE_MEASURED = ["--set=corpus.tokenising.held_out_bytes=3000"]
 COMMAND = [
     sys.executable, "-m", "launchers.run", "--experiment=experiments.quickstart", "--overlay=reduced", *LITTLE_MEASURED,
 ]  # fmt: skip

@@ -66,7 +66,7 @@ def test_space_filling_spreads_wider_than_drawing():
 def test_minimum_weight_is_zero_or_at_least_that(rows):
     feasible = box([0.7, 0.5, 0.4, 0.3, 0.2, 0.2], [0, 0, 0, 0.02, 0, 0], PRIOR, NAMES, rows)
     settings = DirichletSettings(source_strength=(1, 4), topic_strength=(1, 4), minimum_weight=0.08)
-    w = np.array(design(feasible, 30, seed=2, settings=settings, include_prior=False).weights)
+    w = np.array(design(feasible, 60, seed=2, settings=settings, include_prior=False).weights)
     assert feasible.excess(w).max() <= 1e-9
     assert ((w == 0) | (w >= 0.08 - 1e-9)).all()
     assert (w == 0).mean() > 0.1

@@ -238,7 +238,7 @@ def test_worlds_are_plain() -> None:
 def test_killed_with_two_processes_ended_with_one(tmp_path) -> None:
     """Outside of any Ray: nothing is left behind by a kill; and wherever the pieces ran, it was one run."""
     corpus.write(tmp_path / "text")
-    length = {"learning_rate": 2e-3, "tokens": 400 * 128}
+    length = {"learning_rate": 2e-3, "tokens": 160 * 128}
     whole = Killable(tmp_path / "text", tmp_path / "whole", **length)
     first = Killable(tmp_path / "text", tmp_path / "run", device=Device(dtype="float32", processes=2), **length)
     wait_for(lambda: steps_done(tmp_path / "run") >= 12, LONG)

@@ -51,7 +51,7 @@ def test_a_run_over_two_nodes_survives_a_killed_process_and_a_lost_node(cluster:
     corpus.write(tmp_path / "text", tokens=20_000)
     scan = corpus.scan(tmp_path / "text")
     proxy = toys.proxy(
-        learning_rate=1e-3, tokens=400 * 128, checkpoint_tokens=5 * 128, device=Device(dtype="float32", processes=2)
+        learning_rate=1e-3, tokens=160 * 128, checkpoint_tokens=10 * 128, device=Device(dtype="float32", processes=2)
     )
     mixture = {"up": 0.25, "down": 0.25, "noise": 0.5}
     step = TrainProxy(scan=scan, mixture=mixture, proxy=proxy, needs=Needs(cpus=2))
@@ -78,8 +78,8 @@ def test_a_run_over_two_nodes_survives_a_killed_process_and_a_lost_node(cluster:
         node = next(node for node in cluster.worker_nodes if node.all_processes["raylet"][0].process.pid == raylet)
         cluster.remove_node(node, allow_graceful=False)
 
-    killed = when(12, lambda: workers()[1].kill())
-    lost = when(150, lose_a_node)
+    killed = when(22, lambda: workers()[1].kill())
+    lost = when(60, lose_a_node)
     run = runner.run_experiment(
         Single(name="single", scan=scan, train=step), Store(tmp_path / "store"), resolved="{}\n", blame='{"lines": {}}',
         ray=RaySettings(address=cluster.address), reporter=Reporter(Console(file=said, width=200)),

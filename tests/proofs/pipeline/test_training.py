@@ -117,22 +117,23 @@ def test_shares_need_the_whole(made):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_smoke_experiment_runs_whole_and_goes_on_after_a_kill(tmp_path: pathlib.Path):
     """Through the launcher and Ray: killed while it trains, started again, finished; a third run has nothing to do.
 
-    In the second run the worker of one shard of the evaluation is killed: only that one is done again.
+    In the second run the worker of one shard of the evaluation is killed: only that one is done again. A shard for each
+    of the three models, as each may load vLLM; that more shards of one model change nothing is for `test_shards`.
     """
     store = f"--store={tmp_path / 'store'}"
     command = [
         sys.executable, "-m", "launchers.run", "--experiment=experiments.olympiad_inequalities.smoke", store,
-        "--set=baseline.asking.shard=4", "--ray_cpus=2",
+        "--ray_cpus=2",
     ]  # fmt: skip
     log = tmp_path / "first.log"
     with open(log, "w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and "baseline: 3 of 3 done" not in log.read_text():
+        while time.monotonic() < deadline and "baseline: 1 of 1 done" not in log.read_text():
             assert process.poll() is None, log.read_text()
             time.sleep(0.2)
         time.sleep(2)
@@ -151,8 +152,8 @@ def test_the_smoke_experiment_runs_whole_and_goes_on_after_a_kill(tmp_path: path
     assert process.wait() == 0, said
     assert killed is not None
     assert said.count("; started again (attempt 2)") == 1, said
-    assert "final: 6 of 6 done" in said
-    assert len(list((tmp_path / "store" / "artifacts").glob("evaluate_shard-*"))) == 3 + 6
+    assert "final: 2 of 2 done" in said
+    assert len(list((tmp_path / "store" / "artifacts").glob("evaluate_shard-*"))) == 1 + 2
     again = said
     assert "generate: 2 of 2" not in again  # The shards that were done were not done again.
     assert "Checked proofs of unseen problems" in again

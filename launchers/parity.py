@@ -31,7 +31,10 @@ def main() -> int:
     table = parity.table(results)
     sys.stdout.write(table)
     if _OUT.value:
-        pathlib.Path(_OUT.value).write_text(table, encoding="utf-8")
+        try:
+            pathlib.Path(_OUT.value).write_text(table, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--out={_OUT.value} cannot be written: {error.strerror}.") from None
     return 0 if all(result.passed for result in results) else 1
 
 

@@ -22,7 +22,7 @@ from olmix.graph.preview import blocks, declared
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RaySettings
 from olmix.graph.store import Store, StoreError
-from olmix.graph.submit import submit
+from olmix.graph.submit import for_the_job, submit
 
 _STORE = flags.DEFINE_string("store", "runs", "Folder of artifacts and runs, shared by all experiments.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Show what would run and why; write nothing.")
@@ -46,6 +46,8 @@ def main() -> int:
         reporter.say(f"warning: {warning}")
     experiment = resolved.build()
     store = Store(pathlib.Path(_STORE.value))
+    if _UNTIL.value is not None:
+        experiment.step(_UNTIL.value)  # A name that is no step's is said before anything else.
     if _DRY_RUN.value:
         try:
             plan = make_plan(experiment, store, _UNTIL.value)
@@ -57,9 +59,8 @@ def main() -> int:
             console.print(block, markup=False, soft_wrap=True)
         return 0
     if _SUBMIT.value:
-        ours = ("--submit", "--nosubmit", "--ray_address", "--store")
-        arguments = [argument for argument in sys.argv[1:] if argument.split("=")[0] not in ours]
-        submit(_RAY_ADDRESS.value, experiment.name, [*arguments, f"--store={store.root.resolve()}"], reporter.say)
+        arguments = [*for_the_job(sys.argv[1:]), f"--store={store.root.resolve()}"]
+        submit(_RAY_ADDRESS.value, experiment.name, arguments, reporter.say)
         return 0
     ray = RaySettings(address=_RAY_ADDRESS.value, cpus=_RAY_CPUS.value, dashboard=_DASHBOARD.value)
     try:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from olmix.fit.checks import Index
 from olmix.fit.law import Array, Law
 
 #: A staircase has no slope; `gradient` is the mean slope over so much weight to each side.
@@ -82,11 +83,11 @@ class BoostedTrees(Law):
         }
         if len(w) < _FEWEST_RUNS:
             self._warn(f"too-few-runs: {len(w)} runs are too few for trees; they predict little but the mean")
-        fold = np.random.default_rng(self.seed).permutation(len(w)) % min(self.folds, len(w))
+        fold = self._folds(w)
         models, trees, noise = [], [], []
         for k in range(y.shape[1]):
             errors, best = np.zeros(len(w)), []
-            for f in range(fold.max() + 1):
+            for f in np.unique(fold):
                 kept = fold != f
                 train = lightgbm.Dataset(w[kept], y[kept, k], weight=omega[kept])
                 held_out = lightgbm.Dataset(w[~kept], y[~kept, k], weight=omega[~kept], reference=train)
@@ -100,3 +101,10 @@ class BoostedTrees(Law):
             trees.append(count)
             noise.append(float(np.sqrt(omega @ errors**2 / omega.sum())))
         self._learn(models_=tuple(models), trees_=np.array(trees), noise_=np.array(noise))
+
+    def _folds(self, w: Array) -> Index:
+        """The fold of each run; runs with the same mixture share one, or a duplicate would tell the trees the answer."""
+        fold = np.random.default_rng(self.seed).permutation(len(w)) % min(self.folds, len(w))
+        _, first, group = np.unique(w, axis=0, return_index=True, return_inverse=True)
+        shared = fold[first][group.reshape(-1)]
+        return shared if np.ptp(shared) else fold

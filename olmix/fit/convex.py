@@ -19,7 +19,8 @@ import numpy as np
 from olmix.errors import UserError
 from olmix.fit.law import Law
 from olmix.mix import interior
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet
 
 
 class Surface(Protocol):
@@ -272,7 +273,7 @@ def minimise(
             value, gradient, hessian = value + more[0], gradient + more[1], hessian + more[2]
         return value, gradient, hessian
 
-    return interior.minimise(total, feasible, batch=count, tolerance=tolerance)
+    return interior.minimise(total, feasible.standard_form, batch=count, tolerance=tolerance)
 
 
 def within_prior(feasible: FeasibleSet, prior: Array) -> FeasibleSet:

@@ -63,3 +63,19 @@ def submit(
     if status != JobStatus.SUCCEEDED:
         raise UserError(f"job {job} ended as {status.value}; its output is above.")
     return job
+
+
+def for_the_job(arguments: Sequence[str]) -> list[str]:
+    """The command line of a job: without what says where it runs, `--flag=value` and `--flag value` alike."""
+    kept: list[str] = []
+    passed_over = False
+    for argument in arguments:
+        name, equals, _ = argument.lstrip("-").partition("=")
+        flag = argument.startswith("-") and not passed_over
+        if flag and name in ("ray_address", "store"):
+            passed_over = not equals
+        elif not (passed_over or (flag and name in ("submit", "nosubmit"))):
+            kept.append(argument)
+        else:
+            passed_over = False
+    return kept

@@ -15,7 +15,8 @@ import numpy as np
 
 from olmix.errors import UserError, nearest
 from olmix.mix import gibbs, sparsity
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet
 from olmix.mix.tree import Tree, tree
 from olmix.mix.variants import Variants, hellinger
 

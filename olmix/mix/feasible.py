@@ -15,18 +15,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from olmix.errors import UserError, nearest
-
-if TYPE_CHECKING:
-    from olmix.mix.interior import StandardForm
-
-#: Always float64; the stubs of numpy.linalg only promise a float.
-Array = npt.NDArray[np.floating]
+from olmix.mix import interior, linear, projection
+from olmix.mix.arrays import Array
+from olmix.mix.interior import StandardForm
 
 #: Weights closer than this to a limit count as within it.
 TOLERANCE = 1e-9
@@ -205,8 +202,6 @@ class FeasibleSet:
             w = lower.copy()
             w[order] += np.diff(room, prepend=0.0)
             return float(c @ w), w
-        from olmix.mix import linear
-
         solution = linear.minimiser(
             -c,
             np.concatenate([rows, -rows]),
@@ -241,18 +236,14 @@ class FeasibleSet:
 
     def project(self, point: npt.ArrayLike) -> Array:
         """The feasible mixture nearest to `point` [n] in Euclidean distance."""
-        from olmix.mix import projection
-
-        return projection.euclidean(self, np.asarray(point, dtype=float))
+        return projection.euclidean(np.asarray(point, dtype=float), *self.arrays[:2], self._grouped_form)
 
     def project_kl(self, point: npt.ArrayLike) -> Array:
         """The feasible mixture w that minimises KL(w || point); `point` [n] is non-negative and need not sum to 1.
 
         A leaf where `point` is 0 keeps its lower limit; if the others cannot make up the rest, that is a UserError.
         """
-        from olmix.mix import projection
-
-        return projection.kullback_leibler(self, np.asarray(point, dtype=float))
+        return projection.kullback_leibler(np.asarray(point, dtype=float), self.arrays, self._grouped_form)
 
     @functools.cached_property
     def center(self) -> Array:
@@ -270,16 +261,17 @@ class FeasibleSet:
             return False
         if not len(rows):
             return True
-        from olmix.mix import interior
-
         return interior.inner_point(*self.arrays) is not None
 
     @functools.cached_property
     def standard_form(self) -> StandardForm:
         """What the interior-point method works on."""
-        from olmix.mix import interior
+        return interior.standard_form(*self.arrays)
 
-        return interior.standard_form(self)
+    @property
+    def _grouped_form(self) -> StandardForm | None:
+        """The standard form where group limits make it needed."""
+        return self.standard_form if self.limits else None
 
 
 def expand(frozen: Sequence[Frozen], leaves: Sequence[str], weights: npt.ArrayLike) -> tuple[tuple[str, ...], Array]:

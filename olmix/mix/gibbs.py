@@ -21,7 +21,8 @@ from collections.abc import Callable
 import numpy as np
 
 from olmix.mix import moves, powers
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet
 from olmix.mix.tree import Tree
 
 #: Chains that are computed together, and so the unit of reproducibility.

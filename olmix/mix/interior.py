@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from olmix.mix import linear
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
 
 #: Slack below which a limit counts as an equality.
 FIXED = 1e-10
@@ -42,6 +42,8 @@ class Objective(Protocol):
 class StandardForm:
     """A feasible set as `rows @ x = right`, `lower <= x <= upper`, x = (moving leaves, one slack per inequality row)."""
 
+    least: Array  # [n]: the limits of all leaves' weights
+    most: Array  # [n]
     rest: Array  # [n]: the weights of the leaves that cannot move, 0 elsewhere
     moving: np.ndarray  # indices of the leaves that can
     rows: Array  # [m, N]
@@ -61,9 +63,8 @@ class Solution:
     iterations: int
 
 
-def standard_form(feasible: FeasibleSet) -> StandardForm:
-    """Brings the set into standard form: finds what cannot move, drops redundant rows, and a strictly inner point."""
-    lower, upper, rows, row_lower, row_upper = feasible.arrays
+def standard_form(lower: Array, upper: Array, rows: Array, row_lower: Array, row_upper: Array) -> StandardForm:
+    """Brings a set (see `FeasibleSet.arrays`) into standard form: finds what cannot move, redundant rows, an inner point."""
     inner = inner_point(lower, upper, rows, row_lower, row_upper)
     if inner is None:
         raise ValueError("The feasible set is empty.")
@@ -83,6 +84,8 @@ def standard_form(feasible: FeasibleSet) -> StandardForm:
     start = np.concatenate([inner[moving], sums[loose] - rows[loose] @ rest])
     keep = _independent(matrix)
     return StandardForm(
+        least=lower,
+        most=upper,
         rest=rest,
         moving=moving,
         rows=matrix[keep],
@@ -143,19 +146,18 @@ def inner_point(lower: Array, upper: Array, rows: Array, row_lower: Array, row_u
 
 def minimise(
     objective: Objective,
-    feasible: FeasibleSet,
+    form: StandardForm,
     *,
     batch: int = 1,
     tolerance: float = 1e-10,
     iterations: int = 120,
 ) -> Solution:
-    """Minimises `batch` convex functions over `feasible`, each to a certified gap of `tolerance` x its own scale.
+    """Minimises `batch` convex functions over the set of `form`, each to a certified gap of `tolerance` x its own scale.
 
     The scale of a function is the larger of 1 and its absolute value, but no more than how much it varies over the set: a
     mean loss of 3 that mixtures change by 1e-4 is solved to 1e-4 of the tolerance. A gap that rounding does not allow is not
     awaited: look at `Solution.gap` for what was reached.
     """
-    form = feasible.standard_form
     n = len(form.moving)
 
     def full(x: Array) -> Array:
@@ -184,7 +186,7 @@ def minimise(
         state.step()
         steps += 1
     # Rounding may leave a weight of -1e-18, which is no mixture to whoever trains it.
-    best_w = np.clip(best_w, feasible.lower, feasible.upper)
+    best_w = np.clip(best_w, form.least, form.most)
     return Solution(w=best_w, value=best_value, gap=best_gap, iterations=steps)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from olmix.errors import UserError, nearest
 from olmix.mix import linear
-from olmix.mix.feasible import Array, FeasibleSet, LinearLimit
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet, LinearLimit
 
 #: Chinchilla multiple 1 is this many tokens per non-embedding parameter.
 TOKENS_PER_PARAMETER = 20

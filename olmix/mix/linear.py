@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from olmix.mix.feasible import Array
+from olmix.mix.arrays import Array
 
 
 def minimiser(

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from olmix.errors import UserError
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet
 from olmix.mix.tree import Tree
 
 

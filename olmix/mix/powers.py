@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from olmix.mix.feasible import Array
+from olmix.mix.arrays import Array
 
 
 def truncated_beta(

@@ -7,19 +7,20 @@ interior-point method, with its certificate checked.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from olmix.errors import UserError
 from olmix.mix import interior
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.interior import StandardForm
+
+#: `lower[n], upper[n], rows[m, n], row_lower[m], row_upper[m]`, as in `FeasibleSet.arrays`.
+Arrays = tuple[Array, Array, Array, Array, Array]
 
 
-def euclidean(feasible: FeasibleSet, point: Array) -> Array:
-    """argmin ||w - point||^2 over the set; shape [n]."""
-    lower, upper, rows, _, _ = feasible.arrays
-    if not len(rows):
+def euclidean(point: Array, lower: Array, upper: Array, form: StandardForm | None) -> Array:
+    """argmin ||w - point||^2 over the set; shape [n]. `form` is the set's where it has group limits, else None."""
+    if form is None:
         return _by_kinks(point, np.ones_like(point), lower, upper)
     eye = np.eye(len(point))[None]
 
@@ -27,23 +28,26 @@ def euclidean(feasible: FeasibleSet, point: Array) -> Array:
         away = w - point
         return 0.5 * (away**2).sum(1), away, eye
 
-    return _solved(interior.minimise(distance, feasible, tolerance=1e-15), 1.0)
+    return _solved(interior.minimise(distance, form, tolerance=1e-15))
 
 
-def kullback_leibler(feasible: FeasibleSet, point: Array) -> Array:
-    """argmin sum w log(w / point) over the set; shape [n]. Leaves where `point` is 0 stay at their lower limit."""
+def kullback_leibler(point: Array, limits: Arrays, form: StandardForm | None) -> Array:
+    """argmin sum w log(w / point) over the set; shape [n]. Leaves where `point` is 0 stay at their lower limit.
+
+    `form` is the set's where it has group limits, else None.
+    """
     if not (np.all(point >= 0) and point.sum() > 0 and np.all(np.isfinite(point))):
         raise UserError("A KL projection needs a point with finite, non-negative weights that are not all 0.")
-    lower, upper, rows, _, _ = feasible.arrays
+    lower, upper, *rows = limits
     known = point > 0
     upper = np.where(known, upper, lower)
     if upper.sum() < 1 - 1e-12:
         raise UserError(
             f"Leaves with a prior of 0 cannot be used, and the caps of the others sum to {upper.sum():.4g}, less than 1."
         )
-    if not len(rows):
+    if form is None:
         return _by_kinks(np.zeros_like(point), np.where(known, point, 0.0), lower, upper)
-    inside = dataclasses.replace(feasible, upper=tuple(upper)) if not known.all() else feasible
+    inside = form if known.all() else interior.standard_form(lower, upper, *rows)
     safe = np.where(known, point, 1.0)
     diagonal = np.arange(len(point))
 
@@ -54,11 +58,11 @@ def kullback_leibler(feasible: FeasibleSet, point: Array) -> Array:
         hessian[:, diagonal, diagonal] = 1 / positive
         return (w * ratio).sum(1), ratio + 1, hessian
 
-    return _solved(interior.minimise(divergence, inside, tolerance=1e-15), 1.0)
+    return _solved(interior.minimise(divergence, inside, tolerance=1e-15))
 
 
-def _solved(solution: interior.Solution, scale: float) -> Array:
-    if solution.gap[0] > 1e-9 * scale:
+def _solved(solution: interior.Solution) -> Array:
+    if solution.gap[0] > 1e-9:
         raise RuntimeError(f"A projection ended with a duality gap of {solution.gap[0]:.2e} instead of 0.")
     return solution.w[0]
 

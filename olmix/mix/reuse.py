@@ -18,7 +18,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 
 from olmix.errors import UserError, nearest
-from olmix.mix.feasible import Array, FeasibleSet, Frozen, LinearLimit
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet, Frozen, LinearLimit
 from olmix.mix.runs import RunTable
 
 

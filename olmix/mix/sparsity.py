@@ -11,7 +11,8 @@ import dataclasses
 import numpy as np
 
 from olmix.errors import UserError
-from olmix.mix.feasible import Array, FeasibleSet
+from olmix.mix.arrays import Array
+from olmix.mix.feasible import FeasibleSet
 from olmix.mix.interior import FIXED
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from olmix.errors import UserError
-from olmix.mix.feasible import Array
+from olmix.mix.arrays import Array
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from olmix.mix.feasible import Array
+from olmix.mix.arrays import Array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from olmix.data.budgets import RunPlan, percent, shortage, training_line
 from olmix.report import plot
 from olmix.report.markup import Markup, tag, trusted
+from olmix.report.mixture_result import MixtureReportResult
 from olmix.report.page import asset, contents
 from olmix.report.tables import Cell, Column, Row, section, table
 from olmix.report.trained import thinned
@@ -14,7 +15,6 @@ from olmix.report.training import smoothed
 from olmix.report.words import count, duration, fixed
 
 if TYPE_CHECKING:
-    from olmix.report.mixture_run import MixtureReportResult
     from olmix.train.results import ProxyResult
 
 _POINTS = 500

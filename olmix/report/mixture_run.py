@@ -14,37 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from olmix.config.tags import RunIdentity
 from olmix.graph.step import Context, Step
+from olmix.report.mixture_result import PAGE, LeafRow, MixtureReportResult
 
 if TYPE_CHECKING:
     from olmix.data.budgets import RunPlan
     from olmix.train.results import ProxyResult
-
-PAGE = "report.html"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LeafRow:
-    """A leaf of a run: `share` declared, `planned` and `counted` tokens, `repetition` and its `limit`, held-out BPB."""
-
-    leaf: str
-    share: float
-    planned: int
-    counted: int
-    repetition: float
-    limit: float
-    bpb: float | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MixtureReportResult:
-    """`verified`: the run finished, and read of every leaf exactly what was planned. `metrics` are all that were measured."""
-
-    status: str
-    verified: bool
-    sentence: str
-    rows: tuple[LeafRow, ...]
-    metrics: dict[str, float]
-    page: str = PAGE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from olmix.proofs.pipeline.intervals import Rate
 from olmix.report import plot
 from olmix.report.markup import Child, Markup, tag, trusted
 from olmix.report.page import asset, contents
-from olmix.report.proofs import Findings, sweep_rows
+from olmix.report.proofs_findings import Findings, sweep_rows
 from olmix.report.tables import Column, Row, section, table
 from olmix.report.words import percent
 

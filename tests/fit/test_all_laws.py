@@ -175,3 +175,20 @@ def test_the_noise_of_a_run_does_not_depend_on_the_unit_of_the_sample_weights(la
     one, ten = (law.clone().fit(w, y, sample_weight=np.full(40, unit)) for unit in (1.0, 10.0))
     assert ten.noise_ == pytest.approx(one.noise_, rel=1e-2)
     assert one.noise_ == pytest.approx([0.1], rel=0.3)
+
+
+def test_trees_do_not_take_a_repeated_mixture_for_one_that_they_have_not_seen():
+    """Metrics that only differ from mixture to mixture, by chance: repeating every run tells nothing about new mixtures."""
+    pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(3)
+    w = rng.dirichlet([1.0, 1.0, 1.0, 1.0], size=60)
+    y = rng.standard_normal(60)
+    once = BoostedTrees(learning_rate=0.1).fit(w, y)
+    thrice = BoostedTrees(learning_rate=0.1).fit(np.repeat(w, 3, axis=0), np.repeat(y, 3))
+    assert thrice.noise_[0] > 0.9 * once.noise_[0]
+
+
+def test_trees_of_a_single_mixture_are_its_mean():
+    pytest.importorskip("lightgbm")
+    law = BoostedTrees(most_trees=20).fit(np.full((12, 2), 0.5), np.arange(12.0))
+    assert law.predict([[0.5, 0.5]])[0, 0] == pytest.approx(5.5)

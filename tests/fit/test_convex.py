@@ -117,7 +117,7 @@ def test_the_gap_bounds_the_true_distance():
     part = exponential(generator, 12, 6)
     exact = convex.minimise([part], feasible, tolerance=1e-12)
     for iterations in range(1, 8):
-        early = interior.minimise(part.derivatives, feasible, iterations=iterations)
+        early = interior.minimise(part.derivatives, feasible.standard_form, iterations=iterations)
         assert early.value[0] - exact.value[0] <= early.gap[0] + 1e-12
 
 

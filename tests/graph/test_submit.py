@@ -9,7 +9,7 @@ import pytest
 
 from olmix.errors import UserError
 from olmix.graph.ray_engine import RayEngine, RaySettings
-from olmix.graph.submit import submit
+from olmix.graph.submit import for_the_job, submit
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,15 @@ def test_a_job_runs_the_launcher_and_its_output_comes_back(dashboard: str, tmp_p
         submit(dashboard, "toy", ["--experiment=experiments.nothing_of_that_name"], said.append)
     assert said[0].startswith("submitted toy as job toy-")
     assert "nothing_of_that_name" in "\n".join(said[1:])
+
+
+def test_a_job_is_not_told_where_it_runs() -> None:
+    """With or without an equals sign; a value that looks like a flag of ours stays."""
+    typed = (
+        "--experiment quickstart --ray_address http://h:8265 --submit --set x=--store --store=a --until laws -store b c"
+    )
+    assert for_the_job(typed.split()) == ["--experiment", "quickstart", "--set", "x=--store", "--until", "laws", "c"]
+    assert for_the_job(["--nosubmit", "--ray_address=h", "--dashboard"]) == ["--dashboard"]
 
 
 @pytest.mark.parametrize("address", [None, "auto", "127.0.0.1:6379"])

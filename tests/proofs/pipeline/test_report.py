@@ -15,7 +15,8 @@ from olmix.proofs.pipeline.machine import Look, look
 from olmix.proofs.pipeline.splitting import SplitResult
 from olmix.proofs.pipeline.training import TrainResult
 from olmix.proofs.pipeline.verification import Fate, Verified
-from olmix.report.proofs import Findings, compare, summary
+from olmix.report.proofs import compare, summary
+from olmix.report.proofs_findings import Findings
 from olmix.report.proofs_page import find_relation, render
 from tests.proofs.pipeline_items import ACCEPTED, OPEN, REJECTED, item
 from tests.report.browser import needs_browser, opened

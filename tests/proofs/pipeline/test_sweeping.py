@@ -15,7 +15,7 @@ from olmix.proofs.pipeline.fusion import Component, TrainingSet
 from olmix.proofs.pipeline.splitting import Split
 from olmix.proofs.pipeline.sweeping import Sweep, SweepResult, Trial
 from olmix.proofs.pipeline.training import Train
-from olmix.report.proofs import sweep_rows
+from olmix.report.proofs_findings import sweep_rows
 from tests.fake_context import FakeContext
 
 SPLIT = Split(items=None)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from olmix.graph import identity
 from olmix.graph.experiment import Experiment
-from olmix.graph.step import FanOut, Step
+from olmix.graph.step import Step
 from olmix.graph.store import Store
 
 State = Literal["done", "run", "stale"]
@@ -168,8 +168,3 @@ def last_run(store: Store, experiment: str) -> dict[str, str]:
     """Label → artifact of the latest run of an experiment, empty if it never ran."""
     path = store.root / "experiments" / experiment / "last.json"
     return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def is_fan_out(node: Node) -> bool:
-    """Whether the step's work is split into pieces."""
-    return isinstance(node.step, FanOut)

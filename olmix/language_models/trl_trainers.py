@@ -10,7 +10,7 @@ from olmix.errors import UserError
 from olmix.graph.hardware import hardware_of
 from olmix.language_models.examples import Encoded
 from olmix.language_models.jobs import Data, Job
-from olmix.language_models.tuning import Gkd, Grpo
+from olmix.language_models.tuning import Gkd, Grpo, Rollouts
 from olmix.language_models.watching import checked, prepare_wandb
 
 
@@ -25,7 +25,8 @@ def build(job: Job, tokenizer: Any, data: Data) -> Any:
 
     settings = job.settings
     if isinstance(settings, Grpo) and settings.rollouts.server_url is not None:
-        _require_server(settings.rollouts.server_url, job.model)
+        command = settings.rollouts.server_command(job.model, job.length.max_length, "auto")
+        _require_server(settings.rollouts, command)
     if settings.wandb:
         prepare_wandb(job)
     model = transformers.AutoModelForCausalLM.from_pretrained(
@@ -96,7 +97,7 @@ def _grpo(job: Job, settings: Grpo, model: Any, tokenizer: Any, data: Data) -> A
             "vllm_mode": "colocate", "vllm_gpu_memory_utilization": rollouts.memory_share, "vllm_max_model_length": longest,
         }  # fmt: skip
     if rollouts.engine == "vllm_server":
-        vllm |= {"vllm_mode": "server", "vllm_server_base_url": rollouts.server_url}
+        vllm |= {"vllm_mode": "server", "vllm_server_base_url": str(rollouts.server_url).rstrip("/")}
     fitting = {one.id for one in data.train}
     rows = [
         {"prompt": example.prompt, "example": number}
@@ -162,15 +163,16 @@ def _stopping(job: Job) -> list[Any]:
     return [] if patience is None else [transformers.EarlyStoppingCallback(early_stopping_patience=patience)]
 
 
-def _require_server(url: str, model: str) -> None:
+def _require_server(rollouts: Rollouts, command: str) -> None:
     """Raises a UserError unless a server of trl answers there: it waits for minutes by itself, with the GPU in hand."""
+    url = str(rollouts.server_url).rstrip("/")
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health/", timeout=10):
+        with urllib.request.urlopen(f"{url}/health", timeout=10):
             pass
     except (urllib.error.URLError, ValueError, OSError) as error:
         raise UserError(
-            f"No vLLM server answers at tuning.rollouts.server_url={url} ({error}): start `trl vllm-serve --model {model}` on "
-            "another GPU, or take the overlay vllm_colocated."
+            f"No vLLM server answers at tuning.rollouts.server_url={url} ({error}): start `{command}` on another GPU, or take "
+            "the overlay vllm_colocated."
         ) from None
 
 

@@ -8,6 +8,8 @@ one place for that.
 from __future__ import annotations
 
 import dataclasses
+import shlex
+import urllib.parse
 from typing import Annotated, ClassVar, Literal
 
 from olmix.config.tags import Hardware, Resources, Telemetry
@@ -85,8 +87,8 @@ class Gkd(Tuning):
 class Rollouts:
     """Where GRPO's samples come from: the model itself through transformers, vLLM beside it on the same GPU, or a server.
 
-    A server is started by hand (`trl vllm-serve --model ...`) on another GPU; `memory_share` is vLLM's part of a
-    shared one.
+    A server is started by hand, with `server_command`, on a GPU that the trainer does not use (the weights go there by NCCL);
+    `memory_share` is vLLM's part of a shared one.
     """
 
     engine: Literal["transformers", "vllm_colocated", "vllm_server"] = "transformers"
@@ -99,6 +101,21 @@ class Rollouts:
                 f"Rollouts need server_url exactly with engine='vllm_server'; engine={self.engine!r}, "
                 f"server_url={self.server_url!r}."
             )
+        if self.server_url is not None:
+            where = urllib.parse.urlsplit(self.server_url)
+            if where.scheme not in ("http", "https") or not where.hostname or where.path.strip("/"):
+                raise UserError(f"Rollouts.server_url is like http://host:8000; it is {self.server_url!r}.")
+        if not 0 < self.memory_share < 1:
+            raise UserError(f"Rollouts.memory_share is a part of a GPU, between 0 and 1; it is {self.memory_share:g}.")
+
+    def server_command(self, model: str, max_length: int, dtype: str) -> str:
+        """What starts trl's server for this model where `server_url` says."""
+        where = urllib.parse.urlsplit(self.server_url or "")
+        port = where.port or {"http": 80, "https": 443}[where.scheme]
+        return (
+            f"trl vllm-serve --model {shlex.quote(model)} --host {where.hostname} --port {port} --max_model_len {max_length} "
+            f"--dtype {dtype}"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

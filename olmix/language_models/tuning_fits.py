@@ -9,12 +9,16 @@ as log-probabilities, as gradient.
 
 from __future__ import annotations
 
+from olmix.errors import UserError
 from olmix.graph.hardware import HardwareProfile
 from olmix.language_models.fits import BYTES, GIB, RUNTIME_GIB, Load, MemorySum, generation_sum, require
 from olmix.language_models.requests import Length
 from olmix.language_models.shapes import ModelShape, shape_of
 from olmix.language_models.source import Model, short_name
 from olmix.language_models.tuning import Gkd, Grpo, Tuning
+
+#: What a trainer may fill: a card of 40 GB tells of 39.6 GiB, and the allocator loses some of it to pieces.
+_SHARE = 0.95
 
 #: GKD's divergence keeps log-probabilities of student, teacher and their mixture, and the three terms that compare them.
 _DIVERGENCE_COPIES = 6
@@ -57,7 +61,13 @@ def tuning_sum(
         device=hardware.name,
         devices=1,
         memory=hardware.memory_gib or 0.0,
+        share=_SHARE,
     )
+
+
+def served_name(model: Model) -> str:
+    """What a command line calls it."""
+    return model if isinstance(model, str) else "MODEL"
 
 
 def check_tuning(model: Model, hardware: HardwareProfile, tuning: Tuning, length: Length) -> tuple[str, ...]:
@@ -76,7 +86,16 @@ def check_tuning(model: Model, hardware: HardwareProfile, tuning: Tuning, length
     lines = require(tuning_sum(short_name(model), shape, teacher, hardware, tuning, length))
     if isinstance(tuning, Gkd) and teacher is None:
         lines += (f"the teacher {short_name(tuning.teacher)} is not in the sum: its shape is not known",)
+    if isinstance(tuning, Grpo) and tuning.rollouts.engine == "vllm_server":
+        # In the format of the server's own GPU, which this one need not share.
+        command = tuning.rollouts.server_command(served_name(model), length.max_length, "auto")
+        lines += (f"rollouts come from a server on another GPU, started by hand: {command}",)
     if isinstance(tuning, Grpo) and tuning.rollouts.engine == "vllm_colocated":
+        if not hardware.vllm:
+            raise UserError(
+                f"vLLM has no kernels for the {hardware.name} ({hardware.note}), so it cannot be colocated there: "
+                "tuning.rollouts.engine=transformers, or a server on another kind of GPU."
+            )
         load = Load(tokens=length.max_length, prefill=length.max_length, rows=tuning.batch)
         share = tuning.rollouts.memory_share
         lines += require(

@@ -23,6 +23,8 @@ from olmix.graph.resources import Needs
 from olmix.language_models import fits
 from olmix.language_models.backend import Engine, LocalBackend, LocalEngine, Prompts
 from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.shapes import shape_of
+from olmix.language_models.source import short_name
 
 #: Read by vLLM when it is imported. Nothing of it may listen beyond this machine, fetch, or report home.
 _ENVIRONMENT = {
@@ -70,6 +72,12 @@ class Vllm(LocalBackend):
         if gpus and gpus != self.tensor_parallel:
             raise UserError(
                 f"The step asks for {gpus:g} GPUs and Vllm.tensor_parallel is {self.tensor_parallel}; make them equal."
+            )
+        shape = shape_of(self.model)
+        if shape is not None and shape.heads % self.tensor_parallel:
+            raise UserError(
+                f"The {shape.heads} heads of attention cannot be split over {self.tensor_parallel} GPUs "
+                f"({short_name(self.model)}, Vllm.tensor_parallel): take a number that divides them."
             )
         dtype = hardware.resolve_dtype(self.dtype, "Vllm.dtype")  # type: ignore[arg-type]
         return fits.check_generation(self.model, hardware, load, devices=devices, dtype=dtype, utilisation=share)

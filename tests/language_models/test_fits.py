@@ -8,7 +8,9 @@ import pathlib
 import pytest
 
 from olmix.errors import UserError
+from olmix.graph.hardware import hardware_of
 from olmix.graph.resources import Needs
+from olmix.language_models.fits import Load, generation_sum
 from olmix.language_models.requests import Length
 from olmix.language_models.shapes import KNOWN, read_config
 from olmix.language_models.transformers_backend import Transformers
@@ -103,3 +105,45 @@ def test_transformers_reads_a_whole_batch_in_one_pass():
         Transformers(model="microsoft/phi-1_5", batch=32).check(Needs(gpus=1, accelerator="V100"), LENGTH)
     large = Needs(gpus=1, accelerator="V100", gpu_memory_gib=64)
     assert "of 64 GiB" in Transformers(model="microsoft/phi-1_5", batch=32).check(large, LENGTH)[0]
+
+
+#: Read off the published config.json files, not off our table.
+QWEN_72B = {"hidden": 8192, "layers": 80, "heads": 64, "kv": 8, "inner": 29568, "vocabulary": 152064}
+
+
+def by_hand(devices: int, tokens: int, prefill: int, rows: int) -> float:
+    """GiB per device for 72B in 16 bits, summed matrix by matrix: the independent calculation."""
+    h, kv = QWEN_72B["hidden"], QWEN_72B["kv"] * 128
+    attention = (h * h + h) + 2 * (h * kv + kv) + h * h
+    parameters = 80 * (attention + 3 * h * QWEN_72B["inner"] + 2 * h) + 2 * QWEN_72B["vocabulary"] * h + h
+    cache = tokens * 80 * (kv + kv) * 2
+    activations = prefill * (2 * QWEN_72B["inner"] / devices + 4 * h) * 2 + rows * QWEN_72B["vocabulary"] * 4
+    return (parameters * 2 / devices + cache / devices + activations) / 2**30 + 1.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory", "devices", "fits"),
+    [
+        ("A100", 40, 4, True),
+        ("A100", 40, 3, False),
+        ("V100", 16, 8, False),
+        ("V100", 32, 8, True),
+        ("V100", 32, 4, False),
+    ],
+)
+def test_72b_on_clusters_of_small_gpus(kind, memory, devices, fits):
+    """Weights alone are 135.4 GiB: 33.9 on each of four, 16.9 on each of eight, more than a V100 of 16 has."""
+    hardware = hardware_of(Needs(gpus=devices, accelerator=kind, gpu_memory_gib=memory))
+    dtype = hardware.resolve_dtype("auto")
+    assert dtype == {"A100": "bfloat16", "V100": "float16"}[kind]
+    found = generation_sum(
+        "72b", KNOWN["qwen2.5-math-72b"], hardware, Load(tokens=4096, prefill=4096, rows=64), devices=devices, dtype=dtype,
+        utilisation=0.95,
+    )  # fmt: skip
+    assert found.needed == pytest.approx(by_hand(devices, 4096, 4096, 64), rel=1e-9)
+    assert found.fits is fits
+
+
+def test_heads_must_be_shared_evenly():
+    with pytest.raises(UserError, match=r"The 64 heads of attention cannot be split over 3 GPUs"):
+        Vllm(model=QWEN, tensor_parallel=3).check(Needs(gpus=3, accelerator="H100"), LENGTH)

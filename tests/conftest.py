@@ -2,6 +2,8 @@
 
 `pytest --hypothesis-profile=explore` draws other examples on every run. Files whose tests are marked `slow` are begun first,
 so that no process is left alone with one of them at the end (`pytest -n 2 --dist loadfile --no-loadscope-reorder`).
+The longest of all comes first. It and `test_distributed` fill 3.4 GiB each, the others at most 2.6: apart, two at a time
+stay below 7 GiB.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.load_profile("same")
 
 
+LONGEST = "test_over_nodes.py"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with slow tests first, and leaves the order as it is otherwise."""
+    """Puts the files with slow tests first, the longest before them, and leaves the order as it is otherwise."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != LONGEST, item.path not in slow))

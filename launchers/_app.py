@@ -69,6 +69,8 @@ def launch(
         code = (
             error.code if isinstance(error.code, int) else 0 if error.code is None else _say(str(error.code), FAILURE)
         )
+        if code == FAILURE and any(word.lstrip("-").startswith("help") for word in sys.argv[1:] if word[:1] == "-"):
+            code = 0  # absl ends with 1 after showing its help.
     else:
         code = 0
     sys.stdout.flush()

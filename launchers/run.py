@@ -45,7 +45,7 @@ def main() -> int:
     for warning in resolved.warnings:
         reporter.say(f"warning: {warning}")
     experiment = resolved.build()
-    store = Store(pathlib.Path(_STORE.value))
+    store = Store(pathlib.Path(_STORE.value).expanduser())
     if _UNTIL.value is not None:
         experiment.step(_UNTIL.value)  # A name that is no step's is said before anything else.
     if _DRY_RUN.value:

@@ -103,8 +103,8 @@ def _leads_back(entry: os.DirEntry[str]) -> bool:
 def _where(pattern: str, root: pathlib.Path | None) -> str:
     """`; the nearest folder that exists is ... (it holds ...)`, to show where the pattern went wrong."""
     first = globs.expand_braces(pattern)[0]
-    full = os.path.expanduser(first if root is None else os.path.join(root, first))
-    folder = pathlib.Path(globs.literal_folder(full) if globs.is_glob(full) else full)
+    known = globs.literal_folder(first) if globs.is_glob(first) else first
+    folder = pathlib.Path(known).expanduser() if root is None else root / known
     missed = ""
     while not folder.is_dir() and folder != folder.parent:
         missed, folder = folder.name, folder.parent

@@ -186,6 +186,34 @@ def test_mistakes_are_one_sentence_and_exit_2(launch: Launch, launcher: str, arg
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("flag", ["--help", "-help", "--helpfull"])
+def test_who_asks_for_help_made_no_mistake(launch: Launch, flag: str) -> None:
+    done = launch("list", flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--match" in done.stdout
+
+
+def test_the_store_may_lie_at_home(tmp_path: pathlib.Path) -> None:
+    """A shell does not expand a tilde behind an equals sign."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "launchers.run",
+            "--experiment=quickstart",
+            "--store=~/kept",
+            "--dry_run",
+            "--until=scan",
+        ],
+        cwd=REPO,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert f"    {tmp_path}/kept/artifacts/scan-" in done.stdout
+
+
 @pytest.mark.parametrize("launcher", ["inspect", "diff", "list", "parity", "goldens", "check_layers"])
 def test_nothing_heavy_is_imported(launcher: str) -> None:
     """Starting a launcher must take well under a second."""

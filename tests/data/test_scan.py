@@ -204,6 +204,16 @@ def test_a_root_with_brackets_is_a_name_and_no_pattern(tmp_path):
         assert run(scan, tmp_path, store)[0].tokens == {"a": 300}
 
 
+def test_a_root_with_brackets_is_named_whole_where_nothing_is_found(tmp_path):
+    store = tmp_path / "store [v2]"
+    shard(store / "a/one.npy", 300)
+    scan = Scan(tree=Tree(sources=[Source(name="a", paths=["aa/*.npy"])]), corpus=LocalCorpus())
+    with pytest.raises(
+        UserError, match=r"nearest folder that exists is '.*/store \[v2\]', without 'aa' \(nearest: a\)"
+    ):
+        run(scan, tmp_path, store)
+
+
 def test_a_folder_that_is_there_under_its_very_name_is_no_pattern(tmp_path):
     shard(tmp_path / "web [2024]/deep/one.npy", 300)
     shard(tmp_path / "web [2024]/two[1].npy", 20)

@@ -8,6 +8,7 @@ import pathlib
 import re
 import secrets
 import shlex
+import time
 from collections.abc import Callable, Sequence
 
 import olmix
@@ -15,6 +16,9 @@ from olmix.errors import UserError
 
 #: Not sent with the code: large, private to this machine, or both.
 _STAYS_HERE = [".git", ".venv", "runs", "**/__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"]
+
+#: A head that has just started answers before its agent, which takes the jobs, is there.
+AGENT_SECONDS = 120.0
 
 
 def submit(
@@ -40,11 +44,13 @@ def submit(
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"No Ray dashboard answers at --ray_address={address}: {str(error).splitlines()[0]}") from error
     root = pathlib.Path(olmix.__file__).resolve().parent.parent
-    job = client.submit_job(
-        entrypoint=shlex.join(["python", "-m", "launchers.run", *arguments, "--ray_address=auto"]),
-        submission_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '-', experiment)}-{secrets.token_hex(4)}",
-        runtime_env={"working_dir": str(root), "excludes": _STAYS_HERE},
-        metadata={"job_name": experiment},
+    job = _accepted(
+        lambda: client.submit_job(
+            entrypoint=shlex.join(["python", "-m", "launchers.run", *arguments, "--ray_address=auto"]),
+            submission_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '-', experiment)}-{secrets.token_hex(4)}",
+            runtime_env={"working_dir": str(root), "excludes": _STAYS_HERE},
+            metadata={"job_name": experiment},
+        )
     )
     say(f"submitted {experiment} as job {job} to {address} (stop it with: ray job stop --address={address} {job})")
     if not follow:
@@ -79,3 +85,20 @@ def for_the_job(arguments: Sequence[str]) -> list[str]:
         else:
             passed_over = False
     return kept
+
+
+def _accepted(ask: Callable[[], str]) -> str:
+    """The id of the job that `ask` submits, once the cluster takes jobs at all."""
+    until = time.monotonic() + AGENT_SECONDS
+    while True:
+        try:
+            return ask()
+        except RuntimeError as error:
+            if "No available agent" not in str(error):
+                raise
+            if time.monotonic() > until:
+                raise UserError(
+                    f"The cluster's dashboard answers, but for {AGENT_SECONDS:.0f} s nobody took the job; "
+                    "is its head node overloaded?"
+                ) from error
+            time.sleep(1)

@@ -29,7 +29,7 @@ def s3(server, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("OLMIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(object_stores, "RETRIES", 1)
-    monkeypatch.setattr(object_stores, "PATIENCE", 5)
+    monkeypatch.setattr(object_stores, "PATIENCE", 20)
     object_stores.store.cache_clear()
     server.reset()
     server.bucket("data")

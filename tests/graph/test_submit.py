@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from olmix.errors import UserError
+from olmix.graph import submit as submitting
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.submit import for_the_job, submit
 
@@ -48,3 +49,20 @@ def test_submit_needs_a_dashboards_address(address: str | None) -> None:
 def test_nobody_answers() -> None:
     with pytest.raises(UserError, match=r"No Ray dashboard answers at --ray_address=http://127.0.0.1:1"):
         submit("http://127.0.0.1:1", "toy", [], print)
+
+
+def test_a_head_whose_agent_is_not_there_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([RuntimeError("code 500: No available agent to submit job"), "job-1"])
+
+    def ask() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(submitting.time, "sleep", lambda seconds: None)
+    assert submitting._accepted(ask) == "job-1"
+    monkeypatch.setattr(submitting, "AGENT_SECONDS", -1.0)
+    answers = iter([RuntimeError("No available agent")])
+    with pytest.raises(UserError, match="nobody took the job"):
+        submitting._accepted(ask)

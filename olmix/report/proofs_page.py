@@ -121,7 +121,9 @@ def _scores(findings: Findings) -> Markup:
     )
     columns = (
         Column(""),
-        *(Column(name, "number") for name in ("checked proofs", "about the claim", "undecided", "cut off")),
+        *(Column(name, "number") for name in ("checked proofs", "about the claim", "undecided")),
+        # What a phone has no room for.
+        Column("cut off", "number", secondary=True),
         Column("written by", secondary=True),
     )
     return section(

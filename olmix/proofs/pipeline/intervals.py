@@ -53,7 +53,10 @@ class Difference:
 def paired_bootstrap(
     before: Sequence[float], after: Sequence[float], *, draws: int = 10_000, seed: int = 0
 ) -> Difference:
-    """Resamples problems, keeping each one's two scores together: Efron & Tibshirani 1993, chapter 13.
+    """Resamples problems, keeping each one's two scores (of 0 to 1) together: Efron & Tibshirani 1993, chapter 13.
+
+    Where all problems gain the same, resampling would claim to know that exactly, from ever so few. Then a share of other
+    problems as large as Wilson's bound for none seen may gain anything from -1 to 1.
 
     Raises:
       ValueError: if the two are not of one length, or empty.
@@ -63,6 +66,11 @@ def paired_bootstrap(
             f"A paired comparison needs the same problems on both sides, got {len(before)} and {len(after)}."
         )
     gains = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    if np.ptp(gains) == 0:
+        mean, unseen = float(gains[0]), wilson(0, len(gains)).high
+        return Difference(
+            mean=mean, low=mean - unseen * (mean + 1), high=mean + unseen * (1 - mean), problems=len(gains)
+        )
     rng = np.random.default_rng(seed)
     means = np.array([gains[rng.integers(len(gains), size=len(gains))].mean() for _ in range(draws)])
     low, high = np.quantile(means, [0.025, 0.975])

@@ -29,9 +29,23 @@ def test_the_bootstrap_agrees_with_the_normal_interval_of_a_paired_mean():
     assert gain.high == pytest.approx(differences.mean() + 1.96 * error, abs=0.2 * error)
 
 
-def test_pairing_matters_equal_scores_have_no_spread():
+def test_equal_gains_are_not_known_exactly():
+    """None of n problems was otherwise: up to z²/(n + z²) of all may be (Wilson's bound, in closed form)."""
+    square = scipy.stats.norm.ppf(0.975) ** 2
+    for count in (1, 12, 100):
+        bound = square / (count + square)
+        scores = [0.0, 1.0] * count
+        same = paired_bootstrap(scores[:count], scores[:count])
+        assert (same.mean, same.low, same.high) == pytest.approx((0.0, -bound, bound))
+        all_new = paired_bootstrap([0.0] * count, [1.0] * count)
+        assert (all_new.mean, all_new.low, all_new.high) == pytest.approx((1.0, 1 - 2 * bound, 1.0))
+    assert paired_bootstrap([0.0], [1.0]).low < 0  # One problem shows nothing.
+
+
+def test_pairing_matters():
     scores = [0.0, 1.0] * 50
-    gain = paired_bootstrap(scores, scores)
-    assert (gain.mean, gain.low, gain.high) == (0.0, 0.0, 0.0)
+    gain = paired_bootstrap(scores, [*scores[:-2], 1.0, 1.0])
+    assert gain.mean == pytest.approx(0.01)
+    assert (gain.low, gain.high) == pytest.approx((0.0, 0.03))  # Unpaired it would be more than 0.1 wide.
     with pytest.raises(ValueError, match="same problems"):
         paired_bootstrap([0.0], [0.0, 1.0])

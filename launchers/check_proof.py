@@ -22,10 +22,12 @@ from launchers._app import launch
 from launchers._items import answer_all, name_of, read_list
 from olmix.errors import UserError
 
-PROBLEM = flags.DEFINE_string("problem", None, "The problem, in English and LaTeX.")
-SOLUTION = flags.DEFINE_string("solution", None, "The proof, in English and LaTeX.")
-ANSWER = flags.DEFINE_string("answer", None, "What fills the problem's blank, e.g. '$\\geq$' or 'C = 2'.")
-FILE = flags.DEFINE_string("file", None, "A JSON list of {data_id, problem, solution}.")
+PROBLEM = flags.DEFINE_string("problem", None, "The problem, in English and LaTeX.", allow_overwrite=False)
+SOLUTION = flags.DEFINE_string("solution", None, "The proof, in English and LaTeX.", allow_overwrite=False)
+ANSWER = flags.DEFINE_string(
+    "answer", None, "What fills the problem's blank, e.g. '$\\geq$' or 'C = 2'.", allow_overwrite=False
+)
+FILE = flags.DEFINE_string("file", None, "A JSON list of {data_id, problem, solution}.", allow_overwrite=False)
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object a line.")
 LINKS = flags.DEFINE_bool("links", False, "Print every link, not only the first that fails.")
 

@@ -5,11 +5,12 @@
 
 A file is a JSON list of {id, statement, domain, constraints}; --json prints {id, verdict, reason, seconds} a line. What
 cannot be read in a file is unknown, "not read: ..."; lines come in the order of the file, and ids need not differ. A chain
-`0 <= x <= 7/27` is two claims: proved where both are, refuted where one is. Statements may be LaTeX.
+`0 <= x <= 7/27` is two claims: proved where both are, refuted where one is, and the reason says which. Statements may be LaTeX.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -22,10 +23,10 @@ from launchers._items import answer_all, name_of, read_list
 from olmix.errors import UserError, nearest
 from olmix.proofs.statements.statement import DOMAINS
 
-STATEMENT = flags.DEFINE_string("statement", None, "The claim, e.g. 'a**2 + b**2 >= 2*a*b'.")
-DOMAIN = flags.DEFINE_enum("domain", "real", DOMAINS, "Where every variable lives.")
+STATEMENT = flags.DEFINE_string("statement", None, "The claim, e.g. 'a**2 + b**2 >= 2*a*b'.", allow_overwrite=False)
+DOMAIN = flags.DEFINE_enum("domain", "real", DOMAINS, "Where every variable lives.", allow_overwrite=False)
 CONSTRAINT = flags.DEFINE_multi_string("constraint", [], "A hypothesis, e.g. 'a*b*c = 1'; may be repeated.")
-FILE = flags.DEFINE_string("file", None, "A JSON list of {id, statement, domain, constraints}.")
+FILE = flags.DEFINE_string("file", None, "A JSON list of {id, statement, domain, constraints}.", allow_overwrite=False)
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object a line: {id, verdict, reason, seconds}.")
 SECONDS = flags.DEFINE_float(
     "wall_seconds", 36.0, "Kill what still runs on one statement after so many seconds.", lower_bound=1
@@ -35,19 +36,24 @@ SECONDS = flags.DEFINE_float(
 def _decide(item: dict[str, Any]) -> dict[str, Any]:
     from olmix.proofs.proving.prove import Effort, Verdict, prove
     from olmix.proofs.proving.readable import explain
+    from olmix.proofs.statements.printing import relation_text
     from olmix.proofs.statements.statement import parse_claims
 
     verdicts: list[Verdict] = []
     proof: list[str] = []
     seconds = 0.0
-    for statement in parse_claims(*_parts(item)):
+    claims = parse_claims(*_parts(item))
+    for statement in claims:
         verdict = prove(statement, Effort(wall_seconds=max(SECONDS.value - seconds, 1.0)))
         seconds += verdict.seconds
+        if len(claims) > 1 and verdict.verdict != "proved":
+            verdict = dataclasses.replace(verdict, reason=f"{relation_text(statement.claim)}: {verdict.reason}")
         verdicts.append(verdict)
         if verdict.verdict == "refuted":
             verdicts = [verdict]
             break
         if verdict.certificate is not None and STATEMENT.value is not None and not JSON.value:
+            proof += [f"{relation_text(statement.claim)}:"] if len(claims) > 1 else []
             proof += explain(statement, verdict.certificate)
     worst = next((v.verdict for v in verdicts if v.verdict != "proved"), "proved")
     reason = "; ".join(dict.fromkeys(v.reason for v in verdicts if v.verdict == worst))

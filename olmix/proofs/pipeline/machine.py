@@ -63,13 +63,14 @@ def look_plain(payload: dict[str, Any]) -> dict[str, Any]:
 def look(problem: str, proof: str, formal: Mapping[str, Any] | None = None) -> Look:
     """The machine's verdict on a proof of a problem; `formal` is the problem's statement as text, where it is known."""
     from olmix.proofs.checking.check_proof import check_proof
+    from olmix.proofs.proving.keys import canonical_key
 
     began = time.monotonic()
     try:
         statement = read_statement(problem, formal)
     except UserError as why:
         return Look(verdict="undecided", reason="statement not understood", detail=str(why))
-    key = statement.key()
+    key = canonical_key(statement)
     found = check_proof(statement, proof)
     failing = found.first_failing
     states_claim = _states_claim(statement, key, found.links)
@@ -101,6 +102,7 @@ def look(problem: str, proof: str, formal: Mapping[str, Any] | None = None) -> L
 
 def _states_claim(statement: Statement, key: str, links: Sequence[Link]) -> bool:
     """Whether a relation of the proof, or the ends of a chain of them, are the problem's claim in any equivalent form."""
+    from olmix.proofs.proving.keys import canonical_key
     from olmix.proofs.statements.expr import Relation
 
     chains: dict[int, list[Relation]] = {}
@@ -116,7 +118,7 @@ def _states_claim(statement: Statement, key: str, links: Sequence[Link]) -> bool
     for candidate in candidates:
         if set(candidate.variables()) <= set(statement.variables):
             try:
-                if statement.with_claim(candidate).key() == key:
+                if canonical_key(statement.with_claim(candidate)) == key:
                     return True
             except UserError:
                 continue
@@ -139,7 +141,9 @@ def read_statement(problem: str, formal: Mapping[str, Any] | None) -> Statement:
 
 def key_of(problem: str, formal: Mapping[str, Any] | None = None) -> str | None:
     """The canonical key of a problem; None if it cannot be read."""
+    from olmix.proofs.proving.keys import canonical_key
+
     try:
-        return read_statement(problem, formal).key()
+        return canonical_key(read_statement(problem, formal))
     except UserError:
         return None

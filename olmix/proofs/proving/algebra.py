@@ -77,12 +77,12 @@ def to_fraction(value: Any) -> Fraction:
     return Fraction(int(value.p), int(value.q))
 
 
-def is_psd_quadratic(poly: Poly) -> bool:
-    """Whether a polynomial of total degree 2 or less is non-negative everywhere, by exact elimination on its
-    matrix.
+def quadratic_sign(poly: Poly) -> str:
+    """`pos` or `nonneg` where a polynomial of total degree 2 or less is positive or non-negative everywhere, by exact
+    elimination on its matrix; an empty string where it is neither, or the degree is higher.
     """
     if poly.total_degree() > 2:
-        return False
+        return ""
     size = len(poly.degrees()) + 1
     matrix = [[Fraction(0)] * size for _ in range(size)]
     for exponents, coefficient in poly.to_dict().items():
@@ -91,27 +91,34 @@ def is_psd_quadratic(poly: Poly) -> bool:
         value = to_fraction(coefficient) / 2
         matrix[places[0]][places[1]] += value
         matrix[places[1]][places[0]] += value
-    return is_psd(matrix)
+    pivots = _pivots(matrix)
+    # The last one, which belongs to the constant, is the least value.
+    return "" if pivots is None else "pos" if pivots[-1] > 0 else "nonneg"
 
 
 def is_psd(matrix: list[list[Fraction]]) -> bool:
-    """Whether a symmetric rational matrix is positive semidefinite, by exact symmetric elimination (LDLᵀ)."""
+    """Whether a symmetric rational matrix is positive semidefinite."""
+    return _pivots(matrix) is not None
+
+
+def _pivots(matrix: list[list[Fraction]]) -> list[Fraction] | None:
+    """The diagonal of D in LDLᵀ, by exact symmetric elimination; None for a matrix that is not positive semidefinite."""
     rows = [list(row) for row in matrix]
     size = len(rows)
     for k in range(size):
         pivot = rows[k][k]
         if pivot < 0:
-            return False
+            return None
         if pivot == 0:
             if any(rows[k][j] for j in range(k, size)):
-                return False
+                return None
             continue
         for i in range(k + 1, size):
             if rows[i][k]:
                 ratio = rows[i][k] / pivot
                 for j in range(k, size):
                     rows[i][j] -= ratio * rows[k][j]
-    return True
+    return [rows[k][k] for k in range(size)]
 
 
 def known_sign(poly: Poly, signs: Sequence[str]) -> str:
@@ -119,10 +126,10 @@ def known_sign(poly: Poly, signs: Sequence[str]) -> str:
     strict = False
     for exponents, coefficient in poly.to_dict().items():
         if coefficient < 0:
-            return "nonneg" if is_psd_quadratic(poly) else ""
+            return quadratic_sign(poly)
         for exponent, sign in zip(exponents, signs, strict=True):
             if sign == "real" and exponent % 2:
-                return "nonneg" if is_psd_quadratic(poly) else ""
+                return quadratic_sign(poly)
         strict |= all(sign == "pos" for exponent, sign in zip(exponents, signs, strict=True) if exponent)
     return "pos" if strict else "nonneg"
 

@@ -4,30 +4,29 @@ First a counterexample is sought; then a short search for a certificate of our o
 run side by side, each in a process that can be killed. `proved` means that the exact checker accepted a
 certificate, or that z3 refuted the negation; `refuted` that a point was confirmed in exact or ball
 arithmetic. Searches are limited by counted steps; the wall clock only ends what has lost its way, and then
-the verdict is `unknown`.
+the verdict is `unknown`. A claim that is several at once (|x| <= c, min(x, y) >= c) is proved part by part.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from olmix.proofs.proving.algebra import System, Unsupported, build_system, known_sign
 from olmix.proofs.proving.certificate import check_certificate, methods, uses_z3
 from olmix.proofs.proving.cones import ConeBudget
+from olmix.proofs.proving.process import Process
 from olmix.proofs.proving.strategy import Work, find_certificate
-from olmix.proofs.proving.z3_prover import DEFAULT_RLIMIT, Z3Process, ask_z3, smt_problem
-from olmix.proofs.refuting.counterexample import Counterexample
+from olmix.proofs.proving.z3_prover import DEFAULT_RLIMIT, ask_z3, smt_problem, z3_process, z3_result
+from olmix.proofs.refuting.counterexample import Counterexample, confirm
 from olmix.proofs.refuting.falsify import Budget, Search, search
 from olmix.proofs.statements.expr import Relation, num
 from olmix.proofs.statements.numeric import never_defined
+from olmix.proofs.statements.parts import split_claim
+from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
 
 
@@ -70,44 +69,80 @@ def prove(statement: Statement, effort: Effort | None = None) -> Verdict:
     """The verdict on a statement."""
     effort = effort or Effort()
     start = time.monotonic()
-    verdict = _decide(statement, effort, start)
-    if verdict.verdict == "proved":
-        poles = _poles(build_system(statement))
-        note = f"; the claim is about points where {' and '.join(poles)}" if poles else ""
-        verdict = dataclasses.replace(verdict, reason=verdict.reason + note)
+    verdict = _decide(statement, effort, start + effort.wall_seconds)
     return dataclasses.replace(verdict, seconds=round(time.monotonic() - start, 3))
 
 
-def _decide(statement: Statement, effort: Effort, start: float) -> Verdict:
+def _decide(statement: Statement, effort: Effort, until: float) -> Verdict:
     sides = (side for r in (statement.claim, *statement.constraints) for side in (r.left, r.right))
     undefined = never_defined(*sides)
     if undefined:
         return Verdict(verdict="unknown", reason=f"undefined: {undefined}")
     seen = search(statement, effort.falsify)
+    parts = split_claim(statement)
     if seen.counterexample:
-        return Verdict(
-            verdict="refuted",
-            reason=f"fails at {seen.counterexample.describe()}",
-            method="counterexample",
-            counterexample=seen.counterexample,
-        )
+        return _refuted(parts, seen.counterexample)
     try:
-        system = build_system(statement)
+        systems = [build_system(part) for part in parts]
     except Unsupported as why:
         return Verdict(verdict="unknown", reason=f"no counterexample found, and no polynomial form: {why}")
-    if system.goal_op == "!=":
+    if statement.claim.op == "!=":
         return Verdict(verdict="unknown", reason="no counterexample found; claims with != are not proved")
     if not seen.feasible:
         always = statement.with_claim(Relation(num(0), ">=", num(0)))
         if search(always, effort.falsify).feasible:
             return Verdict(verdict="unknown", reason="undefined: the claim has no value at any point that was tried")
-        return _without_points(system, effort)
-    until = time.monotonic() + effort.short_seconds if effort.long else None
-    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms, until=until), until=until)
-    verdict = _accept(statement, find_certificate(system, work))
-    if verdict or not effort.long:
-        return verdict or Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))
-    return _in_processes(statement, system, effort, start, seen)
+        return _without_points(systems[0], effort, until)
+    verdicts = []
+    for part, system in zip(parts, systems, strict=True):
+        verdicts.append(_prove_part(part, system, effort, until, seen))
+        if verdicts[-1].verdict != "proved":
+            break
+    return _together(parts, verdicts)
+
+
+def _refuted(parts: Sequence[Statement], found: Counterexample) -> Verdict:
+    """The counterexample, with the part of the claim that fails there where it has several."""
+    failing = [part for part in parts if len(parts) > 1 and confirm(part, found)]
+    which = f"the part {relation_text(failing[0].claim)} " if failing else ""
+    return Verdict(
+        verdict="refuted",
+        reason=f"{which}fails at {found.describe()}",
+        method="counterexample",
+        counterexample=found,
+    )
+
+
+def _together(parts: Sequence[Statement], verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict from those on the parts, of which the last may have stopped the others."""
+    last = verdicts[-1]
+    if len(parts) == 1:
+        return last
+    if last.verdict != "proved":
+        which = f"part {len(verdicts)} of {len(parts)}, {relation_text(parts[len(verdicts) - 1].claim)}"
+        return dataclasses.replace(last, reason=f"{which}: {last.reason}")
+    certificates = [verdict.certificate for verdict in verdicts]
+    method = next((m for m in ("z3", "certificate with z3") if any(v.method == m for v in verdicts)), "certificate")
+    return Verdict(
+        verdict="proved",
+        reason=f"{len(parts)} parts: {'; '.join(dict.fromkeys(v.reason for v in verdicts))}",
+        method=method,
+        certificate={"parts": certificates} if all(certificates) else None,
+    )
+
+
+def _prove_part(part: Statement, system: System, effort: Effort, until: float, seen: Search) -> Verdict:
+    """The verdict on a claim that is one claim, and for which no counterexample was found."""
+    short = time.monotonic() + effort.short_seconds if effort.long else None
+    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms, until=short), until=short)
+    verdict = _accept(part, find_certificate(system, work), until)
+    if verdict is None and not effort.long:
+        return Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))
+    if verdict is None:
+        verdict = _in_processes(part, system, effort, until, seen)
+    poles = _poles(system) if verdict.verdict == "proved" else []
+    note = f"; the claim is about points where {' and '.join(poles)}" if poles else ""
+    return dataclasses.replace(verdict, reason=verdict.reason + note)
 
 
 def _poles(system: System) -> list[str]:
@@ -119,11 +154,16 @@ def _poles(system: System) -> list[str]:
     return [f"{poly_text(p, system.names)} is not 0" for p in open_ones if p not in given and -p not in given]
 
 
-def _accept(statement: Statement, certificate: Mapping[str, Any] | None) -> Verdict | None:
-    """`proved` where the exact checker accepts the certificate."""
+def _accept(statement: Statement, certificate: Mapping[str, Any] | None, until: float) -> Verdict | None:
+    """`proved` where the exact checker accepts the certificate; None without one, or where z3 is too slow to say again
+    what the certificate took from it.
+    """
     if certificate is None:
         return None
-    fault = check_certificate(statement, certificate)
+    try:
+        fault = check_certificate(statement, certificate, until)
+    except TimeoutError:
+        return None
     if fault is not None:
         raise AssertionError(f"the search produced a certificate that the checker rejects: {fault}")
     z3 = uses_z3(certificate)
@@ -143,88 +183,58 @@ def _nothing(seen: Search, rest: str) -> str:
     return f"no counterexample found ({near}); {rest}"
 
 
-def _in_processes(statement: Statement, system: System, effort: Effort, start: float, seen: Search) -> Verdict:
+def _in_processes(statement: Statement, system: System, effort: Effort, until: float, seen: Search) -> Verdict:
     """z3 and the long search side by side; the first proof wins, a certificate of our own if both come."""
-    z3 = Z3Process(smt_problem(system), effort.z3_rlimit)
-    own = _Search(statement, effort)
     notes = []
-    try:
-        while z3.running or own.running:
-            if time.monotonic() - start > effort.wall_seconds:
+    with z3_process(smt_problem(system), effort.z3_rlimit) as z3, _long_search(statement, effort) as own:
+        searching = asking = True
+        while searching or asking:
+            if time.monotonic() > until:
                 notes.append(f"stopped after {effort.wall_seconds:g} s of wall-clock time")
                 break
             time.sleep(0.02)
-            if own.running and own.poll():
-                verdict = _accept(statement, own.certificate)
+            if searching and own.poll():
+                searching = False
+                verdict = _accept(statement, _found(own), until)
                 if verdict:
                     return verdict
                 notes.append("no certificate found")
-            if z3.running and z3.poll():
-                if z3.result.answer == "unsat":
-                    verdict = _accept(statement, own.wait(1.0))
+            if asking and z3.poll():
+                asking = False
+                result = z3_result(z3, effort.z3_rlimit)
+                if result.answer == "unsat":
+                    # The choice between two proofs, not of a verdict.
+                    better = _found(own) if searching and own.wait(1.0) else None
                     reason = "z3 shows that the negation has no solution"
-                    return verdict or Verdict(verdict="proved", reason=reason, method="z3")
-                notes.append(f"z3: {z3.result.answer} {z3.result.detail}".strip())
-    finally:
-        z3.kill()
-        own.kill()
+                    return _accept(statement, better, until) or Verdict(verdict="proved", reason=reason, method="z3")
+                notes.append(f"z3: {result.answer} {result.detail}".strip())
     return Verdict(verdict="unknown", reason=_nothing(seen, "; ".join(notes)))
 
 
-class _Search:
-    """The long search for a certificate, in a process of its own."""
-
-    def __init__(self, statement: Statement, effort: Effort) -> None:
-        item = {
-            **statement.to_text(),
-            "nodes": effort.long_nodes,
-            "cone_terms": effort.long_cone_terms,
-            "z3_calls": 12,
-        }
-        self.running, self.certificate = True, None
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "olmix.proofs.proving.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(item))
-        self._process.stdin.close()
-        self._process.stdin = None
-
-    def poll(self) -> bool:
-        """Whether the process has ended; then `certificate` is what it found."""
-        if self._process.poll() is None:
-            return False
-        self._finish(*self._process.communicate())
-        return True
-
-    def wait(self, seconds: float) -> Mapping[str, Any] | None:
-        """A certificate that comes within some seconds (the choice between two proofs, not of a verdict)."""
-        try:
-            self._finish(*self._process.communicate(timeout=seconds))
-        except subprocess.TimeoutExpired:
-            return None
-        return self.certificate
-
-    def _finish(self, out: str, err: str) -> None:
-        self.running = False
-        if self._process.returncode:
-            raise RuntimeError(f"the search for a certificate failed: {(err.strip().splitlines() or ['?'])[-1]}")
-        self.certificate = json.loads(out)
-
-    def kill(self) -> None:
-        """Ends the process."""
-        if self._process.poll() is None:
-            # Its own process group: a z3 that it started ends with it.
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+def _long_search(statement: Statement, effort: Effort) -> Process:
+    """The long search for a certificate, at work. z3, which it may ask, ends with it."""
+    item = {
+        **statement.to_text(),
+        "nodes": effort.long_nodes,
+        "cone_terms": effort.long_cone_terms,
+        "z3_calls": 12,
+    }
+    return Process("olmix.proofs.proving.worker", [], json.dumps(item), leads=True)
 
 
-def _without_points(system: System, effort: Effort) -> Verdict:
+def _found(search: Process) -> Mapping[str, Any] | None:
+    """The certificate that an ended search has found."""
+    try:
+        certificate: Mapping[str, Any] | None = json.loads(search.answer())
+    except RuntimeError as why:
+        raise RuntimeError(f"the search for a certificate failed: {why}") from None
+    return certificate
+
+
+def _without_points(system: System, effort: Effort, until: float) -> Verdict:
     """Nothing satisfied the hypotheses in floats: say so, and say more if z3 knows that nothing can."""
     one = system.context.constant(1)
     empty = dataclasses.replace(system, goal=-one, goal_op=">=")
-    if effort.long and ask_z3(empty, effort.z3_rlimit, 10.0).answer == "unsat":
+    if effort.long and ask_z3(empty, effort.z3_rlimit, min(10.0, until - time.monotonic())).answer == "unsat":
         return Verdict(verdict="unknown", reason="the constraints contradict each other: no point satisfies them")
     return Verdict(verdict="unknown", reason="no point that satisfies the constraints was found")

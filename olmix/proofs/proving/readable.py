@@ -14,6 +14,8 @@ from olmix.proofs.proving.algebra import Poly, build_system, rational
 from olmix.proofs.proving.leaves import block_value, chamber_rays, in_rays, orthant_form, scaled, split_cone, unit_rays
 from olmix.proofs.proving.rules import apply_rule
 from olmix.proofs.proving.tasks import Task, read_poly, start_tasks, terms_of
+from olmix.proofs.statements.parts import split_claim
+from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
 
 LONGEST = 600
@@ -44,6 +46,8 @@ _WORDS = {
 
 def explain(statement: Statement, certificate: Mapping[str, Any]) -> list[str]:
     """The lines of a proof that the certificate holds; indented below the step that they belong to."""
+    if "parts" in certificate:
+        return _parts(statement, certificate["parts"])
     system = build_system(statement)
     out: list[str] = []
     for name, meaning in system.auxiliary.items():
@@ -55,6 +59,14 @@ def explain(statement: Statement, certificate: Mapping[str, Any]) -> list[str]:
         lead = "It suffices to show that" if len(tasks) == 1 else f"({i + 1} of {len(tasks)}) To show:"
         out.append(f"{lead} {_describe(task)}.")
         _explain(task, node, 0, out)
+    return out
+
+
+def _parts(statement: Statement, certificates: Sequence[Mapping[str, Any]]) -> list[str]:
+    out = [f"The claim says {len(certificates)} things."]
+    for i, (part, certificate) in enumerate(zip(split_claim(statement), certificates, strict=True)):
+        out.append(f"[{i + 1} of {len(certificates)}] {relation_text(part.claim)}:")
+        out.extend("  " + line for line in explain(part, certificate))
     return out
 
 

@@ -9,10 +9,9 @@ are confirmed elsewhere, exactly.
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 
 from olmix.proofs.proving.algebra import Poly, System
+from olmix.proofs.proving.process import Process
 
 TACTIC = "qfnra-nlsat"
 #: About 20 seconds of one core; z3 counts its own steps.
@@ -75,57 +74,23 @@ def ask_z3(system: System, rlimit: int = DEFAULT_RLIMIT, kill_after: float = 40.
     """Runs z3 on the negation of the claim, at most `rlimit` of z3's steps and `kill_after` seconds of wall
     clock.
     """
-    return ask_smt(smt_problem(system), rlimit, kill_after)
+    with z3_process(smt_problem(system), rlimit) as process:
+        if process.wait(max(kill_after, 0.0)):
+            return z3_result(process, rlimit)
+    return Z3Result("killed", f"stopped after {kill_after:g} s of wall-clock time")
 
 
-def ask_smt(problem: str, rlimit: int = DEFAULT_RLIMIT, kill_after: float = 40.0) -> Z3Result:
-    """Runs z3 on SMT-LIB text in a process of its own."""
-    process = Z3Process(problem, rlimit)
-    return process.wait(kill_after)
+def z3_process(problem: str, rlimit: int = DEFAULT_RLIMIT) -> Process:
+    """z3 at work on SMT-LIB text."""
+    return Process("olmix.proofs.proving.z3_worker", [str(rlimit), TACTIC], problem)
 
 
-class Z3Process:
-    """z3 at work on one problem; `poll` until it is true, or `wait`, or `kill`."""
-
-    def __init__(self, problem: str, rlimit: int = DEFAULT_RLIMIT) -> None:
-        self.running, self.result, self._rlimit = True, Z3Result("unknown"), rlimit
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "olmix.proofs.proving.z3_worker", str(rlimit), TACTIC],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self._process.stdin is not None
-        self._process.stdin.write(problem)
-        self._process.stdin.close()
-        self._process.stdin = None
-
-    def poll(self) -> bool:
-        """Whether z3 has answered; then `result` holds the answer."""
-        if self._process.poll() is None:
-            return False
-        self._finish(*self._process.communicate())
-        return True
-
-    def wait(self, seconds: float) -> Z3Result:
-        """The answer, or `killed` when it takes longer."""
-        try:
-            self._finish(*self._process.communicate(timeout=seconds))
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self.result = Z3Result("killed", f"stopped after {seconds:g} s of wall-clock time")
-        return self.result
-
-    def _finish(self, out: str, err: str) -> None:
-        self.running = False
-        answer = out.strip()
-        if self._process.returncode or answer not in ("unsat", "sat", "unknown"):
-            self.result = Z3Result("unknown", f"z3 failed: {(err.strip().splitlines() or ['no message'])[-1]}")
-        else:
-            gave_up = f"gave up within {self._rlimit} of its steps"
-            self.result = Z3Result(answer, gave_up if answer == "unknown" else "")
-
-    def kill(self) -> None:
-        """Ends the process."""
-        self.running = False
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
+def z3_result(process: Process, rlimit: int = DEFAULT_RLIMIT) -> Z3Result:
+    """What z3 said, once its process has ended."""
+    try:
+        answer = process.answer().strip()
+    except RuntimeError as why:
+        return Z3Result("unknown", f"z3 failed: {why}")
+    if answer not in ("unsat", "sat", "unknown"):
+        return Z3Result("unknown", f"z3 failed: it said {answer!r}")
+    return Z3Result(answer, f"gave up within {rlimit} of its steps" if answer == "unknown" else "")

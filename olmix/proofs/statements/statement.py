@@ -58,12 +58,6 @@ class Statement:
             sentence += f" such that {listed} and {last}" if listed else f" such that {last}"
         return f"{sentence}. Prove that\n$$\n{relation_latex(self.claim)}.\n$$"
 
-    def key(self) -> str:
-        """The canonical key, under which equivalent problems meet; see `keys.py`."""
-        from olmix.proofs.proving.keys import canonical_key
-
-        return canonical_key(self)
-
 
 _WORDS = {
     "pos": "positive real numbers",

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from olmix.errors import UserError
+from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.statements.problem_text import parse_latex
 from olmix.proofs.statements.statement import Statement
 from olmix.proofs.symbolic import amgm, amgm_given, cauchy, squares, tangent, weighted, wording
@@ -70,7 +71,11 @@ def write(technique: str, seed: int) -> Iterator[Written]:
                 f"The symbolic generator wrote a problem that is not read back: {problem!r} ({why})"
             ) from why
         yield Written(
-            draft=draft, problem=problem, proof=wording.proof(draft, dice), statement=statement, key=statement.key()
+            draft=draft,
+            problem=problem,
+            proof=wording.proof(draft, dice),
+            statement=statement,
+            key=canonical_key(statement),
         )
 
 

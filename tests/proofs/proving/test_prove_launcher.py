@@ -46,6 +46,7 @@ def test_a_file_gives_one_json_object_a_line(tmp_path):
         [],
         ["--statement=a>=b", "--file=x"],
         ["--statement=a>=0", "--wall_seconds=nan"],
+        ["--statement=a>=b", "--statement=a>=0"],
         ["--statement=" + "(" * 5000 + "a" + ")" * 5000 + ">=0"],
     ],
 )

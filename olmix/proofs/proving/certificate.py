@@ -1,9 +1,9 @@
 """Certificates: proofs as data, checked by replaying them.
 
-A certificate is a tree of plain JSON values: `{"rule": name, ..., "parts": [...]}` or `{"leaf": kind, ...}`,
-one for every task that the statement starts with (in `tasks`); a claim that is several at once has a certificate for
-each (in `parts`). Checking rebuilds the polynomials from the statement and
-replays every step with `rules.py` and `leaves.py`; nothing that the search computed is believed.
+A certificate is a tree of plain JSON values: `{"rule": name, ..., "parts": [...]}` or `{"leaf": kind, ...}`, one for every
+task that the statement starts with (in `tasks`). A claim that is several at once has a certificate for each (in `parts`), and
+a product of sums may have one of its own (in `factors`). Checking rebuilds the polynomials from the statement and replays
+every step with `rules.py` and `leaves.py`; nothing that the search computed is believed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from olmix.proofs.proving.algebra import Unsupported, build_system
+from olmix.proofs.proving.factors import check_factors
 from olmix.proofs.proving.leaves import check_leaf
 from olmix.proofs.proving.rules import apply_rule
 from olmix.proofs.proving.tasks import RuleError, Task, start_tasks
@@ -30,6 +31,9 @@ def check_certificate(statement: Statement, certificate: Mapping[str, Any], unti
     try:
         if "parts" in certificate:
             return _check_parts(statement, certificate["parts"], until)
+        if "factors" in certificate:
+            check_factors(statement, certificate["factors"])
+            return None
         tasks = start_tasks(build_system(statement))
         roots = certificate["tasks"]
         if len(roots) != len(tasks):
@@ -38,7 +42,7 @@ def check_certificate(statement: Statement, certificate: Mapping[str, Any], unti
             check_node(task, root, until)
     except (Unsupported, RuleError) as why:
         return str(why)
-    except (KeyError, TypeError, ValueError) as why:
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as why:
         return f"the certificate is malformed: {why!r}"
     return None
 
@@ -73,13 +77,13 @@ def uses_z3(certificate: Mapping[str, Any]) -> bool:
 
 def methods(certificate: Mapping[str, Any]) -> list[str]:
     """The leaves and rules that occur, for reasons and counts."""
-    return sorted({str(n.get("leaf") or n.get("rule")) for n in _nodes(certificate)})
+    return sorted({str(n.get("leaf") or n.get("rule") or "factors") for n in _nodes(certificate)})
 
 
 def _nodes(certificate: Mapping[str, Any]) -> Iterator[Node]:
     stack = [certificate]
     while stack:
         node = stack.pop()
-        if "rule" in node or "leaf" in node:
+        if "rule" in node or "leaf" in node or "factors" in node:
             yield node
         stack.extend((*node.get("parts", ()), *node.get("tasks", ())) if "leaf" not in node else ())

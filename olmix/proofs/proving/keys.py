@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from olmix.proofs.proving.algebra import Poly, Unsupported, build_system, known_sign, to_fraction
@@ -22,6 +24,8 @@ from olmix.proofs.statements.statement import Statement
 
 #: Above this many variables only the given order is spelled.
 MAX_PERMUTED = 6
+#: More orders than this are not tried: roots then come in the order in which they are written.
+MOST_ORDERS = 720
 
 
 def canonical_key(statement: Statement) -> str:
@@ -45,17 +49,25 @@ def spelling(statement: Statement) -> str:
     originals = [i for i, name in enumerate(task.names) if not name.endswith("_")]
     others = [i for i in range(len(task.names)) if i not in originals]
     best: str | None = None
-    orders = itertools.permutations(originals) if len(originals) <= MAX_PERMUTED else [tuple(originals)]
-    for order in orders:
-        text = f"{_spell(goal, (*order, *others), task)} {op} 0"
+    for order in _orders(originals, others):
+        text = f"{_spell(goal, order, task)} {op} 0"
         if best is not None and not equations and not inequalities and text > best:
             continue
-        given = sorted(_spell(p, (*order, *others), task) + " = 0" for p in equations)
-        given += sorted(_spell(p, (*order, *others), task) + " >= 0" for p in inequalities)
-        signs = "".join(task.signs[i][0] for i in order)
+        given = sorted(_spell(p, order, task) + " = 0" for p in equations)
+        given += sorted(_spell(p, order, task) + " >= 0" for p in inequalities)
+        signs = "".join(task.signs[i][0] for i in order[: len(originals)])
         text = f"{text}|{signs}|{';'.join(given)}"
         best = text if best is None or text < best else best
     return best or ""
+
+
+def _orders(originals: list[int], others: list[int]) -> Iterator[tuple[int, ...]]:
+    """Orders of the variables, those that stand for roots last; which of these comes first must not matter either."""
+    first = itertools.permutations(originals) if len(originals) <= MAX_PERMUTED else iter([tuple(originals)])
+    many = math.factorial(min(len(originals), MAX_PERMUTED)) * math.factorial(len(others)) > MOST_ORDERS
+    for order in first:
+        for rest in [tuple(others)] if many else itertools.permutations(others):
+            yield (*order, *rest)
 
 
 def _homogeneous(task: Task) -> Task:

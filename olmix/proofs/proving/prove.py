@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from olmix.proofs.proving.algebra import System, Unsupported, build_system, known_sign
 from olmix.proofs.proving.certificate import check_certificate, methods, uses_z3
 from olmix.proofs.proving.cones import ConeBudget
+from olmix.proofs.proving.factor_search import find_factors
 from olmix.proofs.proving.process import Process
 from olmix.proofs.proving.strategy import Work, find_certificate
 from olmix.proofs.proving.z3_prover import DEFAULT_RLIMIT, ask_z3, smt_problem, z3_process, z3_result
@@ -46,6 +48,9 @@ class Effort:
     z3_rlimit: int = DEFAULT_RLIMIT
     wall_seconds: float = 36.0
 
+
+#: Polynomials that could have more monomials than this are left to processes.
+MOST_MONOMIALS = 100_000
 
 #: For many statements that are expected to be easy: no processes, no z3.
 SHORT = Effort(falsify=Budget(starts=600, survivors=12, generations=16, offspring=8, candidates=6), long=False)
@@ -82,20 +87,16 @@ def _decide(statement: Statement, effort: Effort, until: float) -> Verdict:
     parts = split_claim(statement)
     if seen.counterexample:
         return _refuted(parts, seen.counterexample)
-    try:
-        systems = [build_system(part) for part in parts]
-    except Unsupported as why:
-        return Verdict(verdict="unknown", reason=f"no counterexample found, and no polynomial form: {why}")
     if statement.claim.op == "!=":
         return Verdict(verdict="unknown", reason="no counterexample found; claims with != are not proved")
     if not seen.feasible:
         always = statement.with_claim(Relation(num(0), ">=", num(0)))
         if search(always, effort.falsify).feasible:
             return Verdict(verdict="unknown", reason="undefined: the claim has no value at any point that was tried")
-        return _without_points(systems[0], effort, until)
+        return _without_points(statement, effort, until)
     verdicts = []
-    for part, system in zip(parts, systems, strict=True):
-        verdicts.append(_prove_part(part, system, effort, until, seen))
+    for part in parts:
+        verdicts.append(_prove_part(part, effort, until, seen))
         if verdicts[-1].verdict != "proved":
             break
     return _together(parts, verdicts)
@@ -131,11 +132,19 @@ def _together(parts: Sequence[Statement], verdicts: Sequence[Verdict]) -> Verdic
     )
 
 
-def _prove_part(part: Statement, system: System, effort: Effort, until: float, seen: Search) -> Verdict:
+def _prove_part(part: Statement, effort: Effort, until: float, seen: Search) -> Verdict:
     """The verdict on a claim that is one claim, and for which no counterexample was found."""
-    short = time.monotonic() + effort.short_seconds if effort.long else None
-    work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms, until=short), until=short)
-    verdict = _accept(part, find_certificate(system, work), until)
+    verdict = _accept(part, find_factors(part), until)
+    if verdict is not None:
+        return verdict
+    try:
+        system = build_system(part)
+    except Unsupported as why:
+        return Verdict(verdict="unknown", reason=f"no counterexample found, and no polynomial form: {why}")
+    if not (effort.long and _is_large(system)):
+        short = time.monotonic() + effort.short_seconds if effort.long else None
+        work = Work(nodes=effort.short_nodes, cones=ConeBudget(effort.short_cone_terms, until=short), until=short)
+        verdict = _accept(part, find_certificate(system, work), until)
     if verdict is None and not effort.long:
         return Verdict(verdict="unknown", reason=_nothing(seen, "no certificate found"))
     if verdict is None:
@@ -143,6 +152,13 @@ def _prove_part(part: Statement, system: System, effort: Effort, until: float, s
     poles = _poles(system) if verdict.verdict == "proved" else []
     note = f"; the claim is about points where {' and '.join(poles)}" if poles else ""
     return dataclasses.replace(verdict, reason=verdict.reason + note)
+
+
+def _is_large(system: System) -> bool:
+    """Whether a single step of a search may take long: such a search belongs in a process that can be killed."""
+    polys = [system.goal, *system.equations, *(q for q, _ in system.inequalities)]
+    degree = max(int(p.total_degree()) for p in polys)
+    return math.comb(len(system.names) + degree, degree) > MOST_MONOMIALS
 
 
 def _poles(system: System) -> list[str]:
@@ -231,8 +247,15 @@ def _found(search: Process) -> Mapping[str, Any] | None:
     return certificate
 
 
-def _without_points(system: System, effort: Effort, until: float) -> Verdict:
+def _without_points(statement: Statement, effort: Effort, until: float) -> Verdict:
     """Nothing satisfied the hypotheses in floats: say so, and say more if z3 knows that nothing can."""
+    try:
+        system = build_system(statement)
+    except Unsupported as why:
+        return Verdict(
+            verdict="unknown",
+            reason=f"no point that satisfies the constraints was found, and no polynomial form: {why}",
+        )
     one = system.context.constant(1)
     empty = dataclasses.replace(system, goal=-one, goal_op=">=")
     if effort.long and ask_z3(empty, effort.z3_rlimit, min(10.0, until - time.monotonic())).answer == "unsat":

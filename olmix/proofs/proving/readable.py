@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from olmix.proofs.proving.algebra import Poly, build_system, rational
+from olmix.proofs.proving.factors import explain_factors
 from olmix.proofs.proving.leaves import block_value, chamber_rays, in_rays, orthant_form, scaled, split_cone, unit_rays
 from olmix.proofs.proving.rules import apply_rule
 from olmix.proofs.proving.tasks import Task, read_poly, start_tasks, terms_of
@@ -27,6 +28,7 @@ _WORDS = {
     "introduce": "A new variable that stands for 1 makes everything homogeneous",
     "power": "Variables are written as powers",
     "reduce_equation": "The constraint loses factors that cannot vanish",
+    "interior": "By continuity it is enough to look at positive variables",
     "forget": "Some hypotheses are not needed",
     "linear": "New variables for what the constraints say is non-negative",
     "interval": "A variable between two bounds is written as a weighted mean of them",
@@ -48,6 +50,8 @@ def explain(statement: Statement, certificate: Mapping[str, Any]) -> list[str]:
     """The lines of a proof that the certificate holds; indented below the step that they belong to."""
     if "parts" in certificate:
         return _parts(statement, certificate["parts"])
+    if "factors" in certificate:
+        return explain_factors(statement, certificate["factors"])
     system = build_system(statement)
     out: list[str] = []
     for name, meaning in system.auxiliary.items():

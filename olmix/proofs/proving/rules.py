@@ -147,6 +147,35 @@ def _forget(task: Task, params: Params) -> list[Task]:
     return [restrict(task, task.goal, equations=equations, inequalities=inequalities)]
 
 
+def _interior(task: Task, params: Params) -> list[Task]:
+    """Variables that may be zero need only be looked at where they are positive: the claim carries over by continuity.
+
+    For a claim with >=, without constraints: every equation defines an even root of something that is non-negative
+    whatever the variables are, so the roots are continuous and defined at all points nearby.
+    """
+    signs = tuple(
+        "pos" if s == "nonneg" and not n.endswith("_") else s for n, s in zip(task.names, task.signs, strict=True)
+    )
+    if task.strict or task.inequalities or signs == task.signs:
+        raise RuleError("only claims with >= carry over to where variables are zero")
+    defined: set[int] = {at for at, name in enumerate(task.names) if not name.endswith("_")}
+    for equation in task.equations:
+        fresh = [at for at, d in enumerate(equation.degrees()) if d and at not in defined]
+        parts = coefficients_in(equation, fresh[0]) if len(fresh) == 1 else {}
+        powers = [q for q in parts if q]
+        if len(powers) != 1 or 0 not in parts or task.signs[fresh[0]] == "real":
+            raise RuleError("an equation does not just define a root")
+        bottom, top = parts[powers[0]], -parts[0]
+        if not (is_positive(bottom, signs) and is_nonneg(top, signs)):
+            raise RuleError("what is under a root may be negative")
+        if not all(_is_nonzero(task, factor) for factor, _ in bottom.factor()[1]):
+            raise RuleError("a root may be undefined where a variable is zero")
+        defined.add(fresh[0])
+    if len(defined) != len(task.names):
+        raise RuleError("a root is not defined")
+    return [dataclasses.replace(task, signs=signs)]
+
+
 def _split_in(task: Task, params: Params) -> list[Task]:
     """A polynomial in a non-negative variable is non-negative when all its coefficients are."""
     name = str(params["variable"])
@@ -241,6 +270,7 @@ RULES: dict[str, Callable[[Task, Params], list[Task]]] = {
     "power": changes.power,
     "reduce_equation": _reduce_equation,
     "forget": _forget,
+    "interior": _interior,
     "linear": changes.linear,
     "interval": changes.interval,
     "solve": changes.solve,

@@ -84,7 +84,7 @@ def prove_task(task: Task, work: Work, depth: int) -> Node | None:
     """A proof tree of one task, or None."""
     if work.spent() or _too_large(task, work) or depth > 9:
         return None
-    key = task.describe()
+    key = f"{task.describe()} {task.signs}"
     if key in work.seen:
         return None
     work.seen.add(key)
@@ -172,6 +172,8 @@ def moves(task: Task, depth: int) -> Iterator[Move]:
     if idle is not None:
         yield "forget", {"equations": [idle]}
         return
+    if task.equations and "nonneg" in task.signs:
+        yield "interior", {}
     yield from _factoring(task)
     for i, equation in enumerate(task.equations):
         if len(equation) <= 60 and len(equation.factor()[1]) > 1:

@@ -69,7 +69,8 @@ def _times(factor: Fraction, value: Expr) -> Expr:
 
 def _relation(gap: Expr, op: str) -> Relation:
     """`gap >= 0` with what it subtracts on the other side."""
-    left, right = [], []
+    left: list[Expr] = []
+    right: list[Expr] = []
     for term in gap.terms if isinstance(gap, Add) else (gap,):
         negative = isinstance(term, Num) and term.value < 0
         negative |= isinstance(term, Mul) and isinstance(term.factors[0], Num) and term.factors[0].value < 0

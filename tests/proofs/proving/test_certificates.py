@@ -2,14 +2,17 @@
 
 import copy
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olmix.proofs.proving.algebra import build_system
+from olmix.proofs.proving import prove as prove_module
+from olmix.proofs.proving.algebra import build_system, known_sign
 from olmix.proofs.proving.certificate import check_certificate
 from olmix.proofs.proving.cones import ConeBudget, find_cones
+from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.proving.leaves import split_cone, unit_rays
 from olmix.proofs.proving.rules import RULES, apply_rule
 from olmix.proofs.proving.strategy import Work, find_certificate
@@ -191,3 +194,75 @@ def test_a_cut_covers_its_cone():
         split_cone(rays, [Fraction(1), Fraction(0), Fraction(0)])
     with pytest.raises(RuleError):
         split_cone(rays, [Fraction(2), Fraction(-1, 2), Fraction(-1, 2)])
+
+
+def test_no_certificate_is_believed_unchecked(monkeypatch):
+    _, stolen = certificate_of("a/(b+c) + b/(c+a) + c/(a+b) >= 3/2", "pos", [])
+    monkeypatch.setattr(prove_module, "find_certificate", lambda *_: stolen)
+    with pytest.raises(AssertionError, match="the checker rejects"):
+        prove_module.prove(parse_text("a**3 + b**3 + c**3 >= a**2*b + b**2*c + c**2*a", "pos"), prove_module.SHORT)
+
+
+def test_a_claim_of_several_parts_needs_a_certificate_of_each():
+    statement = parse_text("abs(x/(1 + x**2)) <= 1/2")
+    proved = prove_module.prove(statement, prove_module.SHORT)
+    assert proved.verdict == "proved"
+    parts = json.loads(json.dumps(proved.certificate))["parts"]
+    assert check_certificate(statement, {"parts": parts}) is None
+    for wrong in (parts[:1], [*parts, parts[0]], [parts[0], {"tasks": []}]):
+        assert check_certificate(statement, {"parts": wrong}) is not None
+    assert check_certificate(parse_text("x/(1 + x**2) <= 1/2"), {"parts": parts}) is not None
+
+
+def test_a_leaf_of_z3_is_asked_again_and_only_until_the_time_is_up():
+    statement = parse_text("a**2 + b**2 >= 2*a*b")
+    certificate = {"tasks": [{"leaf": "z3", "rlimit": 1_000_000}]}
+    assert check_certificate(statement, certificate) is None
+    assert check_certificate(parse_text("a**2 + b**2 >= 3*a*b"), certificate) is not None
+    with pytest.raises(TimeoutError):
+        check_certificate(statement, certificate, until=time.monotonic() - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [("a**2 - a + 1", "pos"), ("a**2 - 2*a + 1", "nonneg"), ("a**2 + a*b + b**2", "nonneg"), ("a**2 - 3*a + 1", ""),
+     ("a**2 - 2*a*b + b**2 + 1/1000", "pos"), ("a**2 - b", ""), ("a", ""), ("a**4 - a + 1", "")],
+)  # fmt: skip
+def test_the_sign_of_a_quadratic(text, sign):
+    system = build_system(parse_text(f"{text} >= 0"))
+    assert known_sign(system.goal, system.signs) == sign
+
+
+def test_variables_that_may_be_zero_are_taken_positive_only_where_that_is_no_loss():
+    root = "sqrt(a**2 + a*b + b**2) + sqrt(a) >= b"
+    (positive,) = apply_rule("interior", task_of(root, "nonneg"), {})
+    assert positive.signs[:2] == ("pos", "pos")
+    for text, constraints in (
+        (root.replace(">=", ">"), []),
+        ("sqrt(a - b) >= b", []),
+        # Defined at a = 0 only, where it is false.
+        ("sqrt(-a) >= 1", []),
+        (root, ["a*b = 0"]),
+        (root, ["a >= b"]),
+        ("a**2 + b >= 0", ["a + b = 1"]),
+    ):
+        with pytest.raises(RuleError):
+            apply_rule("interior", task_of(text, "nonneg", constraints), {})
+
+
+def task_of(text, domain, constraints=()):
+    return start_tasks(build_system(parse_text(text, domain, constraints)))[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("abs(25*r) <= (25**8 + 1)**(2/3)", "(25**8 + 1)**(2/3) >= abs(25*r)"),
+        ("sqrt(a) + 2*sqrt(b + 1) <= 3*a", "2*sqrt(x + 1) + sqrt(y) <= 3*y"),
+    ],
+)
+def test_the_order_of_roots_does_not_matter_to_the_key(one, other):
+    assert canonical_key(parse_text(one, "pos")) == canonical_key(parse_text(other, "pos"))
+    assert canonical_key(parse_text(one, "pos")) != canonical_key(
+        parse_text(one.replace("25", "5").replace("3*", "4*"), "pos")
+    )

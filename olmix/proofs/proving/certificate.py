@@ -1,9 +1,10 @@
 """Certificates: proofs as data, checked by replaying them.
 
 A certificate is a tree of plain JSON values: `{"rule": name, ..., "parts": [...]}` or `{"leaf": kind, ...}`, one for every
-task that the statement starts with (in `tasks`). A claim that is several at once has a certificate for each (in `parts`), and
-a product of sums may have one of its own (in `factors`). Checking rebuilds the polynomials from the statement and replays
-every step with `rules.py` and `leaves.py`; nothing that the search computed is believed.
+task that the statement starts with (in `tasks`). A claim that is several at once has a certificate for each (in `parts`);
+a product of sums, or a sum of functions of one variable each, may have one of its own (in `factors`, `separate`). Checking
+rebuilds the polynomials from the statement and replays every step with `rules.py` and `leaves.py`; nothing that the search
+computed is believed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from olmix.proofs.proving.algebra import Unsupported, build_system
 from olmix.proofs.proving.factors import check_factors
 from olmix.proofs.proving.leaves import check_leaf
 from olmix.proofs.proving.rules import apply_rule
+from olmix.proofs.proving.separate import check_separate
 from olmix.proofs.proving.tasks import RuleError, Task, start_tasks
 from olmix.proofs.statements.parts import split_claim
 from olmix.proofs.statements.statement import Statement
@@ -33,6 +35,9 @@ def check_certificate(statement: Statement, certificate: Mapping[str, Any], unti
             return _check_parts(statement, certificate["parts"], until)
         if "factors" in certificate:
             check_factors(statement, certificate["factors"])
+            return None
+        if "separate" in certificate:
+            check_separate(statement, certificate["separate"], lambda s, c: check_certificate(s, c, until))
             return None
         tasks = start_tasks(build_system(statement))
         roots = certificate["tasks"]
@@ -76,14 +81,21 @@ def uses_z3(certificate: Mapping[str, Any]) -> bool:
 
 
 def methods(certificate: Mapping[str, Any]) -> list[str]:
-    """The leaves and rules that occur, for reasons and counts."""
-    return sorted({str(n.get("leaf") or n.get("rule") or "factors") for n in _nodes(certificate)})
+    """The leaves, rules and forms that occur, for reasons and counts."""
+    return sorted(
+        {str(n.get("leaf") or n.get("rule") or next(k for k in WHOLE if k in n)) for n in _nodes(certificate)}
+    )
+
+
+#: Certificates of a whole statement, by their keys.
+WHOLE = ("factors", "separate")
 
 
 def _nodes(certificate: Mapping[str, Any]) -> Iterator[Node]:
     stack = [certificate]
     while stack:
         node = stack.pop()
-        if "rule" in node or "leaf" in node or "factors" in node:
+        if "leaf" in node or "rule" in node or any(key in node for key in WHOLE):
             yield node
-        stack.extend((*node.get("parts", ()), *node.get("tasks", ())) if "leaf" not in node else ())
+        if "leaf" not in node:
+            stack.extend((*node.get("parts", ()), *node.get("tasks", ()), *node.get("separate", {}).get("claims", ())))

@@ -21,6 +21,7 @@ from olmix.proofs.proving.certificate import check_certificate, methods, uses_z3
 from olmix.proofs.proving.cones import ConeBudget
 from olmix.proofs.proving.factor_search import find_factors
 from olmix.proofs.proving.process import Process
+from olmix.proofs.proving.separate_search import find_separate
 from olmix.proofs.proving.strategy import Work, find_certificate
 from olmix.proofs.proving.z3_prover import DEFAULT_RLIMIT, ask_z3, smt_problem, z3_process, z3_result
 from olmix.proofs.refuting.counterexample import Counterexample, confirm
@@ -134,7 +135,8 @@ def _together(parts: Sequence[Statement], verdicts: Sequence[Verdict]) -> Verdic
 
 def _prove_part(part: Statement, effort: Effort, until: float, seen: Search) -> Verdict:
     """The verdict on a claim that is one claim, and for which no counterexample was found."""
-    verdict = _accept(part, find_factors(part), until)
+    whole = find_factors(part) or find_separate(part, dict(seen.at), _prove_single)
+    verdict = _accept(part, whole, until)
     if verdict is not None:
         return verdict
     try:
@@ -152,6 +154,14 @@ def _prove_part(part: Statement, effort: Effort, until: float, seen: Search) -> 
     poles = _poles(system) if verdict.verdict == "proved" else []
     note = f"; the claim is about points where {' and '.join(poles)}" if poles else ""
     return dataclasses.replace(verdict, reason=verdict.reason + note)
+
+
+def _prove_single(claim: Statement) -> Mapping[str, Any] | None:
+    """A certificate of a claim in one variable, where a short search finds one."""
+    try:
+        return find_factors(claim) or find_certificate(build_system(claim), Work(nodes=40, z3_calls=1))
+    except Unsupported:
+        return None
 
 
 def _is_large(system: System) -> bool:

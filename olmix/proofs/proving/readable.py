@@ -14,6 +14,7 @@ from olmix.proofs.proving.algebra import Poly, build_system, rational
 from olmix.proofs.proving.factors import explain_factors
 from olmix.proofs.proving.leaves import block_value, chamber_rays, in_rays, orthant_form, scaled, split_cone, unit_rays
 from olmix.proofs.proving.rules import apply_rule
+from olmix.proofs.proving.separate import explain_separate
 from olmix.proofs.proving.tasks import Task, read_poly, start_tasks, terms_of
 from olmix.proofs.statements.parts import split_claim
 from olmix.proofs.statements.printing import relation_text
@@ -52,6 +53,8 @@ def explain(statement: Statement, certificate: Mapping[str, Any]) -> list[str]:
         return _parts(statement, certificate["parts"])
     if "factors" in certificate:
         return explain_factors(statement, certificate["factors"])
+    if "separate" in certificate:
+        return explain_separate(statement, certificate["separate"], explain)
     system = build_system(statement)
     out: list[str] = []
     for name, meaning in system.auxiliary.items():

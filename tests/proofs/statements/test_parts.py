@@ -14,7 +14,7 @@ POINTS = np.array(list(itertools.product((-2, -1, 0, 1, 3, 4), repeat=3)), dtype
 
 
 def holds(relation):
-    gap = compile_floats([relation.gap()], ("a", "b", "c"))(POINTS)[0]
+    gap = compile_floats([relation.gap()], ("a", "b", "c"))(POINTS)[:, 0]
     return gap > 0 if relation.op in ("<", ">") else gap >= 0
 
 

@@ -21,7 +21,7 @@ from olmix.proofs.checking.equality import (
 )
 from olmix.proofs.checking.links import LinkResult
 from olmix.proofs.checking.proof_text import Formula
-from olmix.proofs.statements.expr import Expr, Relation, Var
+from olmix.proofs.statements.expr import Expr, Relation, Var, substitute, variables_of
 from olmix.proofs.statements.formulas import Chain
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
@@ -146,7 +146,10 @@ class EqualityCases:
     ) -> LinkResult | None:
         """What else is said about the case: it must hold there, or narrow the case down further."""
         if constant is not None and constant.left in (fact.left, fact.right):
-            return _about_constant(fact, constant)
+            return _about_constant(statement, fact, constant)
+        if constant is not None and isinstance(constant.left, Var) and constant.left.name in fact.variables():
+            by = {constant.left.name: constant.right}
+            fact = fact.map(lambda e: substitute(e, by))
         if not fact.variables():
             held = check_in_case(statement, (), fact)
             return LinkResult({"holds": "unrefuted", "fails": "refuted", "open": "doubtful"}[held], "in numbers")
@@ -176,14 +179,14 @@ def _faulty(fault: str, certain: bool) -> LinkResult:
     return LinkResult("doubtful" if fault.startswith(DOUBTFUL) or not certain else "refuted", fault)
 
 
-def _about_constant(fact: Relation, constant: Relation) -> LinkResult | None:
+def _about_constant(statement: Statement, fact: Relation, constant: Relation) -> LinkResult | None:
     """`C = 3` where the problem asks for C: the answer, or not."""
     if fact.left != constant.left:
         fact = fact.flipped()
     put = Relation(constant.right, fact.op, fact.right)
-    if put.variables() or not isinstance(fact.left, Var):
+    if not isinstance(fact.left, Var) or (put.variables() and (fact.op != "=" or not variables_of(constant.right))):
         return None
-    held = check_in_case(Statement(put, (), ()), (), put)
+    held = check_in_case(statement, (), put)
     if held == "fails":
         return LinkResult("refuted", f"the answer is {relation_text(constant)}")
     return None

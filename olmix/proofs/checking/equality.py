@@ -274,6 +274,10 @@ def holds_in_numbers(relation: Relation) -> bool | None:
 def can_hold(statement: Statement, case: Sequence[Relation], free: bool = False) -> bool:
     """Whether some point of the problem satisfies all relations of a case, as far as a search in floats sees."""
     solved = read_case(case)
+    for name, domain in zip(statement.variables, statement.domains, strict=True):
+        value = solved.by.get(name)
+        if domain == "pos" and isinstance(value, Num) and value.value <= 0:
+            return False
     built = _in_case(statement, solved, Relation(num(0), "=", num(0)), free, strict=True)
     if built is None:
         return True

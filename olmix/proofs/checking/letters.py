@@ -11,9 +11,9 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from olmix.proofs.checking.links import Context
+from olmix.proofs.checking.links import Assumption, Context
 from olmix.proofs.checking.shapes import has_numbers
-from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, substitute, variables_of, walk
+from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, add, mul, num, substitute, variables_of, walk
 from olmix.proofs.statements.formulas import Chain, Side
 from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.statements.sum_groups import sum_groups
@@ -22,6 +22,19 @@ from olmix.proofs.statements.sum_groups import sum_groups
 _ANSWER = re.compile(
     r"\b(answer|constant|optimal|best|largest|greatest|smallest|least|(max|min)im(al|um))\b[^.]*$", re.IGNORECASE
 )
+#: Words after a list of letters that say what holds for all of them.
+_TOGETHER = re.compile(
+    r"^\W*(?:have|has|having|with|whose)(?: the| a)? (product|sum)(?: is| equal to|=)? ?([0-9]+)", re.IGNORECASE
+)
+_LEAST = ("minimum", "minimal", "smallest", "least")
+#: Words after a letter that say how it stands among the others.
+_EXTREME = re.compile(
+    r"^\W*(?:be |is |being |denotes? )?(?:the )?(minimum|minimal|smallest|least|maximum|maximal|largest|greatest|biggest)"
+    r"(?: \w+)?(?: among| of| from|\W|$)",
+    re.IGNORECASE,
+)
+#: A term of a sequence with a running index.
+_INDEXED = re.compile(r"(?<![A-Za-z\\\\])([A-Za-z]) ?_ ?(?:\{ ?)?([ijk])(?: ?\})?(?![A-Za-z0-9])")
 #: `Denote the left-hand side by S`, `denote by S the right side of the inequality`.
 _SIDE = re.compile(r"\bdenot\w*\b.*?\b(left|right)[- ]*(?:hand[- ]*)?side\b", re.IGNORECASE)
 
@@ -32,6 +45,10 @@ def _neighbours(names: tuple[str, ...]) -> bool:
     if any("_" in name for name in names):
         return all(end.isdigit() for end in ends)
     return all(len(a) == len(b) == 1 and ord(b) == ord(a) + 1 for a, b in itertools.pairwise(names))
+
+
+#: `a_i > 0`.
+_FAMILY_SIGN = re.compile(r"\s*[A-Za-z]\s*_\s*\{?\s*[ijk]\s*\}?\s*(>|\\gt|\\geq?)\s*0\W*")
 
 
 class Letters:
@@ -174,6 +191,63 @@ class Letters:
             return parse_tokens(head.text.split(" "), self.scope), rest
         except Unreadable:
             return None, rest
+
+    def family(self, names: list[str], after: str) -> None:
+        """`If a, b, c, d have product 1, then`: new letters for the problem's, and what the words after them say."""
+        said = _TOGETHER.match(after)
+        low = after[:60].lower()
+        kinds = set(self.context.statement.domains)
+        kind = (
+            "nonneg"
+            if re.search(r"non-?negative", low)
+            else "pos"
+            if "positive" in low
+            else "real"
+            if "real" in low
+            else ""
+        )
+        if len(names) < 2 or not (said or kind):
+            return
+        for name in names:
+            self.context.domains[name] = kind or (next(iter(kinds)) if len(kinds) == 1 else "real")
+        self.scope = dataclasses.replace(
+            self.scope, groups=(*self.scope.groups, tuple(names)), variables=(*self.scope.variables, *names)
+        )
+        if said:
+            combine = add if said[1].lower() == "sum" else mul
+            relation = Relation(combine(*map(Var, names)), "=", num(said[2]))
+            self.context.assumptions.append(Assumption(relation, "proof", 0, 0))
+        elif re.search(r"\b(sum|product|such that|satisfy\w*|perimeter)\b", low):
+            self.context.unread.append(after[:60].strip())
+
+    def extreme(self, name: str, after: str) -> None:
+        """`Let d be the least of a, b, c, d`: an ordering, of the letters that the name stands among."""
+        match = _EXTREME.match(after)
+        if match is None or not self.context.knows(name):
+            return
+        group = next((g for g in reversed(self.scope.groups) if name in g), self.context.statement.variables)
+        op = "<=" if match[1].lower() in _LEAST else ">="
+        for other in group:
+            if other != name:
+                self.context.assume(Assumption(Relation(Var(name), op, Var(other)), "proof", 0, 0))
+
+    def spelled(self, latex: str) -> str:
+        """`a_i > 0` for letters a_1, ..., a_n of the proof: each of them in turn. Sums are left alone."""
+        found = {(m[1], m[2]) for m in _INDEXED.finditer(latex)}
+        if not found or "\\sum" in latex or "\\prod" in latex or len({index for _, index in found}) > 1:
+            return latex
+        if _FAMILY_SIGN.fullmatch(latex) and set(self.context.statement.domains) == {"pos"}:
+            return ""  # New letters are taken to be positive where all of the problem are.
+        counts = {letter: 0 for letter, _ in found}
+        for letter in counts:
+            while self.context.knows(f"{letter}_{counts[letter] + 1}"):
+                counts[letter] += 1
+        if len(set(counts.values())) != 1 or min(counts.values()) < 2:
+            return latex
+        return ", ".join(
+            _INDEXED.sub(lambda m, k=k: f"{m[1]}_{{{k}}}", latex)  # type: ignore[misc]
+            for k in range(1, min(counts.values()) + 1)
+        )
 
     def side(self, piece: Chain, words: str) -> None:
         """`Denote the left-hand side by f(x)`, `by S`: a name for a side of the claim."""

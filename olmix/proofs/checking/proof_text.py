@@ -54,6 +54,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
      "sentence"),
     (r"\b(where|with)\b", "assume", "paragraph"),
+    (r"\bthere (exists?|are)\b[^.$]*|\bfor (some|suitable)\b[^.$]*", "define", "proof"),
     (r"\b(let|denote|set|put|setting|putting|taking|take|choose|define|substitut\w*|introduce|let us|defined|notation)\b",
      "define", "proof"),
     (r"\b(suffices?|enough|remains?|need(s|ed)?|want|have to|must|equivalent\w*|rewritten|rewrite|becomes?|reduces?|"

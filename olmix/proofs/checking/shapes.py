@@ -19,18 +19,26 @@ CITED = re.compile(
 
 def names_a_theorem(chain: Chain) -> bool:
     """`A M \\geq G M` and its kin name an inequality between means."""
+    if all(_POWER_MEAN.fullmatch(side.text) for side in chain.sides):
+        return True
     names = [re.sub(r"\\(text|mathrm|operatorname)|[{}]", "", side.text).strip() for side in chain.sides]
     return all(re.fullmatch(r"[AGHQKR] ?M?( _ .*)?|[AGHQKR]", name) and "M" in name for name in names)
 
 
+#: `M_2(a, b, c)`, `M_{-1}^m(a, b, c)`: a power mean by its order, weighted or not.
+_POWER_MEAN = re.compile(r"M _ (?:\{ )?(-? ?[0-9]+)(?: \})?(?: \^ (?:\{ )?[A-Za-z](?: \})?)? \( [^()]* \)")
 #: The means from the least to the greatest.
 _MEANS = "HGAQ"
 
 
 def is_turned_theorem(chain: Chain) -> bool:
     """`A M \\leq G M`: the inequality between means the wrong way round."""
-    ranks = [_MEANS.find(side.text[:1]) for side in chain.sides]
-    return -1 not in ranks and any(
+    orders = [_POWER_MEAN.fullmatch(side.text) for side in chain.sides]
+    ranks = [
+        int(m[1].replace(" ", "")) if m else _MEANS.find(s.text[:1]) for m, s in zip(orders, chain.sides, strict=True)
+    ]
+    known = all(orders) or (not any(orders) and -1 not in ranks)
+    return known and any(
         (op in (">=", ">") and left < right) or (op in ("<=", "<") and left > right)
         for left, op, right in zip(ranks, chain.ops, ranks[1:], strict=False)
     )

@@ -12,10 +12,11 @@ from olmix.proofs.checking.equivalence import differs
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
+from olmix.proofs.checking.readings import agrees_in_own_letters, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
 from olmix.proofs.checking.shapes import CITED, ends, is_point, is_turned_theorem, names_a_theorem, turns_round
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var
-from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
+from olmix.proofs.statements.formulas import Chain, Member, Side, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
 
@@ -48,6 +49,17 @@ _SUPPOSITION = re.compile(
 )
 _POINT = re.compile(
     r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
+)
+
+
+#: Words that announce what is to be proved, just before it.
+_ANNOUNCED = re.compile(
+    r"\b(proving|prove|showing|show|suffic\w+|enough)\b( that| to prove| to show|:)*\s*$", re.IGNORECASE
+)
+#: `The left-hand side is`, just before an expression.
+_SIDE_IS = re.compile(
+    r"\b(left|right)[- ]*(?:hand[- ]*)?side (?:is|equals|is equal to|becomes|can be (?:re)?written as)\s*$",
+    re.IGNORECASE,
 )
 
 
@@ -85,16 +97,29 @@ class Walker:
         self.close_case()
         self.letters.at(formula.sentence)
         if role == "point":
-            self.chains += 1
-            self.links.append(Link(len(self.links) + 1, formula.latex, None, role, "unread", "a point", self.chains))
+            self._point(formula)
             return
         before: Chain | None = None
-        for piece in read_formula(formula.latex, self.letters.scope):
+        pieces = read_formula(self.letters.spelled(formula.latex), self.letters.scope)
+        if role in ("assume", "define") and not any(isinstance(p, Member) or p.ops for p in pieces):
+            bare = [e.name for p in pieces if isinstance(p, Chain) and isinstance(e := p.sides[0].expr, Var)]
+            after = formula.sentence_words.strip()[len(formula.words) :]
+            if len(bare) == len(pieces) and not any(map(self.context.knows, bare)):
+                self.letters.family(bare, after)
+            elif len(bare) == len(pieces) == 1:
+                self.letters.extreme(bare[0], after)
+        for piece in pieces:
             own = words_role(piece.lead) if piece.lead not in ("", ",", "=>", "<=>", "->", "<==") else None
             role = {"=>": "fact", "<=>": "goal"}.get(piece.lead, own or role)
             if role == "equality":
                 self._equality(dataclasses.replace(formula, between="when"), [piece])
                 continue
+            side = _SIDE_IS.search(formula.words) if isinstance(piece, Chain) and not piece.lead else None
+            if side and isinstance(piece, Chain) and self.letters.scope.sides and piece.sides[0].expr is not None:
+                index = int(side[1].lower() == "right")
+                first = Side(("\\lhs", "\\rhs")[index], self.letters.scope.sides[index])
+                piece = dataclasses.replace(piece, sides=(first, *piece.sides), ops=("=", *piece.ops))
+                role = "fact"
             if isinstance(piece, Member):
                 self._member(piece)
             elif piece.ops:
@@ -108,6 +133,14 @@ class Walker:
                 self._names(piece, formula.words)
             if not isinstance(piece, Member) and not piece.ops:
                 self.letters.side(piece, formula.sentence_words)
+
+    def _point(self, formula: Formula) -> None:
+        """`It attains its minimum at x = 1`: no step, but what is given must not exclude the point."""
+        self.chains += 1
+        pieces = read_formula(formula.latex, self.letters.scope)
+        clash = misplaced([r for p in pieces if isinstance(p, Chain) for r in p.relations()], self.context)
+        result = LinkResult("refuted", f"not given: {clash}") if clash else LinkResult("unread", "a point")
+        self._add(None, "point", formula.latex, result)
 
     def _equality(self, formula: Formula, pieces: Sequence[object] | None = None) -> None:
         """Sentences about equality."""
@@ -131,8 +164,22 @@ class Walker:
         for relation, latex, result in told.verdicts(
             self.context.statement, near, far, expand, self.letters.constant, certain
         ):
+            if relation is not None and result.status == "doubtful":
+                result = self._own_case(told, relation) or result
             self.chains += 1
             self._add(relation, "equality", latex, result)
+
+    def _own_case(self, told: EqualityCases, first: Relation) -> LinkResult | None:
+        """A case in letters that the proof has defined, `a = b = c = 0` where a = 1/(1 - x): looked at in those letters."""
+        case = next((c for c in told.cases if c and c[0] == first), [])
+        if not case or {v for r in case for v in r.variables()} - set(self.context.definitions):
+            return None
+        shown = [k.relation for k in self.links if k.relation and k.role in ("fact", "goal") and k.status != "refuted"]
+        named = [Relation(Var(name), "=", expr) for name, expr in self.context.definitions.items()]
+        agrees = agrees_in_own_letters(case, [*named, *shown])
+        if agrees is False:
+            return LinkResult("refuted", "in this case what the proof has shown is no equality")
+        return LinkResult("unrefuted", "equality would hold there") if agrees and told.impossible else None
 
     def _about(self, place: tuple[int, int]) -> tuple[list[Relation], list[Relation]]:
         """What a sentence about equality may be about: the ends of the chains just before it; and all other relations."""
@@ -198,6 +245,13 @@ class Walker:
         if role in ("assume", "define") and self._asserted(chain, formula):
             role = "fact"
         self._across(chain, role, formula)
+        relations = chain.relations()
+        if role == "fact" and len(relations) == len(chain.ops) and _POINT.search(formula.sentence_words):
+            clash = misplaced(relations, self.context)
+            if clash is not None and not _SUPPOSITION.search(formula.sentence_words.replace("when", "")):
+                self._add(
+                    relations[-1], role, relation_text(relations[-1]), LinkResult("refuted", f"not given: {clash}")
+                )
         for left, op, right in zip(chain.sides, chain.ops, chain.sides[1:], strict=False):
             if left.expr is None or right.expr is None:
                 self._unread(left if left.expr is None else right, op, role, f"{left.text} {op} {right.text}")
@@ -256,7 +310,7 @@ class Walker:
                 # What is "assumed" but holds anyway (`since`, `with`) is a fact.
                 self._add(relation, "fact", latex, result)
                 return
-            if role == "define" and self._excluded(relation):
+            if role == "define" and excluded(relation, self.context):
                 self._add(relation, role, latex, LinkResult("refuted", "what is given excludes it"))
                 return
             # What brings in a new symbol holds as long as the symbol is used; what else is said about that symbol in
@@ -272,6 +326,10 @@ class Walker:
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
         if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
             result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
+        if result.status in ("proved", "unrefuted") and only_at_points(
+            relation, self.context, formula.paragraph, formula.sentence
+        ):
+            result = LinkResult("refuted", "it holds only where what was supposed for a while makes both sides equal")
         if result.status in ("proved", "unrefuted"):
             result = self._as_named(relation, formula) or result
         self._add(relation, role, latex, result, bool(CITED.search(f"{formula.sentence_words} {formula.latex}")))
@@ -288,18 +346,6 @@ class Walker:
             wrong = wrong or "this is not Cauchy's inequality for the sequences that the sentence names"
         self.letters.fresh = []
         return LinkResult("refuted", wrong) if wrong else None
-
-    def _excluded(self, relation: Relation) -> bool:
-        """Whether what is given proves that an equation never holds: `a + b + c = p = 2` where a + b + c = 1.
-
-        Of the value of a single variable of the problem nothing is said: books look at limits of the domain.
-        """
-        free = [s for s in (relation.left, relation.right) if not isinstance(s, Num)]
-        if relation.op != "=" or any(isinstance(s, Var) and s.name in self.context.statement.variables for s in free):
-            return False
-        return any(
-            check_relation(Relation(relation.left, op, relation.right), self.context).status == "proved" for op in "<>"
-        )
 
     def settle(self) -> None:
         """Looks again at relations in letters whose values the proof has found later."""
@@ -336,4 +382,11 @@ class Walker:
             if relation.op == "=" and formula.role == "hypothetical" and not supposed and not self.supposed:
                 found = check_relation(relation, self.context, self._given(formula))
                 result = found if found.status == "refuted" else result
+            elif (
+                relation.op != "="
+                and _ANNOUNCED.search(formula.words)
+                and not supposed
+                and never_holds(relation, self.context)
+            ):
+                result = LinkResult("refuted", "the opposite is proved")
             self._add(relation, "hypothetical", relation_text(relation), result)

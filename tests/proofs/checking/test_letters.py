@@ -81,3 +81,44 @@ def test_a_numbered_case_lasts_its_paragraph():
 3) If $x\ge1$ then $x^4-x+1=x(x^3-1)+1$. Here $x^3\ge1$."""
     assert "refuted" not in statuses(problem, proof)[2]
     assert statuses(problem, proof.replace("x^4<1", "x^4>1"))[0] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("opening", "wrong"),
+    [
+        # What is not read leaves everything after it open.
+        ("If $x,y,z$ have product $1$ then", False),
+        ("If $x,y,z$ have product 1, then", True),
+        ("If $x,y,z$ have product 8, then", False),
+    ],
+)
+def test_a_problem_in_other_letters(opening, wrong):
+    problem = r"Let $a,b,c>0$. Prove that $a^3+b^3+c^3\ge3abc$."
+    found = statuses(problem, f"It is enough to prove the following.\n\n{opening} $x+y+z\\ge6$.")
+    assert (found[0] == "rejected") == wrong
+
+
+@pytest.mark.parametrize(
+    ("word", "right"), [("smallest", r"\le"), ("largest", r"\ge"), ("minimum", r"\le"), ("greatest", r"\ge")]
+)
+def test_a_letter_that_is_the_least_or_the_greatest(word, right):
+    other = {r"\le": r"\ge", r"\ge": r"\le"}
+    proof = f"Assume that $a$ is the {word} of the numbers. Then $a^2{right} b^2$ and $a{right} c$."
+    assert "refuted" not in statuses(SUM, proof)[2]
+    assert statuses(SUM, proof.replace(f"a{right} c", f"a{other[right]} c"))[0] == "rejected"
+
+
+def test_existence_brings_letters_in():
+    problem = r"Let $a,b,c>0$ with $abc=1$. Prove that $a+b+c\ge3$."
+    proof = r"""Since $abc=1$ there exist positive numbers $x,y,z$ such that $a=\frac xy, b=\frac yz, c=\frac zx$.
+Then $\frac ab=\frac{xz}{y^2}$."""
+    assert set(statuses(problem, proof)[2]) == {"proved"}
+    assert statuses(problem, proof.replace("{y^2}", "{y^3}"))[0] == "rejected"
+
+
+def test_equality_in_letters_that_the_proof_has_defined():
+    problem = r"Let $x,y$ be real numbers different from 1. Prove that $\frac1{(1-x)^2}+\frac1{(1-y)^2}>0$."
+    proof = r"""Let $\frac1{1-x}=u, \frac1{1-y}=v$. Then the sum is $S=u^2+v^2$, and $S\ge0$.
+Equality occurs iff $u=v=%s$, which is impossible."""
+    assert "refuted" not in statuses(problem, proof % 0)[2]
+    assert statuses(problem, proof % 1)[0] == "rejected"

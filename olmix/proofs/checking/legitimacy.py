@@ -30,13 +30,35 @@ def legitimate(statement: Statement, assumed: Sequence[Relation], context: Conte
     points = np.random.default_rng(3).uniform(0.3, 2.0, size=(8, len(statement.variables)))
     if len(scales) > 1 or not all(_is_scaling(statement, r, points) for r in scales):
         return False
-    if not all(_may_exchange(statement, r, points) for r in orders) or _cyclic(orders):
+    exchanged = all(_may_exchange(statement, r, points) for r in orders) and not _cyclic(orders)
+    if not exchanged and not (_is_extreme(statement, orders) and _may_shift(statement, points)):
         return False
     return not fresh or exist(statement, fresh, context)
 
 
 def _is_order(relation: Relation) -> bool:
     return relation.op not in ("=", "!=") and all(isinstance(s, Var) for s in (relation.left, relation.right))
+
+
+def _is_extreme(statement: Statement, orders: Sequence[Relation]) -> bool:
+    """Whether orders say of one variable, and no more, that it is the greatest or the least of all."""
+    pairs = [(r.left, r.right) if r.op in (">", ">=") else (r.right, r.left) for r in orders]
+    for one, others in ((0, 1), (1, 0)):
+        top, rest = {p[one].name for p in pairs}, [p[others].name for p in pairs]  # type: ignore[union-attr]
+        if len(top) == 1 and sorted([*top, *rest]) == sorted(statement.variables):
+            return not any(r.op in STRICT for r in orders)
+    return False
+
+
+def _may_shift(statement: Statement, points: np.ndarray) -> bool:
+    """Whether the problem stays the same when every variable takes the place of the next."""
+    shifted = np.roll(points, 1, axis=1)
+    claim = compile_floats([statement.claim.gap()], statement.variables)
+    values = compile_floats([c.gap() for c in statement.constraints] or [ZERO], statement.variables)
+    return len(set(statement.domains)) == 1 and bool(
+        np.allclose(claim(points), claim(shifted), equal_nan=True)
+        and np.allclose(np.sort(values(points)), np.sort(values(shifted)), equal_nan=True)
+    )
 
 
 def _may_exchange(statement: Statement, relation: Relation, points: np.ndarray) -> bool:

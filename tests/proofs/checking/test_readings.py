@@ -3,6 +3,10 @@
 import pytest
 
 from olmix.proofs.checking.check_proof import check_proof
+from olmix.proofs.checking.legitimacy import legitimate
+from olmix.proofs.checking.links import Context
+from olmix.proofs.statements.expr import Relation, Var
+from olmix.proofs.statements.statement import parse_text
 
 SUM = r"Let $a,b,c>0$ with $a+b+c=3$. Prove that $a^2+b^2+c^2\ge3$."
 
@@ -79,3 +83,16 @@ def test_power_means_compare_by_their_order():
     assert verdict(proof) == "unknown"
     assert verdict(proof.replace(r"\leq", r"\geq")) == "rejected"
     assert verdict(proof.replace("M_{1}", "M_{-1}")) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("claim", "right"),
+    [("a**3+b**3+c**3 >= a**2*b+b**2*c+c**2*a", True), ("a**2+2*b**2+c**2 >= a*b+b*c", False)],
+)
+def test_that_one_letter_is_the_greatest_loses_nothing_in_a_cyclic_problem(claim, right):
+    statement = parse_text(claim, "pos", [])
+    orders = [Relation(Var("a"), ">=", Var(other)) for other in "bc"]
+    assert legitimate(statement, orders, Context(statement)) == right
+    # An order of two letters only, or of all three, is more than a cyclic problem allows.
+    assert not legitimate(statement, orders[:1], Context(statement))
+    assert not legitimate(statement, [*orders, Relation(Var("b"), ">=", Var("c"))], Context(statement))

@@ -1,7 +1,12 @@
 """What each kind of hardware can do: number formats, attention, memory, peak speed. Said before a job starts.
 
 V100 (Volta, sm_70) has no bf16; CUDA 13 dropped it, so a V100 node needs a CUDA 12.6 build of torch, fp16 with loss
-scaling, and generates through transformers. Peaks are the vendors' dense figures for the format that the profile uses.
+scaling, and generates through transformers.
+
+Peaks are NVIDIA's dense figures (its data sheets show some doubled, for sparse matrices), those of the SXM parts: V100 125
+TFLOP/s in fp16 and 15.7 in fp32 (data sheet of January 2020; the PCIe card 112 and 14), A100 312 in bf16 and 156 in TF32
+(r4, 2022; PCIe the same), H100 989 and 495 (2023; PCIe 756 and 378), H200 as H100. Memory is what a driver reports of the
+smallest part in GiB: V100 16 (or 32), A100 40 (39.5; or 80), H100 80 (79.6), H200 140 (143,771 MiB; sold as 141 GB).
 """
 
 from __future__ import annotations
@@ -17,7 +22,10 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HardwareProfile:
-    """One kind of hardware. `memory_gib` is None for a CPU; `peak_flops` is per device and second in `dtype`."""
+    """One kind of hardware. `memory_gib` is None for a CPU; `peak_flops` is per device and second in 16 bits.
+
+    `peak_float32` is the same of matrix products of float32 numbers, through TF32 where there is that.
+    """
 
     name: str
     dtype: Dtype
@@ -28,8 +36,13 @@ class HardwareProfile:
     flash_attention: bool
     memory_gib: float | None
     peak_flops: float
+    peak_float32: float
     vllm: bool
     note: str = ""
+
+    def peak(self, dtype: str) -> float:
+        """Floating-point operations a second of matrix products in a format."""
+        return self.peak_float32 if dtype == "float32" else self.peak_flops
 
     def resolve_dtype(self, asked: Dtype | Literal["auto"], where: str = "dtype") -> Dtype:
         """`asked`, or the profile's own for "auto".
@@ -52,24 +65,24 @@ PROFILES = {
     for profile in (
         HardwareProfile(
             name="cpu", dtype="float32", dtypes=("float32", "bfloat16"), tf32=False, loss_scaling=False,
-            attention="sdpa", flash_attention=False, memory_gib=None, peak_flops=5e10, vllm=True,
+            attention="sdpa", flash_attention=False, memory_gib=None, peak_flops=5e10, peak_float32=5e10, vllm=True,
         ),
         HardwareProfile(
             name="V100", dtype="float16", dtypes=("float32", "float16"), tf32=False, loss_scaling=True,
-            attention="sdpa", flash_attention=False, memory_gib=16, peak_flops=1.25e14, vllm=False,
+            attention="sdpa", flash_attention=False, memory_gib=16, peak_flops=1.25e14, peak_float32=1.57e13, vllm=False,
             note="Volta (sm_70) has no bf16 in hardware and needs a CUDA 12.6 build of torch",
         ),
         HardwareProfile(
             name="A100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=40, peak_flops=3.12e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=40, peak_flops=3.12e14, peak_float32=1.56e14, vllm=True,
         ),
         HardwareProfile(
             name="H100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=80, peak_flops=9.89e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=80, peak_flops=9.89e14, peak_float32=4.95e14, vllm=True,
         ),
         HardwareProfile(
             name="H200", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=141, peak_flops=9.89e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=140, peak_flops=9.89e14, peak_float32=4.95e14, vllm=True,
         ),
     )
 }  # fmt: skip

@@ -82,7 +82,7 @@ def arithmetic_of(device: Device, needs: Needs | None) -> Arithmetic:
         micro_batch=device.micro_batch,
         compile=device.compile,
         threads=device.threads,
-        peak_flops=hardware.peak_flops if known else None,
+        peak_flops=hardware.peak(device.dtype) if known else None,
     )
 
 
@@ -98,7 +98,8 @@ def in_force(arithmetic: Arithmetic) -> Iterator[None]:
     torch.set_num_threads(arithmetic.threads)
     torch.set_float32_matmul_precision("high" if arithmetic.tf32 else "highest")
     try:
-        with torch.random.fork_rng(devices=None if arithmetic.device == "cuda" else []):
+        # Of several GPUs that this process may see, the one that is its own.
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if arithmetic.device == "cuda" else []):
             yield
     finally:
         torch.set_num_threads(threads)

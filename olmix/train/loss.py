@@ -88,6 +88,8 @@ class _HeadObjective(torch.autograd.Function):
                     grad_head.baddbmm_(slope.mT, piece)
                 else:
                     grad_head.add_(torch.bmm(slope.mT, piece))
+                del slope
+            del logits  # Or two slices of them would be held at once.
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.mark_non_differentiable(nats)
         return objective, nats

@@ -12,13 +12,15 @@ import importlib.util
 import itertools
 import math
 import pathlib
+from typing import Any
 
 from olmix.data import models
 from olmix.data.budgets import Budget
 from olmix.graph import gangs
-from olmix.graph.hardware import PROFILES, HardwareProfile
+from olmix.graph.hardware import PROFILES, HardwareProfile, hardware_of
 from olmix.graph.resources import Needs
-from olmix.train.ladder import Foreign, Shape, count_parameters, flops_per_token, padded, shape_of
+from olmix.train import memory
+from olmix.train.ladder import Foreign, count_parameters, flops_per_token, padded, shape_of
 from olmix.train.recipe import Plan, nominal_parameters, resolve, sharded
 from olmix.train.settings import Proxy
 
@@ -26,8 +28,6 @@ from olmix.train.settings import Proxy
 #: interpolated in the logarithm, on the high-end side of what is published for models of 1B and more.
 _UTILISATION = ((1e6, 0.01), (14e6, 0.04), (190e6, 0.25), (1e9, 0.4), (7e9, 0.5))
 _CPU_UTILISATION = 0.5
-#: Bytes per parameter of weights, gradients and Adam's two moments, all float32.
-_STATE_BYTES = 16
 #: A stack is as wide as one model that keeps a large GPU busy.
 _BUSY_WIDTH, _MOST_STACKED = 2048, 32
 
@@ -44,12 +44,16 @@ class Speed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What one run takes on one kind of hardware; `guessed` is False where a probe stands behind `hours`."""
+    """What one run takes on one kind of hardware; `guessed` is False where a probe stands behind `hours`.
+
+    `memory_gib` is that of one process with `micro_batch` sequences at once, the most that fit; None: nobody counts on a CPU.
+    """
 
     hardware: str
     flops: float
     hours: float
     memory_gib: float
+    micro_batch: int | None
     fits: bool
     guessed: bool
 
@@ -64,18 +68,6 @@ def utilisation(parameters: float) -> float:
         if x <= right:
             return low + (high - low) * (x - left) / (right - left)
     return points[-1][1]
-
-
-def memory_gib(model: str | Shape, vocabulary: int, micro_batch_tokens: int, *, half: bool, variants: int = 1) -> float:
-    """Memory of training with `micro_batch_tokens` tokens at once (of each variant): state, activations, one slice of logits.
-
-    Activations per token and layer: about 40 widths and 6 inner widths in bytes with 16-bit products, half as much again
-    without. Good to a third or so; the micro-batch that really fits is found by trying.
-    """
-    shape = shape_of(model)
-    parameters = count_parameters(shape, vocabulary).total
-    activations = shape.layers * (40 * shape.width + 6 * shape.hidden) * micro_batch_tokens * (1.0 if half else 1.5)
-    return (variants * (_STATE_BYTES * parameters + activations) + 2**29) / 2**30
 
 
 def flops(proxy: Proxy, plan: Plan) -> float | None:
@@ -94,17 +86,31 @@ def estimate(proxy: Proxy, hardware: HardwareProfile, speed: Speed | None = None
     vocabulary = padded(proxy.vocabulary)
     parameters = count_parameters(proxy.model, vocabulary).non_embedding
     share = _CPU_UTILISATION if hardware.memory_gib is None else utilisation(parameters)
-    seconds = operations / (hardware.peak_flops * share) if speed is None else plan.tokens / speed.tokens_per_second
-    sequences = proxy.device.micro_batch or 1
-    memory = memory_gib(proxy.model, vocabulary, sequences * plan.length, half=hardware.dtype != "float32")
+    dtype = hardware.dtype if proxy.device.dtype == "auto" else proxy.device.dtype
+    seconds = operations / (hardware.peak(dtype) * share) if speed is None else plan.tokens / speed.tokens_per_second
+    count = proxy.device.processes
+    split: dict[str, Any] = {
+        "half": dtype != "float32",
+        "processes": count,
+        "sharded": count > 1 and sharded(proxy.model, vocabulary),
+    }
+    each = -(-plan.batch // count)
+    share_of_batch = min(each, proxy.device.micro_batch or each)
+    rows: int | None = None if hardware.memory_gib is None else share_of_batch
+    if hardware.memory_gib is not None:
+        rows = memory.micro_batch_that_fits(
+            proxy.model, vocabulary, plan.length, share_of_batch, hardware.memory_gib, **split
+        )
+    held = memory.held_gib(proxy.model, vocabulary, (rows or 1) * plan.length, **split)
     if speed is not None and speed.memory_gib is not None:
-        memory = speed.memory_gib
+        held = speed.memory_gib
     return Estimate(
         hardware=hardware.name,
         flops=operations,
-        hours=seconds / 3600 / proxy.device.processes,
-        memory_gib=memory,
-        fits=hardware.memory_gib is None or memory <= hardware.memory_gib * proxy.device.processes,
+        hours=seconds / 3600 / count,
+        memory_gib=held,
+        micro_batch=rows,
+        fits=hardware.memory_gib is None or held <= memory.room_gib(hardware.memory_gib),
         guessed=speed is None,
     )
 
@@ -128,25 +134,24 @@ def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     """
     if needs is None or not needs.gpus or isinstance(proxy.model, Foreign) or why_not_stacked(proxy) is not None:
         return 1
-    hardware = PROFILES[needs.accelerator] if needs.accelerator else None
+    hardware = hardware_of(needs) if needs.accelerator else None
     if hardware is None or (hardware.loss_scaling and proxy.device.dtype == "auto"):
         return 1
-    shape = shape_of(proxy.model)
+    shape, half = shape_of(proxy.model), (proxy.device.dtype != "float32")
     count = min(_BUSY_WIDTH // shape.width, _MOST_STACKED, variants)
-    room = (hardware.memory_gib or 0) * needs.gpus * 0.9
-    while (
-        count > 1
-        and memory_gib(shape, padded(proxy.vocabulary), proxy.sequence_length, half=True, variants=count) > room
-    ):
-        count -= 1
-    return 1 << max(0, count.bit_length() - 1)
+    count = 1 << max(0, count.bit_length() - 1)
+    room = memory.room_gib(hardware.memory_gib or 0)
+    tokens = proxy.sequence_length
+    while count > 1 and memory.held_gib(shape, padded(proxy.vocabulary), tokens, half=half, variants=count) > room:
+        count //= 2
+    return count
 
 
 def device_hours(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None) -> float | None:
     """Device-hours of `runs` runs on the hardware of `needs`; None where it is not named or the architecture is unknown."""
     if needs is None or (needs.gpus and not needs.accelerator):
         return None
-    one = estimate(proxy, PROFILES[needs.accelerator or "cpu"], speed)
+    one = estimate(proxy, hardware_of(needs), speed)
     return None if one is None else one.hours * proxy.device.processes * runs
 
 
@@ -214,14 +219,16 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
         [needs.accelerator or "cpu"] if needs is not None and (needs.accelerator or not needs.gpus) else list(PROFILES)
     )
     for kind in kinds:
-        one = estimate(proxy, PROFILES[kind], speed)
+        named = needs is not None and kind == needs.accelerator
+        one = estimate(proxy, hardware_of(needs) if named else PROFILES[kind], speed)
         if one is None:
             continue
         hours = one.hours * proxy.device.processes
         what = "device-hours" if kind != "cpu" else "core-hours"
         how = "guessed, a probe would know" if one.guessed else f"from a probe of {speed.steps} steps"  # type: ignore[union-attr]
         fit = "" if one.fits else "; DOES NOT FIT its memory"
+        rows = "" if one.micro_batch is None else f" with {one.micro_batch} sequences at once"
         found.append(
-            f"{kind}: {hours:.3g} {what} a run, {hours * runs:.3g} in all ({how}); {one.memory_gib:.1f} GiB a process{fit}"
+            f"{kind}: {hours:.3g} {what} a run, {hours * runs:.3g} in all ({how}); {one.memory_gib:.1f} GiB a process{rows}{fit}"
         )
     return tuple(found)

@@ -158,27 +158,28 @@ class StackedAdamW:
 
     @torch.no_grad()
     def step(self, rate: float, scale: Tensor, active: Tensor) -> None:
-        """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K)."""
+        """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K), which it overwrites.
+
+        In place, so that it holds no more than one array of the largest parameter's size beside what there is anyway.
+        """
         plan = self.plan
         self.counts += active
         counts = self.counts.clamp(min=1)
-        correct_first = (1 - plan.beta1**counts).float()
+        # A variant that sits out has no gradient, keeps all of its moments, and is moved by nothing: 0 and 1 are exact.
+        take, keep = torch.where(active, 1 - plan.beta1, 0.0), torch.where(active, plan.beta2, 1.0)
+        reach = torch.where(active, rate / (1 - plan.beta1**counts), 0.0).float()
         correct_second = (1 - plan.beta2**counts).float().sqrt()
         for name, parameter in self.parameters.items():
             assert parameter.grad is not None
             axes = (-1, *(1,) * (parameter.dim() - 1))
-            gradient = parameter.grad * scale.view(axes)
             moments = self.moments[name]
-            first = moments.first.lerp(gradient, 1 - plan.beta1)
-            second = (moments.second * plan.beta2).addcmul_(gradient, gradient, value=1 - plan.beta2)
+            gradient = parameter.grad.mul_(scale.view(axes)).masked_fill_(~active.view(axes), 0.0)
+            moments.first.lerp_(gradient, take.view(axes))
+            moments.second.mul_(keep.view(axes)).addcmul_(gradient, gradient, value=1 - plan.beta2)
+            size = moments.second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
             decay = 0.0 if name == "embedding" else plan.weight_decay
-            size = second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
-            new = parameter * (1 - rate * decay) - rate * (first / correct_first.view(axes)) / size
-            # A variant that sits out keeps what it has, even where its gradient is not a number.
-            chosen = active.view(axes)
-            moments.first.copy_(torch.where(chosen, first, moments.first))
-            moments.second.copy_(torch.where(chosen, second, moments.second))
-            parameter.copy_(torch.where(chosen, new, parameter))
+            parameter.mul_(torch.where(active, 1 - rate * decay, 1.0).view(axes))
+            parameter.sub_(torch.div(moments.first, size, out=size).mul_(reach.view(axes)))
 
 
 class StackedTrainer:

@@ -5,10 +5,10 @@ import pathlib
 
 import pytest
 
-from olmix.graph.hardware import PROFILES
+from olmix.graph.hardware import PROFILES, hardware_of
 from olmix.graph.resources import Needs
 from olmix.graph.step import NotYet
-from olmix.train import planner
+from olmix.train import loss, memory, planner
 from olmix.train.ladder import Foreign
 from olmix.train.settings import Device, Proxy, Tasks
 from olmix.train.steps import Probe, Swarm
@@ -48,10 +48,30 @@ def test_memory_knows_what_cannot_fit() -> None:
     """A 7b model with its gradients and moments takes 16 bytes a parameter: 117 GB, more than an A100 has, less than four."""
     text = "\n".join(planner.lines(proxy("olmo3_7b"), 1, A100))
     assert "DOES NOT FIT" in text
-    four = planner.estimate(proxy("olmo3_7b", device=Device(processes=4)), PROFILES["A100"])
+    four, eight = (planner.estimate(proxy("olmo3_7b", device=Device(processes=n)), PROFILES["H100"]) for n in (2, 8))
     assert four is not None
-    assert four.fits
+    assert eight is not None
+    assert (four.fits, eight.fits) == (False, True)
     assert planner.estimate(proxy("olmo3_190m"), PROFILES["V100"]).fits  # type: ignore[union-attr]
+
+
+def test_the_micro_batch_is_the_largest_half_of_the_batch_that_fits() -> None:
+    """Of 512 sequences at once, 14m fills 45 GiB: an A100 of 40 takes half of them, one of 80 all of them."""
+    large = proxy(batch_tokens=512 * 2048, chinchilla_multiple=8)
+    small = planner.estimate(large, PROFILES["A100"])
+    whole = planner.estimate(large, hardware_of(Needs(gpus=1, accelerator="A100", gpu_memory_gib=80)))
+    assert small is not None
+    assert whole is not None
+    assert (small.micro_batch, whole.micro_batch) == (256, 512)
+    assert small.memory_gib < memory.room_gib(40) < whole.memory_gib
+    asked = planner.estimate(dataclasses.replace(large, device=Device(micro_batch=100)), PROFILES["A100"])
+    assert asked is not None
+    assert asked.micro_batch == 100
+    assert "with 256 sequences at once" in "\n".join(planner.lines(large, 1, A100))
+
+
+def test_what_is_planned_knows_the_slices_of_the_loss() -> None:
+    assert memory.SLICE == loss.GPU_SLICE
 
 
 @pytest.mark.parametrize(
@@ -67,6 +87,7 @@ def test_memory_knows_what_cannot_fit() -> None:
         ("olmo3_14m", Needs(), 128, 1),
         ("olmo3_14m", Needs(gpus=1), 128, 1),
         (Foreign(model_type="llama"), A100, 128, 1),
+        ("olmo3_14m", Needs(gpus=1, accelerator="A100", gpu_memory_gib=8), 128, 8),
     ],
 )
 def test_stacks_are_for_small_models_on_large_gpus(model, needs, variants, size) -> None:

@@ -6,7 +6,7 @@ time of the process, so that a busy machine does not decide.
 `startup`: the time before the first step of a proxy in a worker that has trained one before.
 `tasks`: all in-loop tasks of the reference configs at 10 items each for a model of 1M parameters.
 `stacked`: tokens per second of K variants as one model beside one alone. On a GPU: `olmo3_14m`, K = 8, 16, 32.
-`gpu`: tokens per second, model FLOPs utilisation and waiting for data of olmo3_190m and olmo3_1b; only where there is one.
+`gpu`: `python -m benchmarks.gpu`, with utilisation, stacks, compilation and memory; only where there is one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,13 +28,12 @@ import numpy as np
 import torch
 
 from olmix.data import Scan, Source, Tree
-from olmix.graph.resources import Needs
 from olmix.train import tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
 from olmix.train.diary import Diary
 from olmix.train.evaluate import task_bits_per_byte
 from olmix.train.feed import Batch
-from olmix.train.ladder import Shape, count_parameters, flops_per_token, padded
+from olmix.train.ladder import Shape, count_parameters, padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve
 from olmix.train.run import run
@@ -287,31 +288,8 @@ def stacked() -> None:
 
 
 def gpu() -> None:
-    """Utilisation of larger models, on the accelerator that is there."""
-    if not torch.cuda.is_available():
-        print("gpu: not measured, there is none here")
-        return
-    name = torch.cuda.get_device_name()
-    kind = next((kind for kind in ("H200", "H100", "A100", "V100") if kind in name), None)
-    arithmetic = arithmetic_of(Device(compile=True), Needs(gpus=1, accelerator=kind))
-    vocabulary = padded(100_278)
-    for model, batch in (("olmo3_14m", 64), ("olmo3_190m", 64), ("olmo3_1b", 32)):
-        plan = resolve(
-            proxy(model=model, vocabulary=vocabulary, sequence_length=2048, batch_tokens=batch * 2048, tokens=10**9)
-        )
-        feed = Arrays(plan, vocabulary)
-        torch.cuda.reset_peak_memory_stats()
-        with in_force(arithmetic):
-            built = build_model(model, vocabulary=vocabulary, plan=plan, arithmetic=arithmetic, seed=0)
-            trainer = Trainer(built, plan, arithmetic, skip=proxy().skip, seed=0)
-            speed = rate(lambda n, t=trainer, f=feed: t.step(f.batch(n)), plan.batch_tokens, 20, "cuda")  # type: ignore[misc]
-        use = speed * flops_per_token(model, vocabulary, 2048) / (arithmetic.peak_flops or float("nan"))
-        memory = torch.cuda.max_memory_allocated() / 2**30
-        print(
-            f"gpu: {name}, {model}: {speed:,.0f} tokens/s, MFU {use:.1%}, micro-batch {trainer.micro_batch}, {memory:.1f} GiB"
-        )
-        del built, trainer
-        torch.cuda.empty_cache()
+    """All that is asked of one GPU."""
+    subprocess.run([sys.executable, "-m", "benchmarks.gpu"], check=True)
 
 
 PARTS = {"loop": loop, "startup": startup, "tasks": in_loop_tasks, "stacked": stacked, "gpu": gpu}

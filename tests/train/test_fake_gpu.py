@@ -29,8 +29,8 @@ MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8")
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     """What every scenario came to, from one process."""
-    names = [*(f"steps {name} {shape} {kind}" for name, kind, _ in STEPS for shape in ("olmo2", "olmo3")),
-             "host reads", "evaluation", "resumption", "out of memory", "operations", *MEMORY]  # fmt: skip
+    names = [f"steps {name} {shape} {kind}" for name, shape, kind, _ in STEPS]
+    names += ["host reads", "evaluation", "resumption", "out of memory", "operations", "benchmark", *MEMORY]
     command = [sys.executable, "-m", "tests.train.on_fake_gpu", *names]
     said = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert said.returncode == 0, said.stderr[-2000:]
@@ -90,3 +90,11 @@ def test_the_planned_memory_is_enough_and_at_most_a_quarter_too_much(found, name
     assert isinstance(found[name], list), found[name]
     tracked, planned = found[name]
     assert 1.0 <= planned / tracked <= 1.25
+
+
+def test_the_benchmark_for_a_real_gpu_has_no_slip(found) -> None:
+    rows = found["benchmark"]
+    assert isinstance(rows, dict), rows
+    assert list(rows) == ["14m alone", "14m, K = 8", "190m", "waiting, 14m"]
+    assert not [row for row in rows.values() if row.startswith(("failed", "not measured"))], rows
+    assert "× alone" in rows["14m, K = 8"]

@@ -42,6 +42,10 @@ class Questions:
         """So many of them, from number `first` on: never all at once, they may be gigabytes."""
         raise TypeError(f"{type(self).__name__} does not define requests().")
 
+    def objection(self, answers: Sequence[Answer]) -> str:
+        """Why such answers are none and no result may be made of them; "" where they may be."""
+        return ""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardResult:
@@ -89,6 +93,11 @@ class AskShard(Step):
             (context.out / ANSWERS).write_bytes(b"")
             return ShardResult(engine="", known=0, estimate=0.0, dollars=0.0, too_long=too_long)
         asked = asker.ask(fitting, context, pathlib.Path(self.book).expanduser() if self.book else None)
+        if objection := self.questions.objection(asked.answers):
+            kept = (
+                f" The answers are kept in {self.book}; delete them there to ask the same again." if self.book else ""
+            )
+            raise UserError(f"{objection}{kept}")
         lines = [msgspec.json.encode(answer) + b"\n" for answer in asked.answers]
         (context.out / ANSWERS).write_bytes(b"".join(lines))
         return ShardResult(

@@ -18,7 +18,7 @@ from olmix.graph.step import Context, FanOut, Step
 from olmix.language_models.backend import Backend
 from olmix.language_models.cost import Price
 from olmix.language_models.prompts import Prompt
-from olmix.language_models.requests import Length, Request, Sampling
+from olmix.language_models.requests import Answer, Length, Request, Sampling
 from olmix.language_models.shards import Questions, ask_shards, gather
 from olmix.language_models.source import observe, short_name
 from olmix.proofs.pipeline.evaluation import ROWS, Row
@@ -54,6 +54,8 @@ class JudgedProofs(Questions):
 
     evaluations: dict[str, Step]
     known: Step
+    judge: str
+    unreadable: float
 
     def rows(self, context: Context) -> dict[str, list[Row]]:
         """Those of each evaluation."""
@@ -69,6 +71,11 @@ class JudgedProofs(Questions):
             self.prompt.render(f"judge-{number}", {"problem": problem, "proof": proof or "(nothing)"})
             for number, (problem, proof) in enumerate(self._asked(context)[first : first + count], first)
         ]
+
+    def objection(self, answers: Sequence[Answer]) -> str:
+        """See `Questions.objection`: what is clearly nonsense; a shard may have bad luck."""
+        opinions = [count_votes(answer, read_rubric, 0.5) for answer in answers]
+        return nonsense(opinions, self.unreadable, self.judge, clearly=True)
 
     def _asked(self, context: Context) -> list[tuple[str, str]]:
         right, wrong = read_known(self.known, context)
@@ -143,7 +150,10 @@ class Judge(FanOut):
         )  # fmt: skip
 
     def _questions(self) -> JudgedProofs:
-        return JudgedProofs(prompt=self.prompt, evaluations=self.evaluations, known=self.known)
+        return JudgedProofs(
+            prompt=self.prompt, evaluations=self.evaluations, known=self.known, judge=short_name(self.backend.model),
+            unreadable=self.unreadable,
+        )  # fmt: skip
 
     def _book(self) -> pathlib.Path:
         """Where answers are kept for ever, whatever asks for them."""
@@ -157,7 +167,8 @@ class Judge(FanOut):
         """
         found = gather(self.pieces(context).values(), context)
         opinions = [count_votes(answer, read_rubric, self.share) for answer in found.answers]
-        self._refuse_nonsense(opinions)
+        if objection := nonsense(opinions, self.unreadable, short_name(self.backend.model)):
+            raise UserError(f"{objection} What it said is in {self._book()}.")
         start = 0
         judged, agreement = {}, {}
         for evaluation, of in self._questions().rows(context).items():
@@ -180,12 +191,18 @@ class Judge(FanOut):
             dollars=round(found.dollars, 4), known_before=found.known,
         )  # fmt: skip
 
-    def _refuse_nonsense(self, opinions: Sequence[Opinion]) -> None:
-        votes = sum(opinion.right + opinion.wrong + opinion.unreadable for opinion in opinions)
-        unreadable = sum(opinion.unreadable for opinion in opinions)
-        if unreadable > self.unreadable * votes:
-            raise UserError(
-                f"{unreadable} of {votes} answers of the judge {short_name(self.backend.model)} have no readable verdict "
-                f"(judge.unreadable allows {self.unreadable:.0%}): it does not follow the rubric; use a better model or "
-                f"another prompt, or allow more. What it said is in {self._book()}."
-            )
+
+def nonsense(opinions: Sequence[Opinion], allowed: float, judge: str, *, clearly: bool = False) -> str:
+    """The sentence about a judge with more than the share `allowed` of unreadable answers; "" for one that can be read.
+
+    `clearly`: more than chance would give one that keeps to it.
+    """
+    votes = sum(opinion.right + opinion.wrong + opinion.unreadable for opinion in opinions)
+    unreadable = sum(opinion.unreadable for opinion in opinions)
+    least = wilson(unreadable, votes).low if clearly else unreadable / max(1, votes)
+    if least <= allowed:
+        return ""
+    return (
+        f"{unreadable} of {votes} answers of the judge {judge} have no readable verdict (judge.unreadable allows {allowed:.0%}): "
+        "it does not follow the rubric; use a better model or another prompt, or allow more."
+    )

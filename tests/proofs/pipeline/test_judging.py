@@ -115,6 +115,32 @@ def test_a_judge_that_talks_nonsense_is_none(judging):
         judging(endpoint)
 
 
+def test_nonsense_is_not_kept_as_a_result(judging, tmp_path):
+    """A shard that heard nothing else fails, so that it is asked again once the endpoint is what it should be."""
+    words = r"of \d+ answers .*The answers are kept in .*grader\.jsonl; delete them there"
+    with serving(lambda body: "Great proof, well done!") as endpoint:
+        with pytest.raises(UserError, match=words):
+            judging(endpoint, shard=4)
+        (tmp_path / "cache" / "grader.jsonl").unlink()
+        endpoint.answer = grade
+        assert judging(endpoint, shard=4).no_verdict == 0
+
+
+def test_bad_luck_of_one_shard_is_not_nonsense():
+    from olmix.proofs.pipeline.judging import nonsense
+    from olmix.proofs.pipeline.opinions import Opinion
+
+    def said(unreadable: int, of: int) -> list[Opinion]:
+        verdicts = ["none"] * unreadable + ["right"] * (of - unreadable)
+        return [Opinion(id="", right=v == "right", wrong=0, unreadable=v == "none", verdict=v) for v in verdicts]  # type: ignore[arg-type]
+
+    assert nonsense(said(2, 6), 0.2, "j", clearly=True) == ""
+    assert "2 of 6" in nonsense(said(2, 6), 0.2, "j")
+    assert "6 of 6" in nonsense(said(6, 6), 0.2, "j", clearly=True)
+    assert nonsense(said(100, 500), 0.2, "j") == ""
+    assert nonsense([], 0.2, "j") == nonsense([], 0.2, "j", clearly=True) == ""
+
+
 def test_now_and_then_nonsense_is_counted(judging):
     with serving(lambda body: "Hm." if "do not know" in str(body) else grade(body)) as endpoint:
         result = judging(endpoint)

@@ -78,6 +78,8 @@ def _attempt(
         claims = single_claims(statement, problem, multipliers, bounds)
     except RuleError:
         return None
+    if not claims:
+        return None
     for claim in claims:
         found = done[claim] if claim in done else prove(claim)
         if found is None:

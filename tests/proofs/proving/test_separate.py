@@ -69,6 +69,10 @@ def test_a_constraint_bounds_each_variable_only_where_all_its_parts_have_one_sig
         assert all(not s.constraints for s in single_claims(statement, read_problem(statement), [0], {"a": 0, "b": 0}))
 
 
+def test_a_claim_about_numbers_is_left_to_others():
+    assert prove(parse_text("4^2 >= 3", "real", ["a*b = 1"]), SHORT).verdict == "proved"
+
+
 def test_what_has_two_variables_is_left_alone():
     with pytest.raises(RuleError):
         read_problem(parse_text("a^2 + b^2 >= 2*a*b"))

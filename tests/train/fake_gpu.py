@@ -165,9 +165,12 @@ class Memory:
     def counting(self) -> Any:
         """A mode that sees every operation's results."""
         import torch
+        import torch.distributed.tensor
         from torch.utils._python_dispatch import TorchDispatchMode
 
         def see(value: Any) -> None:
+            if isinstance(value, torch.distributed.tensor.DTensor):
+                return  # Claims the size of the whole; the part of it that is here comes by itself.
             if isinstance(value, torch.Tensor) and value.device.type == self.device:
                 self._add(value.untyped_storage())
 

@@ -10,9 +10,10 @@ from olmix.report import plot
 from olmix.report.findings import Findings, Metric, Range
 from olmix.report.labels import breakable
 from olmix.report.markup import Child, Markup, join, tag
-from olmix.report.means import error, mean, needed
+from olmix.report.means import error, mean
 from olmix.report.tables import Cell, Column, Row, details, section, table
 from olmix.report.words import NONE, fixed, number, percent, places_for, plural, signed
+from olmix.train.noise import needed
 
 #: Metrics shown at once; the rest is folded away.
 SHOWN = 16

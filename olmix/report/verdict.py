@@ -13,8 +13,8 @@ import math
 from typing import Literal
 
 from olmix.report.findings import Findings, Gain, Leaf
-from olmix.report.means import needed
 from olmix.report.words import count, fixed, listing, number, percent, places_for, plural
+from olmix.train.noise import needed
 
 Kind = Literal["better", "noise", "worse", "predicted", "predicted noise", "counterfactual", "unknown"]
 

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from olmix.train.noise import needed
+
 #: Names of metrics on held-out text begin with this.
 BPB = "bpb/"
 
@@ -70,14 +72,16 @@ class Arm:
 class Comparison:
     """The proposal against another arm: `gain` = that arm's mean objective − the proposal's; positive is better.
 
-    `standard_error` is that of the difference of two independent means. `beyond_noise` says whether the gain is larger
-    than two of them; None where there are too few finished seeds to say.
+    `standard_error` is that of the difference of two independent means. `beyond_noise` says whether the gain is more of
+    them than chance would give (`noise.needed`); None where there are too few finished seeds to say.
     """
 
     against: str
     gain: float | None
     standard_error: float | None
     beyond_noise: bool | None
+    #: How many standard errors would tell a difference from chance with so many seeds.
+    needed: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,7 +142,10 @@ def compare(proposal: Arm, other: Arm) -> Comparison:
     if proposal.standard_error is None or other.standard_error is None:
         return Comparison(against=other.name, gain=gain, standard_error=None, beyond_noise=None)
     error = math.hypot(proposal.standard_error, other.standard_error)
-    return Comparison(against=other.name, gain=gain, standard_error=error, beyond_noise=gain > 2 * error)
+    least = needed(min(len(proposal.objectives), len(other.objectives)))
+    return Comparison(
+        against=other.name, gain=gain, standard_error=error, beyond_noise=gain > least * error, needed=least
+    )
 
 
 def in_words(comparison: Comparison) -> str:
@@ -146,12 +153,13 @@ def in_words(comparison: Comparison) -> str:
     against, gain, error = comparison.against, comparison.gain, comparison.standard_error
     if gain is None:
         return f"Against the {against} nothing can be said: no run of one of the two finished."
-    if error is None:
+    if error is None or comparison.needed is None:
         return f"Against the {against} the proposal gains {gain:+.4f}, and one seed cannot say whether that is noise."
+    least = f"{comparison.needed:.1f} standard errors"
     if comparison.beyond_noise:
-        verdict = "more than two standard errors, so better than noise"
-    elif gain < -2 * error:
-        verdict = "more than two standard errors in the wrong direction: it is worse"
+        verdict = f"more than {least}, so better than noise"
+    elif gain < -comparison.needed * error:
+        verdict = f"more than {least} in the wrong direction: it is worse"
     else:
-        verdict = "within two standard errors, so no more than noise"
+        verdict = f"within {least}, so no more than noise"
     return f"Against the {against} the proposal gains {gain:+.4f} ± {error:.4f}, {verdict}."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
@@ -289,6 +289,8 @@ class Validation(FanOut):
     coefficient in the objective. Seeds are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed
     variant was chosen by its luck there. `stack` as in `Swarm`: runs that differ in mixture and seed go side by side.
     """
+
+    version: ClassVar[int] = 2  # 2: Student's t says what is more than noise
 
     proposal: Step
     scan: Step

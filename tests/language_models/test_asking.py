@@ -78,7 +78,8 @@ def test_what_may_be_spent_is_divided_among_tasks():
     priced = OpenAI(
         model="m", base_url="http://h/v1", price=Price(input_per_million=1, output_per_million=1), cap_dollars=20.0
     )
-    part = priced.part(0.05)
+    part = priced.part(0.5).part(0.1)
     assert isinstance(part, OpenAI)
-    assert part.cap_dollars == pytest.approx(1.0)
+    assert (part.cap_dollars, part.cap_share) == (20.0, pytest.approx(0.05))
+    assert part.load("m", None, LENGTH).meter.cap == pytest.approx(1.0)
     assert Transformers(model="m").part(0.1) == Transformers(model="m")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from olmix.report.findings import Gain
-from olmix.report.means import error, mean, needed
+from olmix.report.means import error, mean
 from olmix.report.verdict import verdict
+from olmix.train.noise import needed
 from tests.report.samples import sample
 
 

@@ -16,6 +16,7 @@ from olmix.errors import UserError
 from olmix.proofs.checking.connect import reaches_claim
 from olmix.proofs.checking.links import LINK_BUDGET
 from olmix.proofs.checking.proof_text import Formula, read_proof
+from olmix.proofs.checking.shapes import speaks_of_analogues
 from olmix.proofs.checking.walker import Link, Walker
 from olmix.proofs.refuting.falsify import search
 from olmix.proofs.statements.expr import Relation, Var
@@ -108,7 +109,7 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
         if isinstance(item, Formula):
             checker.formula(item)
         else:
-            checker.remarks.append(item.text)
+            checker.remark(item.text)
     checker.close_case()
     checker.settle()
     links = tuple(checker.links)
@@ -129,7 +130,7 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
         return ProofVerdict(
             "unknown", "every link holds; whether they reach the claim was not asked", statement, links, remarks
         )
-    how = reaches_claim(statement, links, checker.context)
+    how = reaches_claim(statement, links, checker.context, speaks_of_analogues(text))
     if how is None:
         reason = "every link holds, but they were not seen to reach the claim"
         return ProofVerdict("unknown", reason, statement, links, remarks)

@@ -11,52 +11,66 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
-import numpy as np
-from scipy.optimize import nnls
-
-from olmix.errors import UserError
-from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, same, visibly_nonneg
-from olmix.proofs.checking.instances import is_common, is_instance, same_form, tidied
-from olmix.proofs.checking.legitimacy import covers, legitimate
+from olmix.proofs.checking.combine import combination, product
+from olmix.proofs.checking.evidence import evident, is_identity, is_identity_by_terms, visibly_weaker
+from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, restates, same, shapes
+from olmix.proofs.checking.forms import has_root
+from olmix.proofs.checking.instances import same_form
+from olmix.proofs.checking.legitimacy import covers, exhaustive, legitimate
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.checking.walker import Link
-from olmix.proofs.proving.algebra import Unsupported, build_system, known_sign
-from olmix.proofs.proving.certificate import check_certificate
-from olmix.proofs.proving.cones import ConeBudget
 from olmix.proofs.proving.keys import canonical_key
-from olmix.proofs.proving.strategy import Work, find_certificate
-from olmix.proofs.refuting.falsify import Budget, feasible_points
-from olmix.proofs.statements.expr import (
-    Add,
-    Expr,
-    Mul,
-    Num,
-    Pow,
-    Relation,
-    add,
-    mul,
-    num,
-    power,
-    rebuild,
-    sub,
-    substitute,
-    walk,
-)
-from olmix.proofs.statements.numeric import compile_floats
+from olmix.proofs.statements.expr import Relation, num, substitute
 from olmix.proofs.statements.statement import Statement
 
 
-def reaches_claim(statement: Statement, links: Sequence[Link], context: Context) -> str | None:
-    """How the links reach the claim, in words, or None."""
+def reaches_claim(statement: Statement, links: Sequence[Link], context: Context, cyclic: bool = False) -> str | None:
+    """How the links reach the claim, in words, or None; `cyclic`: the proof speaks of analogues of what it spells out."""
     given = [a.relation for a in context.assumptions if a.lasts == "proof"]
-    if context.retired or (given and not legitimate(statement, given, context)):
+    own = set(statement.variables)
+    retired = [r for r in context.retired if own & set(r.map(context.expand).variables())]
+    if not retired and (not given or legitimate(statement, given, context)):
+        how = _reach_under(statement, links, context, given, cyclic)
+        if how is not None:
+            return how
+    return _by_cases(statement, links, context, given, retired, cyclic)
+
+
+def _by_cases(
+    statement: Statement, links: Sequence[Link], context: Context, given: Sequence[Relation],
+    retired: Sequence[Relation], cyclic: bool,
+) -> str | None:  # fmt: skip
+    """The claim reached in each of several cases that leave nothing out."""
+    own = set(statement.variables)
+    always = [] if retired else list(given)
+    if always and not legitimate(statement, always, context):
         return None
+    cases: dict[tuple[Relation, ...], None] = {}
+    for link in links:
+        case = tuple(r for r in link.under if r not in always and set(r.map(context.expand).variables()) <= own)
+        if case and link.role in ("fact", "goal"):
+            cases[case] = None
+    # What is said within a case may have a condition of its own: the smallest sets are the cases.
+    smallest = [c for c in cases if not any(set(d) < set(c) for d in cases)]
+    if not 2 <= len(smallest) <= 6:
+        return None
+    reached = []
+    for case in smallest:
+        inside = [dataclasses.replace(k, conditional=False) for k in links if set(k.under) <= {*case, *always}]
+        if _reach_under(statement, inside, context, [*always, *case], cyclic) is not None:
+            reached.append(case)
+    return f"the claim is reached in each of {len(reached)} cases" if exhaustive(statement, reached, context) else None
+
+
+def _reach_under(
+    statement: Statement, links: Sequence[Link], context: Context, given: Sequence[Relation], cyclic: bool
+) -> str | None:
+    """How the links reach the claim where all of `given` holds."""
     target, _ = build_link(statement.claim, context, given)
     if target is None:
         return None
-    facts = collect_facts(links, context, given)
+    facts = collect_facts(links, context, given, cyclic)
     if not any(f.number for f in facts):
         return None
     changed = _in_new_variables(statement, context, given)
@@ -83,12 +97,17 @@ def _reach(target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...] 
     for fact in facts:
         if fact.key == target.key and fact.relation.op != "=" and _told(fact, target) and evident(fact, target):
             return f"step {fact.number} is equivalent to the claim and evident"
+        if fact.relation.op == "=" and is_identity(fact, target):
+            return f"both sides are equal by step {fact.number}"
+    if is_identity_by_terms(facts, target):
+        return "both sides are equal, term by term"
     if depth and evident(target, above[0] if above else target):
         return "the claim is evident"
-    for used in _ways(target, facts):
-        if all(_supported(fact, target, facts, depth, above) for fact in used):
-            steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
-            return f"the claim follows from steps {steps}"
+    for shape in shapes(target):
+        for used in _ways(shape, facts):
+            if used and all(_supported(fact, target, facts, depth, above) for fact in used):
+                steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
+                return f"the claim follows from steps {steps}"
     return None
 
 
@@ -107,11 +126,13 @@ def _supported(fact: Fact, target: Fact, facts: list[Fact], depth: int, above: t
 
 def _told(fact: Fact, target: Fact) -> bool:
     """Whether the proof itself says or shows that a fact is the target in another form."""
-    return fact.announced or fact.derived or same(fact, target)
+    return fact.announced or fact.derived or restates(fact, target)
 
 
 def _alike(fact: Fact, target: Fact) -> bool:
     """The target in another form. What has only positive terms is one and the same to the canonical key."""
+    if restates(fact, target):
+        return True
     if fact.key != target.key:
         return False
     nothing = canonical_key(target.statement.with_claim(Relation(num(1), ">=", num(0))))
@@ -129,17 +150,23 @@ def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
             and (_told(fact, target) or not evident(fact, target))
         ):
             yield [fact]
-    plain = [f for f in facts if f.relation.op != "=" and not _has_root(f.relation)]
+    for fact in facts:
+        if same(fact, target):
+            yield combination(target, [fact]) or []
+    plain = [f for f in facts if f.relation.op != "=" and not has_root(f.relation)]
     settled = [f for f in facts if not f.announced]
     other = [f for f in settled if f.key != target.key or f.derived]
     for chosen in (other, settled, plain, facts):
-        found = _combination(target, chosen)
+        found = combination(target, chosen)
         if found is not None:
             yield found
-    found = _product(target, facts)
+    for fact in facts:
+        if visibly_weaker(target, fact):
+            yield [fact]
+    found = product(target, facts)
     if found is not None:
         yield found
-    found = _combination(target, [*facts, *multiplied(facts)])
+    found = combination(target, [*facts, *multiplied(facts)])
     if found is not None:
         yield [part for fact in found for part in (fact.parts or (fact,))]
 
@@ -148,183 +175,9 @@ def _admissible(fact: Fact, target: Fact) -> bool:
     """Whether a fact may support a target: the target restated may not, unless it is derived or evident."""
     if fact.relation.op == "=":
         return target.relation.op != "=" or fact.key != target.key
-    if same(fact, target):
+    if restates(fact, target):
         return fact.derived or evident(fact, target)
     return fact.key != target.key or fact.proved
 
 
-def _has_root(relation: Relation) -> bool:
-    nodes = [*walk(relation.left), *walk(relation.right)]
-    return any(
-        isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1) for n in nodes
-    )
-
-
-def evident(fact: Fact, target: Fact) -> bool:
-    """Whether a relation shows by itself that it holds, as it is written.
-
-    Squares, products and sums of what is visibly signed; an instance of a theorem that is named for it; one of the few
-    that every reader knows, unless it is the target itself. That a prover finds a relation easy says nothing: the
-    claim itself may be easy.
-    """
-    relation = fact.relation if fact.relation.op in (">=", ">") else fact.relation.flipped()
-    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    if relation.op not in (">=", ">"):
-        return False
-    if _signed(relation.gap(), fact.statement, domains) or visibly_nonneg(tidied(relation.gap()), domains):
-        return True
-    if is_common(fact.statement) and not same_form(fact.statement, target.statement):
-        return True
-    return fact.cited and is_instance(fact.statement)
-
-
-def _signed(expr: Expr, statement: Statement, domains: dict[str, str]) -> bool:
-    """Whether an expression is visibly non-negative: term by term, factor by factor.
-
-    Factors without a visible sign may have one together, as in `(a**3 - 1)(a**2 - 1)`; one alone may not.
-    """
-    if visibly_nonneg(expr, domains):
-        return True
-    if isinstance(expr, Add):
-        return all(_signed(term, statement, domains) for term in expr.terms)
-    if not isinstance(expr, Mul):
-        return False
-    open_ = [f for f in expr.factors if not visibly_nonneg(f, domains)]
-    if len(open_) == 1:
-        return isinstance(open_[0], Add) and _signed(open_[0], statement, domains)
-    try:
-        system = build_system(statement.with_claim(Relation(mul(*open_), ">=", num(0))))
-    except (Unsupported, UserError):
-        return False
-    return system.goal_op in (">=", ">") and known_sign(system.goal, system.signs) != ""
-
-
-def _zero(expr: Expr, statement: Statement) -> bool:
-    """Whether an expression vanishes wherever the hypotheses hold, by a certificate."""
-    claim = statement.with_claim(Relation(expr, "=", num(0)))
-    try:
-        certificate = find_certificate(build_system(claim), Work(nodes=10, cones=ConeBudget(4000)))
-    except (Unsupported, UserError):
-        return False
-    return certificate is not None and check_certificate(claim, certificate) is None
-
-
-def _points(statement: Statement, count: int = 160) -> np.ndarray:
-    points = feasible_points(statement, Budget(starts=count, seed=7))
-    with np.errstate(all="ignore"):
-        tame = (np.abs(np.log(np.abs(points) + 1e-300)) < 3).all(axis=1)
-    return points[tame]
-
-
-def _combination(target: Fact, facts: list[Fact]) -> list[Fact] | None:
-    """Facts whose gaps, with non-negative weights (any weights for equations), add up to the target's gap."""
-    return _fit(
-        target,
-        facts,
-        lambda r: r.gap(),
-        lambda weights, gaps: add(*(mul(num(w), g) for w, g in zip(weights, gaps, strict=True))),
-    )
-
-
-def _product(target: Fact, facts: list[Fact]) -> list[Fact] | None:
-    """Facts that multiply to the target: the quotient of its sides is a product of powers of their quotients."""
-
-    def ratio(relation: Relation) -> Expr:
-        big, small = (
-            (relation.left, relation.right) if relation.op in (">=", ">", "=") else (relation.right, relation.left)
-        )
-        return mul(big, power(small, -1))
-
-    positive = [f for f in facts if f.relation.op != "=" and _positive_sides(f)]
-    if not _positive_sides(target):
-        return None
-    return _fit(
-        target,
-        positive,
-        ratio,
-        lambda weights, ratios: mul(*(power(r, w) for w, r in zip(weights, ratios, strict=True))),
-        logs=True,
-    )
-
-
-def _positive_sides(fact: Fact) -> bool:
-    domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    if any(d in ("nonneg", "real") for d in domains.values()):
-        return False
-    return all(_positive(side, fact.statement, domains) for side in (fact.relation.left, fact.relation.right))
-
-
-def _positive(side: Expr, statement: Statement, domains: dict[str, str]) -> bool:
-    if visibly_nonneg(side, domains):
-        return side != num(0)
-    try:
-        system = build_system(dataclasses.replace(statement, claim=Relation(side, ">", num(0)), constraints=()))
-    except (Unsupported, UserError):
-        return False
-    return not system.unknown_factors and known_sign(system.goal, system.signs) == "pos"
-
-
-def spread_roots(expr: Expr, domains: dict[str, str]) -> Expr:
-    """Roots of products of non-negative factors as products of roots, so that equal roots look alike."""
-    inner = rebuild(expr, lambda part: spread_roots(part, domains))
-    if isinstance(inner, Pow) and isinstance(inner.exponent, Num) and inner.exponent.value.denominator > 1:
-        base = inner.base
-        if isinstance(base, Mul) and all(visibly_nonneg(f, domains) for f in base.factors):
-            return mul(*(spread_roots(power(f, inner.exponent), domains) for f in base.factors))
-        if isinstance(base, Pow) and isinstance(base.exponent, Num) and visibly_nonneg(base.base, domains):
-            return spread_roots(power(base.base, base.exponent.value * inner.exponent.value), domains)
-    return inner
-
-
-def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, logs: bool = False) -> list[Fact] | None:
-    """Non-negative weights by least squares on points, made rational, and confirmed exactly."""
-    names = target.statement.variables
-    same = [f for f in facts if {*f.statement.variables, *f.relation.variables()} <= set(names)]
-    if not same or len(same) > 200:
-        return None
-    points = _points(target.statement)
-    if len(points) < 12:
-        return None
-    wanted = value_of(target.relation)  # type: ignore[operator]
-    parts = [value_of(f.relation) for f in same]  # type: ignore[operator]
-    sides = [target.relation.left, target.relation.right]
-    values = compile_floats([wanted, *parts, *sides], names)(points)
-    with np.errstate(all="ignore"):
-        # Where gaps vanish only rounding is left: rows are scaled by the sides, not by the gaps.
-        size = np.ones((len(values), 1)) if logs else np.abs(values[:, -2:]).max(axis=1, keepdims=True)
-        rows = (np.log(values[:, :-2]) if logs else values[:, :-2]) / size
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    if len(rows) < 12:
-        return None
-    columns, signs, owner = [], [], []
-    for i, fact in enumerate(same):
-        if np.abs(rows[:, 1 + i]).max() < 1e-12:
-            continue  # It says nothing: `L - R = L - R`, `0 >= 0`.
-        for sign in (1, -1) if fact.relation.op == "=" else (1,):
-            columns.append(sign * rows[:, 1 + i])
-            signs.append(sign)
-            owner.append(i)
-    if not columns:
-        return None
-    try:
-        weights, residual = nnls(np.array(columns).T, rows[:, 0])
-    except RuntimeError:
-        return None
-    if residual > 1e-8 * np.sqrt(len(rows)):
-        return None
-    exact: dict[int, Fraction] = {}
-    for weight, sign, i in zip(weights, signs, owner, strict=True):
-        if weight > 1e-9:
-            exact[i] = exact.get(i, Fraction(0)) + sign * Fraction(weight).limit_denominator(720)
-    exact = {i: w for i, w in exact.items() if w}
-    if not exact:
-        return None
-    built = combine(list(exact.values()), [parts[i] for i in exact])  # type: ignore[operator]
-    domains = dict(zip(names, target.statement.domains, strict=True))
-    rest = spread_roots(sub(wanted, built), domains)
-    if sum(1 for _ in walk(built)) > 4000 or not _zero(rest, target.statement):
-        return None
-    return [same[i] for i in exact]
-
-
-__all__ = ["Fact", "evident", "reaches_claim"]
+__all__ = ["reaches_claim"]

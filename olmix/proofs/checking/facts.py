@@ -7,16 +7,33 @@ whether it is the composition of a chain or follows from another fact, whether a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 import numpy as np
 
+from olmix.proofs.checking.forms import implied, kinds_of, proportional, sufficient, visibly_nonneg
 from olmix.proofs.checking.links import Context, build_link
+from olmix.proofs.checking.signs import signed
 from olmix.proofs.checking.walker import Link
 from olmix.proofs.proving.keys import canonical_key
-from olmix.proofs.statements.expr import Add, Expr, Mul, Num, Pow, Relation, Var, mul, num, power, substitute, walk
+from olmix.proofs.statements.expr import (
+    Add,
+    Expr,
+    Mul,
+    Num,
+    Pow,
+    Relation,
+    Var,
+    mul,
+    neg,
+    num,
+    power,
+    substitute,
+    variables_of,
+    walk,
+)
 from olmix.proofs.statements.numeric import compile_floats
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
@@ -45,10 +62,19 @@ class Fact:
     proved: bool = False
     #: For a product: what was multiplied.
     parts: tuple[Fact, ...] = ()
+    #: For a chain: what it is made of.
+    links: tuple[Fact, ...] = ()
+    #: The relation that this one is another form of (a root of both sides, say).
+    origin: Fact | None = None
 
 
-def collect_facts(links: Sequence[Link], context: Context, given: Sequence[Relation] = ()) -> list[Fact]:
-    """The facts of a proof; `given` are assumptions that hold throughout, which are facts as well."""
+def collect_facts(
+    links: Sequence[Link], context: Context, given: Sequence[Relation] = (), cyclic: bool = False
+) -> list[Fact]:
+    """The facts of a proof; `given` are assumptions that hold throughout, which are facts as well.
+
+    `cyclic`: the proof speaks of analogues of what it spells out.
+    """
     pool = _Pool(context, given)
     for relation in given:
         pool.put(relation, announced=False, number=0, derived=True, proved=True)
@@ -64,10 +90,12 @@ def collect_facts(links: Sequence[Link], context: Context, given: Sequence[Relat
             pool.put(
                 link.relation, announced=goal, number=link.number, cited=link.cited, proved=link.status == "proved"
             )
+            pool.put_visible(link)
         for i in range(len(chain)):
             for j in range(i + 1, len(chain)):
                 pool.put_composed(chain[i : j + 1])
-    pool.shift()
+    if cyclic:
+        pool.shift()
     return list(pool.facts.values())
 
 
@@ -80,43 +108,62 @@ class _Pool:
 
     def put(
         self, relation: Relation, *, announced: bool, number: int, cited: bool = False, derived: bool = False,
-        proved: bool = False, worked: bool = False,
+        proved: bool = False, worked: bool = False, origin: Fact | None = None, links: tuple[Fact, ...] = (),
     ) -> None:  # fmt: skip
-        """Adds a relation, and what taking roots on both sides makes of it."""
+        """Adds a relation, and what powers and roots of both sides make of it."""
         built, _ = build_link(relation, self.context, self.given)
         if built is None or built.claim.op == "!=":
             return
-        fact = Fact(built.claim, built, canonical_key(built), announced, number, cited, derived, worked, proved)
+        fact = Fact(
+            built.claim, built, canonical_key(built), announced, number, cited, derived, worked, proved,
+            links=links, origin=origin,
+        )  # fmt: skip
         spelled = relation_text(built.claim)
         known = self.facts.get(spelled)
         if known is None or _rank(fact) > _rank(known):
             self.facts[spelled] = fact
-        root = _rooted(built)
-        if root is not None:
-            self.put(root, announced=announced, number=number, derived=True, proved=proved)
+        if origin is None:
+            for other in implied(built):
+                self.put(
+                    other, announced=announced, number=number, cited=cited, derived=derived, proved=proved, origin=fact
+                )
+
+    def put_visible(self, link: Link) -> None:
+        """From `X = Y` where Y is visibly of one sign, as a sum of squares is: that sign."""
+        relation = link.relation
+        if relation is None or relation.op != "=":
+            return
+        built, _ = build_link(relation, self.context, self.given)
+        if built is None:
+            return
+        left, right = built.claim.left, built.claim.right
+        for side, other in ((right, left), (left, right)):
+            if not isinstance(side, Add | Mul | Pow) or other == side:
+                continue
+            for op, value in ((">=", side), ("<=", neg(side))):
+                if signed(value, built):
+                    sign = Relation(side, op, num(0))
+                    self.put(sign, announced=link.role == "goal", number=link.number, derived=True, proved=True)
 
     def shift(self) -> None:
         """Adds the cyclic versions of all facts, where the hypotheses are the same for all variables."""
-        statement = self.context.statement
-        names = statement.variables
-        if self.given or self.context.substitutions or not 3 <= len(names) <= 4 or len(self.facts) > 12:
+        old = self.context.substitutions
+        names = variables_of(*(self.context.expand(e) for e in old.values())) or self.context.statement.variables
+        if not 3 <= len(names) <= 4 or len(self.facts) > 24:
             return
         by = {v: Var(names[(i + 1) % len(names)]) for i, v in enumerate(names)}
-        if len(set(statement.domains)) > 1 or not _same_hypotheses(statement, by):
-            return
         for fact in list(self.facts.values()):
+            own = fact.statement
+            if len(set(own.domains)) > 1 or not set(own.variables) <= set(names) or not _same_hypotheses(own, by):
+                continue
             relation = fact.relation
             for _ in names[1:]:
                 relation = relation.map(lambda e: substitute(e, dict(by)))
-                built, _ = build_link(relation, self.context, ())
+                built, _ = build_link(relation, self.context, self.given)
                 spelled = relation_text(relation)
-                if (
-                    built is not None
-                    and spelled not in self.facts
-                    and not (fact.announced or same(fact, _plain(built)))
-                ):
+                if built is not None and spelled not in self.facts and not same(fact, _plain(built)):
                     self.facts[spelled] = dataclasses.replace(
-                        fact, relation=built.claim, statement=built, key=canonical_key(built), parts=()
+                        fact, relation=built.claim, statement=built, key=canonical_key(built), parts=(), origin=None
                     )
 
     def put_composed(self, chain: Sequence[Link]) -> None:
@@ -127,8 +174,9 @@ class _Pool:
             return
         announced = any(link.role == "goal" for link in chain)
         proved = all(link.status == "proved" for link in chain)
-        ends = [self._fact(r) for r in (whole, *(r for r in relations if r.op != "="))]
-        derived = ends[0] is not None and not any(f is not None and same(f, ends[0]) for f in ends[1:])
+        own = [self._fact(r) for r in relations]
+        end = self._fact(whole)
+        derived = end is not None and not any(f is not None and same(f, end) for f in own)
         cited = any(link.cited for link in chain)
         worked = len(chain) > 1 and any(link.relation.op == "=" and link.relation.left != link.relation.right
                                         for link in chain if link.relation is not None)  # fmt: skip
@@ -140,6 +188,9 @@ class _Pool:
             proved=proved,
             cited=cited,
             worked=worked,
+            links=()
+            if None in own
+            else tuple(dataclasses.replace(f, cited=k.cited) for f, k in zip(own, chain, strict=True) if f is not None),
         )
 
     def _fact(self, relation: Relation) -> Fact | None:
@@ -156,13 +207,15 @@ def _same_hypotheses(statement: Statement, by: Mapping[str, Expr]) -> bool:
     if not statement.constraints:
         return True
     gaps = [c.gap() for c in statement.constraints]
-    points = np.random.default_rng(2).uniform(0.3, 1.8, size=(6, len(statement.variables)))
-    here = compile_floats(gaps, statement.variables)(points)
-    there = compile_floats([substitute(g, dict(by)) for g in gaps], statement.variables)(points)
-    return (
-        bool(np.allclose(np.sort(here), np.sort(there), equal_nan=True))
-        and len({c.op for c in statement.constraints}) == 1
-    )
+    turned = [substitute(g, dict(by)) for g in gaps]
+    names = variables_of(*gaps, *turned)
+    points = np.random.default_rng(2).uniform(0.3, 1.8, size=(6, len(names)))
+    here, there = compile_floats(gaps, names)(points), compile_floats(turned, names)(points)
+    for op in {c.op for c in statement.constraints}:
+        chosen = [i for i, c in enumerate(statement.constraints) if c.op == op]
+        if not np.allclose(np.sort(here[:, chosen]), np.sort(there[:, chosen]), equal_nan=True):
+            return False
+    return True
 
 
 def _rank(fact: Fact) -> tuple[bool, ...]:
@@ -184,53 +237,34 @@ def compose(relations: Sequence[Relation]) -> Relation | None:
 
 
 def same(fact: Fact, other: Fact) -> bool:
-    """Whether two relations say the same up to a constant factor and moving terms, without using any hypothesis.
-
-    Seen in floats at a few points: this decides what counts as a restatement, not whether something is true.
-    """
-    names = fact.relation.variables()
-    if names != other.relation.variables() or fact.relation.op == "=" or other.relation.op == "=":
+    """Whether two relations say the same up to a constant factor and moving terms, without using any hypothesis."""
+    if "=" in (fact.relation.op, other.relation.op):
         return False
-    rng = np.random.default_rng(11)
-    points = rng.uniform(0.4, 2.3, size=(9, len(names)))
-    kinds = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
-    if any(kinds.get(n) == "real" for n in names):
-        # |x| and x differ only below zero.
-        turned = points * np.where([kinds.get(n) == "real" for n in names], rng.choice([-1, 1], size=points.shape), 1)
-        points = np.concatenate([points, turned])
-    values = compile_floats([fact.relation.gap(), other.relation.gap()], names)(points)
-    with np.errstate(all="ignore"):
-        ratios = values[:, 0] / values[:, 1]
-    ratios = ratios[np.isfinite(ratios)]
-    return bool(len(ratios) > 4 and ratios[0] > 0 and np.allclose(ratios, ratios[0], rtol=1e-7))
+    return proportional(fact.relation.gap(), other.relation.gap(), kinds_of(fact.statement))
 
 
-def _rooted(statement: Statement) -> Relation | None:
-    """From X**n <= Y (or >=) with both sides visibly non-negative: X <= Y**(1/n)."""
-    relation = statement.claim
-    domains = dict(zip(statement.variables, statement.domains, strict=True))
-    for side, other in ((relation.left, relation.right), (relation.right, relation.left)):
-        if not (isinstance(side, Pow) and isinstance(side.exponent, Num)) or relation.op == "=":
-            continue
-        n = side.exponent.value
-        if n.denominator == 1 and 2 <= n <= 6 and visibly_nonneg(side.base, domains) and visibly_nonneg(other, domains):
-            root = _root_of(other, int(n))
-            pair = (side.base, root) if side is relation.left else (root, side.base)
-            return Relation(pair[0], relation.op, pair[1])
-    return None
+def shapes(target: Fact) -> list[Fact]:
+    """A relation that is to be reached, and the relations from which it follows by powers or roots of both sides."""
+    out = [target]
+    for relation in sufficient(target.statement):
+        built = target.statement.with_claim(relation)
+        out.append(Fact(relation, built, canonical_key(built), target.announced, target.number, target.cited))
+    return out
 
 
-def _root_of(expr: Expr, n: int) -> Expr:
-    if isinstance(expr, Num):
-        for value in range(1, 60):
-            if Fraction(value) ** n == expr.value:
-                return num(value)
-    return power(expr, Fraction(1, n))
+def restates(fact: Fact, target: Fact) -> bool:
+    """Whether a fact is the target, up to a constant factor, moving terms, and powers or roots of both sides."""
+    return any(same(f, t) for f in (fact, *([fact.origin] if fact.origin else [])) for t in _shapes_of(target))
+
+
+@functools.lru_cache(maxsize=256)
+def _shapes_of(target: Fact) -> tuple[Fact, ...]:
+    return tuple(shapes(target))
 
 
 def multiplied(facts: Sequence[Fact]) -> list[Fact]:
     """Products of two inequalities, and inequalities divided by the positive denominators that occur."""
-    chosen = [f for f in facts if f.relation.op not in ("=", "!=")]
+    chosen = [f for f in facts if f.relation.op not in ("=", "!=") and f.origin is None]
     if not chosen or len(chosen) > MOST_FACTORS:
         return []
     out = []
@@ -242,10 +276,11 @@ def multiplied(facts: Sequence[Fact]) -> list[Fact]:
             if isinstance(node, Pow) and node.exponent == num(-1) and not isinstance(node.base, Num):
                 bottoms[node.base] = None
     for fact in chosen:
-        domains = dict(zip(fact.statement.variables, fact.statement.domains, strict=True))
+        domains = kinds_of(fact.statement)
         for bottom in list(bottoms)[:6]:
             if visibly_nonneg(bottom, domains):
                 out.append(_product_fact(fact, power(bottom, -1), (fact,)))
+                out.append(_product_fact(fact, bottom, (fact,)))
     return out
 
 
@@ -254,20 +289,3 @@ def _product_fact(fact: Fact, factor: Expr, parts: tuple[Fact, ...]) -> Fact:
     return Fact(
         relation, fact.statement, "", any(p.announced for p in parts), fact.number, proved=fact.proved, parts=parts
     )
-
-
-def visibly_nonneg(expr: Expr, domains: dict[str, str]) -> bool:
-    """Whether an expression is a sum of products of squares and non-negative variables, as it is written."""
-    if isinstance(expr, Num):
-        return expr.value >= 0
-    if isinstance(expr, Add):
-        return all(visibly_nonneg(term, domains) for term in expr.terms)
-    if isinstance(expr, Mul):
-        signs = [f for f in expr.factors if not visibly_nonneg(f, domains)]
-        return not signs
-    if isinstance(expr, Pow):
-        if isinstance(expr.exponent, Num) and expr.exponent.value.numerator % 2 == 0:
-            return True
-        return visibly_nonneg(expr.base, domains)
-    name = getattr(expr, "name", "")
-    return name == "abs" or domains.get(name) in ("pos", "nonneg", "natural")

@@ -16,6 +16,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from olmix.errors import UserError
+from olmix.proofs.checking.forms import upward
+from olmix.proofs.checking.theorems import is_rooted_instance
+from olmix.proofs.checking.wording import quotient
 from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.refuting.falsify import Budget, feasible_points
 from olmix.proofs.statements.expr import (
@@ -46,7 +49,7 @@ def is_mean_instance(statement: Statement) -> bool:
 
     The weights are the only ones that can do (least squares on logarithms), so that copies need not be written out.
     """
-    gap = _collected(_upward(statement.claim).gap())
+    gap = _collected(upward(statement.claim).gap())
     above = [(float(c), body) for body, c in gap.items() if c > 0]
     below = [(-float(c), body) for body, c in gap.items() if c < 0]
     if len(below) != 1 or len(above) < 2:
@@ -73,13 +76,15 @@ def is_instance(statement: Statement) -> bool:
     """Whether the claim of the statement is a theorem's own inequality, up to a constant factor and terms moved."""
     if is_mean_instance(statement) or _is_schur(statement) or _is_muirhead(statement) or _is_rearranged(statement):
         return True
-    relation = _upward(statement.claim)
-    return any(_is_cauchy(statement, r) or _is_chebyshev(statement, r) for r in (relation,)) or _is_jensen(statement)
+    relation = upward(statement.claim)
+    if _is_cauchy(statement, relation) or _is_chebyshev(statement, relation) or _is_jensen(statement):
+        return True
+    return is_rooted_instance(statement)
 
 
 def is_common(statement: Statement) -> bool:
     """Whether every reader knows it without a name: `x**2 + y**2 + z**2 >= xy + yz + zx`, AM-GM for two, `t + 1/t >= 2`."""
-    gap = _collected(_upward(statement.claim).gap())
+    gap = _collected(upward(statement.claim).gap())
     above = [body for body, c in gap.items() if c > 0]
     if len(above) == 2 and is_mean_instance(statement):
         return True
@@ -90,7 +95,7 @@ def is_common(statement: Statement) -> bool:
         return _agree(
             statement,
             add(*squares),
-            add(mul(x, y), mul(y, z), mul(z, x), mul(num(1 / scale), _upward(statement.claim).gap())),
+            add(mul(x, y), mul(y, z), mul(z, x), mul(num(1 / scale), upward(statement.claim).gap())),
         )
     rest = gap.pop(num(1), Fraction(0))
     pairs = {body: power(body, -1) for body in gap}
@@ -103,29 +108,25 @@ def is_common(statement: Statement) -> bool:
 
 def same_form(one: Statement, two: Statement) -> bool:
     """Whether two relations are written alike: the same terms up to a factor, moving terms, and renaming of variables."""
-    first, second = (_collected(_upward(s.claim).gap()) for s in (one, two))
+    first, second = (_collected(upward(s.claim).gap()) for s in (one, two))
     names, others = one.claim.variables(), two.claim.variables()
     if len(first) != len(second) or len(names) != len(others) or len(names) > 5:
         return False
     for order in itertools.permutations(others):
         by = {n: Var(o) for n, o in zip(names, order, strict=True)}
-        renamed = {body: c for b, c in first.items() for body in (_sorted(substitute(b, by)),)}
-        ratios = {renamed[b] / c for b, c in ((_sorted(b), c) for b, c in second.items()) if b in renamed}
-        if len(ratios) == 1 and min(ratios) > 0 and set(renamed) == {_sorted(b) for b in second}:
+        renamed = {body: c for b, c in first.items() for body in (in_one_order(substitute(b, by)),)}
+        ratios = {renamed[b] / c for b, c in ((in_one_order(b), c) for b, c in second.items()) if b in renamed}
+        if len(ratios) == 1 and min(ratios) > 0 and set(renamed) == {in_one_order(b) for b in second}:
             return True
     return False
 
 
-def _sorted(expr: Expr) -> Expr:
-    """With the parts of sums and products in one order."""
-    inner = rebuild(expr, _sorted)
+def in_one_order(expr: Expr) -> Expr:
+    """An expression with the parts of sums and products in one order."""
+    inner = rebuild(expr, in_one_order)
     if isinstance(inner, Mul):
         return Mul(tuple(sorted(inner.factors, key=repr)))
     return Add(tuple(sorted(inner.terms, key=repr))) if isinstance(inner, Add) else inner
-
-
-def _upward(relation: Relation) -> Relation:
-    return relation if relation.op in (">=", ">", "=") else relation.flipped()
 
 
 def _collected(expr: Expr) -> dict[Expr, Fraction]:
@@ -188,14 +189,6 @@ def _twice(factor: Expr) -> list[Expr]:
     return [factor.base] * 2 if isinstance(factor, Pow) and factor.exponent == num(2) else [factor]
 
 
-def _fraction(expr: Expr) -> tuple[Expr, Expr]:
-    """Numerator and denominator."""
-    factors = expr.factors if isinstance(expr, Mul) else (expr,)
-    below = [f for f in factors if isinstance(f, Pow) and isinstance(f.exponent, Num) and f.exponent.value < 0]
-    above = [f for f in factors if f not in below]
-    return mul(num(1), *above), mul(num(1), *(power(f.base, -f.exponent.value) for f in below))  # type: ignore[union-attr]
-
-
 def _half(expr: Expr) -> Expr:
     """The square root, squares in it undone (the sign of x in x**2 is free to choose)."""
     factors = expr.factors if isinstance(expr, Mul) else (expr,)
@@ -212,7 +205,7 @@ def _is_cauchy(statement: Statement, relation: Relation) -> bool:
     outer = mul(num(1), *others)
     for i, chosen in enumerate(sums):
         rest = mul(outer, *(s for j, s in enumerate(sums) if j != i))
-        tops, bottoms = zip(*(_fraction(t) for t in _parts(chosen)), strict=True)
+        tops, bottoms = zip(*(quotient(t) for t in _parts(chosen)), strict=True)
         for v in (bottoms, tuple(mul(t, b) for t, b in zip(tops, bottoms, strict=True))):
             u = [_half(mul(x, y)) for x, y in zip(_parts(chosen), v, strict=True)]
             whole = mul(rest, power(add(*u), 2))

@@ -5,13 +5,16 @@ Seen in floats at a few points: this decides whether a proof is called complete,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from olmix.errors import UserError
 from olmix.proofs.checking.links import Context
+from olmix.proofs.proving.algebra import Unsupported, build_system, to_fraction
 from olmix.proofs.refuting.falsify import Budget, feasible_points
-from olmix.proofs.statements.expr import STRICT, ZERO, Expr, Num, Relation, Var, variables_of
+from olmix.proofs.statements.expr import NEGATED, STRICT, ZERO, Expr, Num, Relation, Var, variables_of
 from olmix.proofs.statements.numeric import compile_floats
 from olmix.proofs.statements.statement import Statement
 
@@ -144,6 +147,61 @@ def covers(statement: Statement, old: Mapping[str, Expr], context: Context) -> b
     return _solvable(miss, _tame(statement)[:6], len(names))
 
 
+def exhaustive(statement: Statement, cases: Sequence[Sequence[Relation]], context: Context) -> bool:
+    """Whether cases leave out no point of the hypotheses: each way to miss one condition of every case is impossible.
+
+    Conditions are looked at as linear in the monomials that occur in them, which is exact for the orders and bounds that
+    people distinguish, and never finds a gap closed that is open.
+    """
+    if not cases:
+        return False
+    expanded = [[r.map(context.expand) for r in case] for case in cases]
+    if any(r.op in ("=", "!=") for case in expanded for r in case):
+        return False
+    missed = itertools.product(*([Relation(r.left, NEGATED[r.op], r.right) for r in case] for case in expanded))
+    return all(not _possible(statement, relations) for relations in itertools.islice(missed, 200))
+
+
+def _possible(statement: Statement, relations: Sequence[Relation]) -> bool:
+    """Whether inequalities can hold together with the hypotheses, monomials taken as independent (a linear program)."""
+    from scipy.optimize import linprog
+
+    signs = [Relation(Var(n), ">" if d == "pos" else ">=", ZERO)
+             for n, d in zip(statement.variables, statement.domains, strict=True) if d != "real"]  # fmt: skip
+    rows: list[tuple[dict[tuple[int, ...], float], str]] = []
+    for relation in (*relations, *(c for c in statement.constraints if c.op != "!="), *signs):
+        try:
+            system = build_system(Statement(relation, statement.variables, ("real",) * len(statement.variables)))
+        except (Unsupported, UserError):
+            continue  # One condition less: at worst a gap is seen where there is none.
+        if len(system.names) != len(statement.variables) or system.goal_op != (
+            "=" if relation.op == "=" else system.goal_op
+        ):
+            continue
+        rows.append(
+            ({tuple(map(int, x)): float(to_fraction(c)) for x, c in system.goal.to_dict().items()}, relation.op)
+        )
+    monomials = sorted({x for row, _ in rows for x in row if any(x)})
+    strict = [op in STRICT for _, op in rows]
+    # Each strict gap is at least t; possible where t can be positive.
+    above = [(row, s) for (row, op), s in zip(rows, strict, strict=True) if op != "="]
+    equal = [row for row, op in rows if op == "="]
+    constant = (0,) * len(statement.variables)
+
+    def line(row: dict[tuple[int, ...], float]) -> list[float]:
+        return [row.get(x, 0.0) for x in monomials]
+
+    result = linprog(
+        [*[0.0] * len(monomials), -1.0],
+        A_ub=[[-v for v in line(row)] + [1.0 if s else 0.0] for row, s in above] or None,
+        b_ub=[row.get(constant, 0.0) for row, _ in above] or None,
+        A_eq=[[*line(row), 0.0] for row in equal] or None,
+        b_eq=[-row.get(constant, 0.0) for row in equal] or None,
+        bounds=[*[(-1e6, 1e6)] * len(monomials), (None, 1.0)],
+    )
+    return result.status != 2 and not (result.status == 0 and any(strict) and -result.fun <= 1e-9)
+
+
 def _kind(statement: Statement) -> str:
     return "pos" if all(d == "pos" for d in statement.domains) else "real"
 
@@ -172,4 +230,4 @@ def _tame(statement: Statement, count: int = 160) -> np.ndarray:
         return points[(np.abs(np.log(np.abs(points) + 1e-300)) < 3).all(axis=1)]
 
 
-__all__ = ["covers", "exist", "legitimate"]
+__all__ = ["covers", "exhaustive", "exist", "legitimate"]

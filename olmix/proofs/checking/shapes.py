@@ -17,6 +17,18 @@ CITED = re.compile(
 )
 
 
+_ANALOGUES = re.compile(
+    r"similar|analog|likewise|cycl|symmetr|permut|same (way|manner|argument|reason)|\\sum|the other (two|three|ones)"
+    r"|(two|three|four) (other|inequalities|such)|and so on|in turn|each of",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_analogues(text: str) -> bool:
+    """Whether a proof says that what it spells out for some variables holds for the others as well."""
+    return bool(_ANALOGUES.search(text))
+
+
 def names_a_theorem(chain: Chain) -> bool:
     """`A M \\geq G M` and its kin name an inequality between means."""
     if all(_POWER_MEAN.fullmatch(side.text) for side in chain.sides):

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
 from olmix.proofs.checking.equivalence import differs
+from olmix.proofs.checking.forms import proportional
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
 from olmix.proofs.checking.readings import agrees_in_own_letters, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
 from olmix.proofs.checking.shapes import CITED, ends, is_point, is_turned_theorem, names_a_theorem, turns_round
-from olmix.proofs.statements.expr import Expr, Num, Relation, Var
+from olmix.proofs.checking.wording import calls_same, subject
+from olmix.proofs.statements.expr import NEGATED, Expr, Num, Relation, Var, neg, variables_of
 from olmix.proofs.statements.formulas import Chain, Member, Side, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
@@ -37,6 +39,8 @@ class Link:
     conditional: bool = False
     #: Whether the words before it name a theorem.
     cited: bool = False
+    #: What was assumed where it stands.
+    under: tuple[Relation, ...] = ()
 
     def describe(self) -> str:
         """For a reader: the relation and the verdict."""
@@ -71,21 +75,38 @@ class Walker:
         self.letters = Letters(self.context, constant)
         self.links: list[Link] = []
         self.remarks: list[str] = []
+        #: What the sentences just before say (`Apply Cauchy-Schwarz.`), and the sentence that they may be about.
+        self.announced, self.heard = "", (-1, -1)
         self.chains = 0
         #: Where the last chain ended, for lines that start with a relation.
         self.last: Expr | None = None
         self.conditional = False
+        self.under: tuple[Relation, ...] = ()
+        #: The last chain, which `i.e.` may be about.
+        self.before: Chain | None = None
         self.equality = EqualityCases()
         #: Symbols that relations have used.
         self.used: set[str] = set()
         #: An equation was supposed in a proof by contradiction: what follows from it need not hold otherwise.
         self.supposed = False
+        #: The opposite of the claim was supposed.
+        self.contrary = False
         #: Paragraph and sentence of each chain.
         self.places: dict[int, tuple[int, int]] = {}
+
+    def remark(self, text: str) -> None:
+        """Takes in a sentence without a formula, which may name the theorem of the next one."""
+        self.remarks.append(text)
+        self.announced = text if self.heard != (-1, -1) else f"{self.announced} {text}"
+        self.heard = (-1, -1)
 
     def formula(self, formula: Formula) -> None:
         """Takes in one formula."""
         role = formula.role
+        place = (formula.paragraph, formula.sentence)
+        self.heard = place if self.heard == (-1, -1) else self.heard
+        if place != self.heard:
+            self.announced = ""
         if role in ("hypothetical", "absurd"):
             for piece in read_formula(formula.latex, self.letters.scope):
                 if isinstance(piece, Chain) and piece.ops:
@@ -124,9 +145,12 @@ class Walker:
                 self._member(piece)
             elif piece.ops:
                 self._chain(piece, role, formula)
+                same = calls_same(formula) if piece is pieces[0] else ""
                 if piece.lead == "<=>" and before is not None:
                     self._equivalent(before, piece, formula)
-                before = piece
+                elif same and self.before is not None:
+                    self._equivalent(self.before, piece, formula, same)
+                before = self.before = piece
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
@@ -222,8 +246,11 @@ class Walker:
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
             # `which is $\geq 1$`: what it is about stands in the words.
-            self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
-            return
+            about = subject(formula, self.last, self.context.statement.claim.left)
+            if about is None or not self._said_of(*about, chain, formula):
+                self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
+                return
+            self.last = about[0]
         if chain.continues and self.last is not None:
             first = dataclasses.replace(chain.sides[0], expr=self.last, text="(the line before)")
             chain = dataclasses.replace(chain, sides=(first, *chain.sides[1:]))
@@ -259,15 +286,29 @@ class Walker:
             self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
         self.last = chain.sides[-1].expr
 
-    def _equivalent(self, before: Chain, after: Chain, formula: Formula) -> None:
-        """`A <=> B`: refuted at a point where one is strict and the other an equality, or one holds and the other fails."""
+    def _said_of(self, about: Expr, clear: bool, chain: Chain, formula: Formula) -> bool:
+        """Whether a relation without a left side can be about an expression: where the words are not clear, it must hold."""
+        right = chain.sides[1].expr
+        if right is None:
+            return False
+        held = check_relation(Relation(about, chain.ops[0], right), self.context, self._given(formula)).status
+        return held in ("proved", "unrefuted") or (clear and held == "refuted")
+
+    def _equivalent(self, before: Chain, after: Chain, formula: Formula, how: str = "firm") -> None:
+        """`A <=> B`: refuted at a point where one is strict and the other an equality, or one holds and the other fails.
+
+        Where the words are `loose`, the second relation may be a consequence of the first, or equivalent to the claim.
+        """
         one, two = ends(before.relations()), ends(after.relations())
         if len(one) != 1 or len(two) != 1 or len(before.relations()) < len(before.ops) or self.context.unread:
             return
         where = differs(one[0], two[0], self.context, self._given(formula))
+        if where is not None and how == "loose":
+            where = differs(self.context.statement.claim, two[0], self.context, self._given(formula)) and where
         if where is not None:
             latex = f"{relation_text(one[0])} <=> {relation_text(two[0])}"
-            self._add(None, "fact", latex, LinkResult("refuted", f"not equivalent at {where}"))
+            status = "refuted" if how == "firm" else "doubtful"
+            self._add(None, "fact", latex, LinkResult(status, f"not equivalent at {where}"))
 
     def _asserted(self, chain: Chain, formula: Formula) -> bool:
         """`with four terms, A >= B = C`: of a chain with a proper inequality that holds all the rest is asserted as well."""
@@ -303,7 +344,7 @@ class Walker:
         if self.letters.answers(relation, role, formula.words) or self.letters.defines(relation, role):
             return
         if role in ("assume", "define"):
-            if self.letters.sign(relation):
+            if self.letters.sign(relation) or (role == "assume" and self._opposes(relation)):
                 return
             result = check_relation(relation, self.context, self._given(formula))
             if result.status in ("proved", "unrefuted"):
@@ -317,9 +358,15 @@ class Walker:
             # the same breath restricts the problem's variables, and holds for a while only.
             before = set(self.letters.introduced)
             new = self.letters.introduce(relation)
-            more = not new and bool(before & set(relation.variables()))
+            names = set(relation.variables())
+            more = not new and bool(before & names)
             lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
+            if lasts == "sentence" and not names & set(self.context.statement.variables):
+                lasts = "paragraph"  # `for 0 < t < 1`, where t is the proof's own.
             self.context.assume(Assumption(relation, lasts, formula.paragraph, formula.sentence))
+            return
+        if self.contrary:
+            self._follows(relation, formula, latex)
             return
         result = check_relation(relation, self.context, self._given(formula))
         if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
@@ -332,7 +379,7 @@ class Walker:
             result = LinkResult("refuted", "it holds only where what was supposed for a while makes both sides equal")
         if result.status in ("proved", "unrefuted"):
             result = self._as_named(relation, formula) or result
-        self._add(relation, role, latex, result, bool(CITED.search(f"{formula.sentence_words} {formula.latex}")))
+        self._add(relation, role, latex, result, self._cites(formula))
 
     def _as_named(self, relation: Relation, formula: Formula) -> LinkResult | None:
         """Refuted where a theorem is applied to sequences that the sentence names, and the relation is not what it says."""
@@ -361,23 +408,49 @@ class Walker:
 
     def _given(self, formula: Formula) -> list[Relation]:
         held = self.context.in_force(formula.paragraph, formula.sentence)
-        self.conditional = any(a.lasts != "proof" and a.relation in held for a in self.context.assumptions)
+        self.under = tuple(r for r in held if self._restricts(r))
+        self.conditional = any(a.lasts != "proof" and a.relation in self.under for a in self.context.assumptions)
         return held
+
+    def _restricts(self, relation: Relation) -> bool:
+        """Whether an assumption is about the problem's variables, and not about a letter of a lemma alone."""
+        new = {v for e in self.context.substitutions.values() for v in variables_of(e)}
+        own = {*self.context.statement.variables, *new}
+        there = relation.map(self.context.expand)
+        if there.op == "=" and any(isinstance(s, Var) and s.name not in own for s in (there.left, there.right)):
+            return False  # `taking t = a`, where the lemma holds for all t.
+        return bool(set(there.variables()) & own)
 
     def _add(self, relation: Relation | None, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
         number = len(self.links) + 1
         if relation is not None and role in ("fact", "goal"):
             self.used |= set(relation.variables())
         self.links.append(
-            Link(number, latex, relation, role, result.status, result.reason, self.chains, self.conditional, cited)
+            Link(
+                number,
+                latex,
+                relation,
+                role,
+                result.status,
+                result.reason,
+                self.chains,
+                self.conditional,
+                cited,
+                self.under,
+            )
         )
 
     def _note(self, chain: Chain, formula: Formula) -> None:
         """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
         self.chains += 1
         supposed = bool(_SUPPOSITION.search(formula.words))
-        self.supposed = self.supposed or (supposed and "=" in chain.ops)
         for relation in chain.relations():
+            if supposed and self._opposes(relation):
+                continue
+            if self.contrary:
+                self._follows(relation, formula, relation_text(relation))
+                continue
+            self.supposed = self.supposed or (supposed and relation.op == "=")
             result = LinkResult("unchecked", "inside a proof by contradiction")
             if relation.op == "=" and formula.role == "hypothetical" and not supposed and not self.supposed:
                 found = check_relation(relation, self.context, self._given(formula))
@@ -390,3 +463,38 @@ class Walker:
             ):
                 result = LinkResult("refuted", "the opposite is proved")
             self._add(relation, "hypothetical", relation_text(relation), result)
+
+    def _opposes(self, relation: Relation) -> bool:
+        """Whether a supposition is the opposite of the claim; from here on relations are what it leads to."""
+        claim = self.context.statement.claim.map(self.context.expand)
+        there = relation.map(self.context.expand)
+        if "=" in (there.op, claim.op) or "!=" in (there.op, claim.op):
+            return False
+        kinds = dict(zip(self.context.statement.variables, self.context.statement.domains, strict=True))
+        if not proportional(neg(there.gap()), claim.gap(), kinds):
+            return False
+        self.contrary = True
+        return True
+
+    def _follows(self, relation: Relation, formula: Formula, latex: str) -> None:
+        """A relation under the opposite of the claim: a fact where it holds all the same. Where its opposite holds, that is
+        a goal: it is enough for the claim.
+        """
+        result = check_relation(relation, self.context, self._given(formula))
+        cited = self._cites(formula)
+        if result.status in ("proved", "unrefuted"):
+            self._add(relation, "fact", latex, result, cited)
+            return
+        if relation.op in NEGATED and relation.op not in ("=", "!="):
+            opposite = Relation(relation.left, NEGATED[relation.op], relation.right)
+            found = check_relation(opposite, self.context, self._given(formula))
+            if found.status in ("proved", "unrefuted"):
+                reason = "the opposite of what the supposition leads to"
+                self._add(opposite, "goal", relation_text(opposite), LinkResult(found.status, reason), cited)
+                return
+        kept = result if relation.op == "=" and not self.supposed and result.status == "refuted" else None
+        unclear = LinkResult("unchecked", "inside a proof by contradiction")
+        self._add(relation, "hypothetical", latex, kept or unclear)
+
+    def _cites(self, formula: Formula) -> bool:
+        return bool(CITED.search(f"{self.announced} {formula.sentence_words} {formula.latex}"))

@@ -1,0 +1,133 @@
+"""Whether a relation is an instance of a theorem with roots: AM-GM with its product written out, Hoelder, Minkowski.
+
+Everything is seen in floats at a few points, term by term: this decides what counts as a reason, not what is true.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from olmix.proofs.checking.forms import upward
+from olmix.proofs.refuting.falsify import Budget, feasible_points
+from olmix.proofs.statements.expr import Add, Expr, Mul, Num, Pow, mul, num, power
+from olmix.proofs.statements.numeric import compile_floats
+from olmix.proofs.statements.statement import Statement
+
+#: Sums with more terms than this are not permuted.
+_MOST = 4
+
+
+def is_rooted_instance(statement: Statement) -> bool:
+    """Whether the claim is one of the three inequalities, its greater side on either side."""
+    points = feasible_points(statement, Budget(starts=40, seed=7))[:12]
+    if len(points) < 4:
+        return False
+    claim = upward(statement.claim)
+    tests = (_is_written_mean, _is_hoelder, _is_minkowski)
+    return any(test(claim.left, claim.right, statement.variables, points) for test in tests)
+
+
+def _values(exprs: Sequence[Expr], names: Sequence[str], points: np.ndarray) -> np.ndarray:
+    """Shape (expressions, points)."""
+    with np.errstate(all="ignore"):
+        return compile_floats(list(exprs), tuple(names))(points).T
+
+
+def _close(one: np.ndarray, two: np.ndarray) -> bool:
+    fine = np.isfinite(one) & np.isfinite(two)
+    return int(fine.sum()) >= 4 and bool(np.allclose(one[fine], two[fine], rtol=1e-8))
+
+
+def _is_written_mean(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`x1 + ... + xn >= n (x1 ... xn)**(1/n)` where the product is written out, each factor once."""
+    factors = small.factors if isinstance(small, Mul) else (small,)
+    scale = mul(num(1), *(f for f in factors if isinstance(f, Num)))
+    roots = [f for f in factors if not isinstance(f, Num)]
+    if len(roots) != 1 or not isinstance(roots[0], Pow) or not isinstance(roots[0].base, Mul):
+        return False
+    inside, exponent = roots[0].base.factors, roots[0].exponent
+    n = len(inside)
+    if exponent != num(Fraction(1, n)) or scale not in (num(n), num(1)):
+        return False
+    values = _values([big, *inside], names, points)
+    factor = 1 if scale == num(n) else 1 / n
+    return bool((values[1:] >= 0).all()) and _close(values[0], factor * values[1:].sum(axis=0))
+
+
+def _terms(expr: Expr) -> list[Expr]:
+    """The terms of a sum; a whole number counts as that many ones."""
+    out: list[Expr] = []
+    for term in expr.terms if isinstance(expr, Add) else (expr,):
+        if isinstance(term, Num) and term.value.denominator == 1 and 1 < term.value <= _MOST:
+            out += [num(1)] * int(term.value)
+        else:
+            out.append(term)
+    return out
+
+
+def _is_hoelder(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`sum(p) sum(q) sum(r) >= sum((p q r)**(1/3))**3` and the same for two or four sums."""
+    factors = big.factors if isinstance(big, Mul) else (big,)
+    sums: list[list[Expr]] = []
+    for factor in factors:
+        times, base = 1, factor
+        if isinstance(factor, Pow) and factor.exponent in (num(2), num(3)):
+            times, base = int(factor.exponent.value), factor.base  # type: ignore[union-attr]
+        sums += [_terms(base)] * times
+    n, size = len(sums), len(sums[0])
+    if not 2 <= n <= 4 or not 2 <= size <= _MOST or any(len(s) != size for s in sums):
+        return False
+    if n * (size - 1) > 6:
+        return False
+    parts = [_values(s, names, points) for s in sums]
+    if any((p < 0).any() for p in parts):
+        return False
+    wanted = _values([power(small, Fraction(1, n))], names, points)[0]
+    orders = list(itertools.permutations(range(size)))
+    for chosen in itertools.product(orders, repeat=n - 1):
+        product = parts[0].copy()
+        for part, order in zip(parts[1:], chosen, strict=True):
+            product = product * part[list(order)]
+        if _close(wanted, (product ** (1 / n)).sum(axis=0)):
+            return True
+    return False
+
+
+def _is_minkowski(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`sum_i sqrt(sum_j x_ij**2) >= sqrt(sum_j (sum_i x_ij)**2)` for any signs of the x_ij."""
+    half = num(Fraction(1, 2))
+    roots = big.terms if isinstance(big, Add) else ()
+    if not 2 <= len(roots) <= 3 or any(not isinstance(r, Pow) or r.exponent != half for r in roots):
+        return False
+    rows = [list(r.base.terms) if isinstance(r.base, Add) else [r.base] for r in roots]  # type: ignore[union-attr]
+    size = len(rows[0])
+    if size > 3 or any(len(row) != size for row in rows):
+        return False
+    values = [_values(row, names, points) for row in rows]
+    if any((v < 0).any() for v in values):
+        return False
+    wanted = _values([power(small, 2)], names, points)[0]
+    lengths = [np.sqrt(v) for v in values]
+    signed = [_signed_lengths(row, length, names, points) for row, length in zip(rows, lengths, strict=True)]
+    orders = list(itertools.permutations(range(size)))
+    for table in (lengths, signed):
+        for chosen in itertools.product(orders, repeat=len(rows) - 1):
+            total = table[0].copy()
+            for length, order in zip(table[1:], chosen, strict=True):
+                total = total + length[list(order)]
+            if _close(wanted, (total**2).sum(axis=0)):
+                return True
+    return False
+
+
+def _signed_lengths(row: Sequence[Expr], lengths: np.ndarray, names: Sequence[str], points: np.ndarray) -> np.ndarray:
+    """Where a square is written as one, its base with the sign that it has."""
+    out = lengths.copy()
+    for i, term in enumerate(row):
+        if isinstance(term, Pow) and term.exponent == num(2):
+            out[i] = _values([term.base], names, points)[0]
+    return out

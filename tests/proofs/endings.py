@@ -19,6 +19,7 @@ class Ending:
     proof: str
     gap: tuple[str, str] = ("", "")
     false: tuple[str, str] = ("", "")
+    verdict: str = "accepted"
 
 
 ENDINGS = [
@@ -190,6 +191,7 @@ This completes the proof.""",
         r"Regard the left-hand side as a quadratic in $a$: $f(a)=a^2+2(b-c)a+2b^2+5c^2+2bc$. Its leading coefficient is positive and its discriminant is $\Delta=4(b-c)^2-4(2b^2+5c^2+2bc)=-4(b^2+4bc+4c^2)=-4(b+2c)^2\le 0$. Hence $f(a)\ge0$ for all $a$.",
         ("", ""),
         (r"=-4(b+2c)^2", r"=-4(b+c)^2"),
+        verdict="unknown",
     ),
     Ending(
         "an identity",
@@ -266,6 +268,7 @@ This completes the proof.""",
         r"We claim that for $0<t<1$ $$\frac{1}{1+t^2}\le\frac{9}{10}-\frac{27}{50}\left(t-\frac13\right).$$ Indeed the difference is $\frac{9}{10}-\frac{27}{50}\left(t-\frac13\right)-\frac1{1+t^2}=\frac{(3t-1)^2(4-3t)}{50(1+t^2)}\ge0$. Taking $t=a,b,c$ and adding, $$\frac{1}{1+a^2}+\frac{1}{1+b^2}+\frac{1}{1+c^2}\le\frac{27}{10}-\frac{27}{50}(a+b+c-1)=\frac{27}{10}.$$",
         ("", ""),
         (r"(4-3t)", r"(4+3t)"),
+        verdict="unknown",
     ),
     Ending(
         "order of the variables",

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 from olmix.errors import UserError
 from olmix.proofs.checking.connect import reaches_claim
+from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import LINK_BUDGET
 from olmix.proofs.checking.proof_text import Formula, read_proof
 from olmix.proofs.checking.shapes import speaks_of_analogues
-from olmix.proofs.checking.walker import Link, Walker
+from olmix.proofs.checking.walker import Walker
 from olmix.proofs.refuting.falsify import search
 from olmix.proofs.statements.expr import Relation, Var
 from olmix.proofs.statements.formulas import Chain, read_formula

@@ -6,6 +6,7 @@ The weights are found by least squares in floats, made rational, and what they g
 from __future__ import annotations
 
 import dataclasses
+import functools
 from fractions import Fraction
 
 import numpy as np
@@ -34,6 +35,7 @@ def is_zero(expr: Expr, statement: Statement) -> bool:
     return certificate is not None and check_certificate(claim, certificate) is None
 
 
+@functools.lru_cache(maxsize=256)
 def _points(statement: Statement, count: int = 160) -> np.ndarray:
     points = feasible_points(statement, Budget(starts=count, seed=7))
     with np.errstate(all="ignore"):

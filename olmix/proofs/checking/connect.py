@@ -18,8 +18,8 @@ from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, restate
 from olmix.proofs.checking.forms import has_root
 from olmix.proofs.checking.instances import same_form
 from olmix.proofs.checking.legitimacy import covers, exhaustive, legitimate
+from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
-from olmix.proofs.checking.walker import Link
 from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.statements.expr import Relation, num, substitute
 from olmix.proofs.statements.statement import Statement
@@ -76,11 +76,11 @@ def _reach_under(
     changed = _in_new_variables(statement, context, given)
     if changed is not None:
         root = Fact(changed.claim, changed, canonical_key(changed), announced=True, number=0)
-        how = _reach(root, [f for f in facts if _admissible(f, root)], depth=0)
+        how = _reach(root, [f for f in facts if _admissible(f, root)], depth=0, effort=_Effort())
         if how is not None:
             return how
     root = Fact(target.claim, target, canonical_key(target), announced=True, number=0)
-    return _reach(root, [f for f in facts if _admissible(f, root)], depth=0)
+    return _reach(root, [f for f in facts if _admissible(f, root)], depth=0, effort=_Effort())
 
 
 def _in_new_variables(statement: Statement, context: Context, given: Sequence[Relation]) -> Statement | None:
@@ -92,7 +92,14 @@ def _in_new_variables(statement: Statement, context: Context, given: Sequence[Re
     return build_link(claim, context, given)[0]
 
 
-def _reach(target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...] = ()) -> str | None:
+@dataclasses.dataclass
+class _Effort:
+    """How many relations may still be sought support for."""
+
+    left: int = 12
+
+
+def _reach(target: Fact, facts: list[Fact], depth: int, effort: _Effort, above: tuple[Fact, ...] = ()) -> str | None:
     """How the target follows from the facts; `above` are the relations that wait for the target's own support."""
     for fact in facts:
         if fact.key == target.key and fact.relation.op != "=" and _told(fact, target) and evident(fact, target):
@@ -103,15 +110,18 @@ def _reach(target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...] 
         return "both sides are equal, term by term"
     if depth and evident(target, above[0] if above else target):
         return "the claim is evident"
-    for shape in shapes(target):
+    effort.left -= 1
+    for shape in shapes(target) if effort.left >= 0 else ():
         for used in _ways(shape, facts):
-            if used and all(_supported(fact, target, facts, depth, above) for fact in used):
+            if used and all(_supported(fact, target, facts, depth, effort, above) for fact in used):
                 steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
                 return f"the claim follows from steps {steps}"
     return None
 
 
-def _supported(fact: Fact, target: Fact, facts: list[Fact], depth: int, above: tuple[Fact, ...]) -> bool:
+def _supported(
+    fact: Fact, target: Fact, facts: list[Fact], depth: int, effort: _Effort, above: tuple[Fact, ...]
+) -> bool:
     """Whether a fact needs no more support.
 
     What was only announced ("it suffices to show") has to be reached in its turn, and so has the target in another form.
@@ -121,7 +131,7 @@ def _supported(fact: Fact, target: Fact, facts: list[Fact], depth: int, above: t
     if evident(fact, waiting[0]) or not (fact.announced or (alike and not fact.derived)):
         return True
     others = [f for f in facts if f is not fact and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)]
-    return depth <= 4 and _reach(fact, others, depth + 1, (*above, target)) is not None
+    return depth <= 4 and _reach(fact, others, depth + 1, effort, (*above, target)) is not None
 
 
 def _told(fact: Fact, target: Fact) -> bool:
@@ -153,10 +163,11 @@ def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
     for fact in facts:
         if same(fact, target):
             yield combination(target, [fact]) or []
+    first = [f for f in facts if not (f.visible or f.origin or f.announced)]
     plain = [f for f in facts if f.relation.op != "=" and not has_root(f.relation)]
     settled = [f for f in facts if not f.announced]
     other = [f for f in settled if f.key != target.key or f.derived]
-    for chosen in (other, settled, plain, facts):
+    for chosen in (first, other, settled, plain, facts):
         found = combination(target, chosen)
         if found is not None:
             yield found

@@ -9,8 +9,10 @@ import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 
-from olmix.proofs.checking.links import Context, build_link
+from olmix.proofs.checking.links import Context, LinkResult, build_link
+from olmix.proofs.checking.shapes import ends
 from olmix.proofs.statements.expr import Relation, num
+from olmix.proofs.statements.formulas import Chain
 from olmix.proofs.statements.numeric import Undefined, holds_at
 from olmix.proofs.statements.statement import Statement
 
@@ -57,3 +59,21 @@ def _sign(claim: Relation, at: dict[str, Fraction]) -> int | None:
         if holds_at(Relation(gap, op, num(0)), at) is True:
             return sign
     return None
+
+
+def compare(before: Chain, after: Chain, context: Context, given: Iterable[Relation], how: str) -> LinkResult | None:
+    """What is wrong with calling two chains equivalent: refuted at a point where one is strict and the other an equality,
+    or one holds and the other fails.
+
+    Where the words are `loose`, as `i.e.` is, the second may be a consequence of the first, or equivalent to the claim.
+    """
+    one, two = ends(before.relations()), ends(after.relations())
+    if len(one) != 1 or len(two) != 1 or len(before.relations()) < len(before.ops):
+        return None
+    given = list(given)
+    where = differs(one[0], two[0], context, given)
+    if where is not None and how == "loose" and differs(context.statement.claim, two[0], context, given) is None:
+        return None
+    if where is None:
+        return None
+    return LinkResult("refuted" if how == "firm" else "doubtful", f"not equivalent at {where}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from olmix.proofs.checking.combine import is_zero
 from olmix.proofs.checking.facts import Fact, same
 from olmix.proofs.checking.forms import kinds_of, upward, visibly_nonneg
-from olmix.proofs.checking.instances import in_one_order, is_common, is_instance, same_form, tidied
+from olmix.proofs.checking.instances import in_one_order, is_common, is_instance, is_three_squares, same_form, tidied
 from olmix.proofs.checking.signs import signed
 from olmix.proofs.statements.expr import Add, Num, sub
 
@@ -26,6 +26,8 @@ def evident(fact: Fact, target: Fact) -> bool:
         return False
     domains = kinds_of(fact.statement)
     if signed(relation.gap(), fact.statement) or visibly_nonneg(tidied(relation.gap()), domains):
+        return True
+    if is_three_squares(fact.statement) and not same(fact, target):
         return True
     if is_common(fact.statement) and not same_form(fact.statement, target.statement):
         return True

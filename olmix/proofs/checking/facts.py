@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from olmix.proofs.checking.forms import implied, kinds_of, proportional, sufficient, visibly_nonneg
+from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.checking.signs import signed
-from olmix.proofs.checking.walker import Link
 from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.statements.expr import (
     Add,
@@ -62,6 +62,8 @@ class Fact:
     proved: bool = False
     #: For a product: what was multiplied.
     parts: tuple[Fact, ...] = ()
+    #: Nothing but the visible sign of an expression that stands in an equation.
+    visible: bool = False
     #: For a chain: what it is made of.
     links: tuple[Fact, ...] = ()
     #: The relation that this one is another form of (a root of both sides, say).
@@ -109,6 +111,7 @@ class _Pool:
     def put(
         self, relation: Relation, *, announced: bool, number: int, cited: bool = False, derived: bool = False,
         proved: bool = False, worked: bool = False, origin: Fact | None = None, links: tuple[Fact, ...] = (),
+        visible: bool = False,
     ) -> None:  # fmt: skip
         """Adds a relation, and what powers and roots of both sides make of it."""
         built, _ = build_link(relation, self.context, self.given)
@@ -116,13 +119,13 @@ class _Pool:
             return
         fact = Fact(
             built.claim, built, canonical_key(built), announced, number, cited, derived, worked, proved,
-            links=links, origin=origin,
+            visible=visible, links=links, origin=origin,
         )  # fmt: skip
         spelled = relation_text(built.claim)
         known = self.facts.get(spelled)
         if known is None or _rank(fact) > _rank(known):
             self.facts[spelled] = fact
-        if origin is None:
+        if origin is None and not visible:
             for other in implied(built):
                 self.put(
                     other, announced=announced, number=number, cited=cited, derived=derived, proved=proved, origin=fact
@@ -143,16 +146,18 @@ class _Pool:
             for op, value in ((">=", side), ("<=", neg(side))):
                 if signed(value, built):
                     sign = Relation(side, op, num(0))
-                    self.put(sign, announced=link.role == "goal", number=link.number, derived=True, proved=True)
+                    self.put(
+                        sign, announced=link.role == "goal", number=link.number, derived=True, proved=True, visible=True
+                    )
 
     def shift(self) -> None:
         """Adds the cyclic versions of all facts, where the hypotheses are the same for all variables."""
         old = self.context.substitutions
         names = variables_of(*(self.context.expand(e) for e in old.values())) or self.context.statement.variables
-        if not 3 <= len(names) <= 4 or len(self.facts) > 24:
+        if not 3 <= len(names) <= 4 or len([f for f in self.facts.values() if not (f.origin or f.visible)]) > 16:
             return
         by = {v: Var(names[(i + 1) % len(names)]) for i, v in enumerate(names)}
-        for fact in list(self.facts.values()):
+        for fact in [f for f in self.facts.values() if f.origin is None and not f.visible]:
             own = fact.statement
             if len(set(own.domains)) > 1 or not set(own.variables) <= set(names) or not _same_hypotheses(own, by):
                 continue
@@ -264,7 +269,7 @@ def _shapes_of(target: Fact) -> tuple[Fact, ...]:
 
 def multiplied(facts: Sequence[Fact]) -> list[Fact]:
     """Products of two inequalities, and inequalities divided by the positive denominators that occur."""
-    chosen = [f for f in facts if f.relation.op not in ("=", "!=") and f.origin is None]
+    chosen = [f for f in facts if f.relation.op not in ("=", "!=") and f.origin is None and not f.visible]
     if not chosen or len(chosen) > MOST_FACTORS:
         return []
     out = []

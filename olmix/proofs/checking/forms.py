@@ -80,9 +80,9 @@ def sufficient(statement: Statement) -> Iterator[Relation]:
         return
     relation, domains = upward(statement.claim), kinds_of(statement)
     big, small = relation.left, relation.right
-    for n in sorted(_roots_in(big) | _roots_in(small)):
-        if n % 2 or visibly_nonneg(big, domains):
-            yield Relation(power(big, n), relation.op, power(small, n))
+    for degree in sorted(_roots_in(big) | _roots_in(small)):
+        if degree % 2 or visibly_nonneg(big, domains):
+            yield Relation(power(big, degree), relation.op, power(small, degree))
     scale, base, n = _as_power(big)
     if scale > 0 and n.denominator == 1 and 2 <= n <= _MOST and visibly_nonneg(small, domains):
         yield Relation(base, relation.op, root_of(mul(num(1 / scale), small), int(n), domains))

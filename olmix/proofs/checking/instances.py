@@ -106,6 +106,16 @@ def is_common(statement: Statement) -> bool:
     return matched and sum(gap.values(), rest) == 0
 
 
+def is_three_squares(statement: Statement) -> bool:
+    """`(x + y + z)**2 >= 3(xy + yz + zx)` and `3(x**2 + y**2 + z**2) >= (x + y + z)**2`."""
+    monomials = _monomials(statement) or []
+    above = {x for c, x in monomials if c > 0}
+    below = {x for c, x in monomials if c < 0}
+    if len({abs(c) for c, _ in monomials}) != 1 or len(above) != 3 or len(below) != 3:
+        return False
+    return all(sum(x) == 2 and max(x) == 2 for x in above) and all(sum(x) == 2 and max(x) == 1 for x in below)
+
+
 def same_form(one: Statement, two: Statement) -> bool:
     """Whether two relations are written alike: the same terms up to a factor, moving terms, and renaming of variables."""
     first, second = (_collected(upward(s.claim).gap()) for s in (one, two))

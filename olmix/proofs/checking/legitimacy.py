@@ -199,7 +199,9 @@ def _possible(statement: Statement, relations: Sequence[Relation]) -> bool:
         b_eq=[-row.get(constant, 0.0) for row in equal] or None,
         bounds=[*[(-1e6, 1e6)] * len(monomials), (None, 1.0)],
     )
-    return result.status != 2 and not (result.status == 0 and any(strict) and -result.fun <= 1e-9)
+    if result.status == 2:
+        return False
+    return not (result.status == 0 and any(strict) and -float(result.fun or 0.0) <= 1e-9)
 
 
 def _kind(statement: Statement) -> str:

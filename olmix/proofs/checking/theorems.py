@@ -76,7 +76,7 @@ def _is_hoelder(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray
     for factor in factors:
         times, base = 1, factor
         if isinstance(factor, Pow) and factor.exponent in (num(2), num(3)):
-            times, base = int(factor.exponent.value), factor.base  # type: ignore[union-attr]
+            times, base = int(factor.exponent.value), factor.base
         sums += [_terms(base)] * times
     n, size = len(sums), len(sums[0])
     if not 2 <= n <= 4 or not 2 <= size <= _MOST or any(len(s) != size for s in sums):

@@ -8,45 +8,20 @@ import re
 from collections.abc import Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
-from olmix.proofs.checking.equivalence import differs
-from olmix.proofs.checking.forms import proportional
+from olmix.proofs.checking.contrary import opposes, under_contrary
+from olmix.proofs.checking.equivalence import compare
 from olmix.proofs.checking.letters import Letters
+from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.proof_text import Formula, words_role
 from olmix.proofs.checking.readings import agrees_in_own_letters, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
 from olmix.proofs.checking.shapes import CITED, ends, is_point, is_turned_theorem, names_a_theorem, turns_round
 from olmix.proofs.checking.wording import calls_same, subject
-from olmix.proofs.statements.expr import NEGATED, Expr, Num, Relation, Var, neg, variables_of
+from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
 from olmix.proofs.statements.formulas import Chain, Member, Side, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
-
-
-@dataclasses.dataclass(frozen=True)
-class Link:
-    """One relation of the proof: where it stands, what it says, and what the check gave."""
-
-    number: int
-    latex: str
-    relation: Relation | None
-    role: str
-    status: str
-    reason: str = ""
-    #: Links of one chain share its number.
-    chain: int = 0
-    #: Whether it was checked under an assumption of a case or of its sentence, so that it is no fact by itself.
-    conditional: bool = False
-    #: Whether the words before it name a theorem.
-    cited: bool = False
-    #: What was assumed where it stands.
-    under: tuple[Relation, ...] = ()
-
-    def describe(self) -> str:
-        """For a reader: the relation and the verdict."""
-        what = relation_text(self.relation) if self.relation else self.latex
-        return f"step {self.number}: {what}: {self.status}" + (f" ({self.reason})" if self.reason else "")
-
 
 _SUPPOSITION = re.compile(
     r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
@@ -246,11 +221,11 @@ class Walker:
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
             # `which is $\geq 1$`: what it is about stands in the words.
-            about = subject(formula, self.last, self.context.statement.claim.left)
-            if about is None or not self._said_of(*about, chain, formula):
+            about = subject(chain, formula, self.last, self.context, self._given(formula))
+            if about is None:
                 self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
                 return
-            self.last = about[0]
+            self.last = about
         if chain.continues and self.last is not None:
             first = dataclasses.replace(chain.sides[0], expr=self.last, text="(the line before)")
             chain = dataclasses.replace(chain, sides=(first, *chain.sides[1:]))
@@ -286,29 +261,11 @@ class Walker:
             self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
         self.last = chain.sides[-1].expr
 
-    def _said_of(self, about: Expr, clear: bool, chain: Chain, formula: Formula) -> bool:
-        """Whether a relation without a left side can be about an expression: where the words are not clear, it must hold."""
-        right = chain.sides[1].expr
-        if right is None:
-            return False
-        held = check_relation(Relation(about, chain.ops[0], right), self.context, self._given(formula)).status
-        return held in ("proved", "unrefuted") or (clear and held == "refuted")
-
     def _equivalent(self, before: Chain, after: Chain, formula: Formula, how: str = "firm") -> None:
-        """`A <=> B`: refuted at a point where one is strict and the other an equality, or one holds and the other fails.
-
-        Where the words are `loose`, the second relation may be a consequence of the first, or equivalent to the claim.
-        """
-        one, two = ends(before.relations()), ends(after.relations())
-        if len(one) != 1 or len(two) != 1 or len(before.relations()) < len(before.ops) or self.context.unread:
-            return
-        where = differs(one[0], two[0], self.context, self._given(formula))
-        if where is not None and how == "loose":
-            where = differs(self.context.statement.claim, two[0], self.context, self._given(formula)) and where
-        if where is not None:
-            latex = f"{relation_text(one[0])} <=> {relation_text(two[0])}"
-            status = "refuted" if how == "firm" else "doubtful"
-            self._add(None, "fact", latex, LinkResult(status, f"not equivalent at {where}"))
+        """`A <=> B`, or words that say so."""
+        result = None if self.context.unread else compare(before, after, self.context, self._given(formula), how)
+        if result is not None:
+            self._add(None, "fact", f"the relation before <=> {' '.join(side.text for side in after.sides)}", result)
 
     def _asserted(self, chain: Chain, formula: Formula) -> bool:
         """`with four terms, A >= B = C`: of a chain with a proper inequality that holds all the rest is asserted as well."""
@@ -466,35 +423,12 @@ class Walker:
 
     def _opposes(self, relation: Relation) -> bool:
         """Whether a supposition is the opposite of the claim; from here on relations are what it leads to."""
-        claim = self.context.statement.claim.map(self.context.expand)
-        there = relation.map(self.context.expand)
-        if "=" in (there.op, claim.op) or "!=" in (there.op, claim.op):
-            return False
-        kinds = dict(zip(self.context.statement.variables, self.context.statement.domains, strict=True))
-        if not proportional(neg(there.gap()), claim.gap(), kinds):
-            return False
-        self.contrary = True
-        return True
+        self.contrary = self.contrary or opposes(relation, self.context)
+        return self.contrary and opposes(relation, self.context)
 
     def _follows(self, relation: Relation, formula: Formula, latex: str) -> None:
-        """A relation under the opposite of the claim: a fact where it holds all the same. Where its opposite holds, that is
-        a goal: it is enough for the claim.
-        """
-        result = check_relation(relation, self.context, self._given(formula))
-        cited = self._cites(formula)
-        if result.status in ("proved", "unrefuted"):
-            self._add(relation, "fact", latex, result, cited)
-            return
-        if relation.op in NEGATED and relation.op not in ("=", "!="):
-            opposite = Relation(relation.left, NEGATED[relation.op], relation.right)
-            found = check_relation(opposite, self.context, self._given(formula))
-            if found.status in ("proved", "unrefuted"):
-                reason = "the opposite of what the supposition leads to"
-                self._add(opposite, "goal", relation_text(opposite), LinkResult(found.status, reason), cited)
-                return
-        kept = result if relation.op == "=" and not self.supposed and result.status == "refuted" else None
-        unclear = LinkResult("unchecked", "inside a proof by contradiction")
-        self._add(relation, "hypothetical", latex, kept or unclear)
+        there, role, result = under_contrary(relation, self.context, self._given(formula), not self.supposed)
+        self._add(there, role, latex if there == relation else relation_text(there), result, self._cites(formula))
 
     def _cites(self, formula: Formula) -> bool:
         return bool(CITED.search(f"{self.announced} {formula.sentence_words} {formula.latex}"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from olmix.proofs.checking.links import Context, check_relation
 from olmix.proofs.checking.proof_text import Formula
-from olmix.proofs.statements.expr import Expr, Mul, Num, Pow, mul, num, power
+from olmix.proofs.statements.expr import Expr, Mul, Num, Pow, Relation, mul, num, power
+from olmix.proofs.statements.formulas import Chain
 
 _SUBJECT = re.compile(
     r"(?P<top>numerator)|(?P<bottom>denominator)|(?P<left>left(-| )?hand side|\blhs\b|left side)"
@@ -20,8 +23,23 @@ _SAME = re.compile(
 _OTHER = re.compile(r"\b(inequality|claim|statement|problem|desired|required|given|want|show|prove|it suffices)\b")
 
 
-def subject(formula: Formula, last: Expr | None, left: Expr) -> tuple[Expr, bool] | None:
-    """What a relation without a left side is about, and whether the words are clear; `last` ends the chain before."""
+def subject(
+    chain: Chain, formula: Formula, last: Expr | None, context: Context, given: Sequence[Relation]
+) -> Expr | None:
+    """What a relation without a left side is about, or None; `last` ends the chain before.
+
+    Where the words are not clear, the relation must hold for what they may mean.
+    """
+    named, right = _named(formula, last, context.statement.claim.left), chain.sides[1].expr
+    if named is None or right is None:
+        return None
+    about, clear = named
+    held = check_relation(Relation(about, chain.ops[0], right), context, given).status
+    return about if held in ("proved", "unrefuted") or (clear and held == "refuted") else None
+
+
+def _named(formula: Formula, last: Expr | None, left: Expr) -> tuple[Expr, bool] | None:
+    """The expression that the words before a formula name, and whether they are clear."""
     found = list(_SUBJECT.finditer(formula.between.lower() or formula.words.lower()))
     named = {k for m in found for k, v in m.groupdict().items() if v}
     clear = named - {"it"}

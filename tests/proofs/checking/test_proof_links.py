@@ -80,7 +80,6 @@ def test_a_proof_by_contradiction_is_not_refuted_by_its_absurd_steps():
     assert [link.role for link in verdict.links] == ["goal", "goal"]
     verdict = check_proof(problem, r"Suppose on the contrary that $a + b < 2$. Then $(a+b)^2 < 3ab$, so $(a-b)^2 < 0$.")
     assert verdict.verdict == "unknown"
-    assert "unchecked" in verdict.counts()
 
 
 def test_the_answer_must_be_the_problems():

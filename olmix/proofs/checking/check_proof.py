@@ -144,4 +144,7 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
     if unused is not None:
         reason = f"every link holds, but nothing uses {unused} as it is defined, so that nothing checks it"
         return ProofVerdict("unknown", reason, statement, links, remarks)
+    open_ = [str(link.number) for link in links if link.status == "unrefuted" and link.role in ("fact", "goal")]
+    if open_:
+        how += f"; {len(open_)} unrefuted, not proved: steps {', '.join(open_)}"
     return ProofVerdict("accepted", how, statement, links, remarks)

@@ -130,8 +130,10 @@ def _supported(
     alike = fact.relation.op != "=" and any(_alike(fact, f) for f in waiting)
     if evident(fact, waiting[0]) or not (fact.announced or (alike and not fact.derived)):
         return True
+    if effort.left <= 0 or depth > 4:
+        return False
     others = [f for f in facts if f is not fact and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)]
-    return depth <= 4 and _reach(fact, others, depth + 1, effort, (*above, target)) is not None
+    return _reach(fact, others, depth + 1, effort, (*above, target)) is not None
 
 
 def _told(fact: Fact, target: Fact) -> bool:

@@ -127,6 +127,8 @@ class EqualityCases:
     ) -> tuple[Relation | None, str, LinkResult]:  # fmt: skip
         latex = ", ".join(relation_text(r) for r in raw)
         clash = contradiction(case)
+        if clash is not None and self.impossible:
+            return raw[0], latex, LinkResult("unrefuted", f"impossible indeed: {clash}")
         if clash is not None:
             # Two cases that were read as one: only a sentence that names a single case contradicts itself.
             reason = f"these exclude each other: {clash}"

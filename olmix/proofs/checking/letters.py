@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from olmix.proofs.checking.links import Assumption, Context
 from olmix.proofs.checking.shapes import has_numbers
-from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, add, mul, num, substitute, variables_of, walk
+from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, add, mul, num, sub, substitute, variables_of, walk
 from olmix.proofs.statements.formulas import Chain, Side
 from olmix.proofs.statements.latex import Scope, Unreadable, parse_tokens, variable_groups
 from olmix.proofs.statements.sum_groups import sum_groups
@@ -26,6 +26,7 @@ _ANSWER = re.compile(
 _TOGETHER = re.compile(
     r"^\W*(?:have|has|having|with|whose)(?: the| a)? (product|sum)(?: is| equal to|=)? ?([0-9]+)", re.IGNORECASE
 )
+_BETWEEN = re.compile(r"^\W*(?:is |lies |be )between\b", re.IGNORECASE)
 _LEAST = ("minimum", "minimal", "smallest", "least")
 #: Words after a letter that say how it stands among the others.
 _EXTREME = re.compile(
@@ -221,11 +222,18 @@ class Letters:
             self.context.unread.append(after[:60].strip())
 
     def extreme(self, name: str, after: str) -> None:
-        """`Let d be the least of a, b, c, d`: an ordering, of the letters that the name stands among."""
-        match = _EXTREME.match(after)
-        if match is None or not self.context.knows(name):
+        """`Let d be the least of a, b, c, d`, `b lies between a and c`: where a letter stands among those of its group."""
+        match, between = _EXTREME.match(after), _BETWEEN.match(after)
+        if not (match or between) or not self.context.knows(name):
             return
         group = next((g for g in reversed(self.scope.groups) if name in g), self.context.statement.variables)
+        if match is None:
+            steps = [sub(Var(name), Var(other)) for other in group if other != name]
+            if len(steps) == 2:
+                self.context.assume(Assumption(Relation(mul(*steps), "<=", num(0)), "proof", 0, 0))
+            else:
+                self.context.unread.append(f"{name} {after[:40].strip()}")
+            return
         op = "<=" if match[1].lower() in _LEAST else ">="
         for other in group:
             if other != name:

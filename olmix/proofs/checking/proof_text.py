@@ -95,6 +95,9 @@ _SHORT = {
     ),
 }
 _INEQUALITY = re.compile(r"\\(?:leq?|geq?|leqslant|geqslant|lt|gt)\b|[<>]")
+_IMPOSSIBLE = re.compile(
+    r"\b(contradiction|impossible|absurd|equality (cannot|can not|can never|never) (hold|occur|be)\w*)\b", re.I
+)
 #: What opens the part of a sentence that a contradiction ends.
 _SUPPOSED = re.compile(r"\b(equality|if|suppose|assume|contrary|would|otherwise)\b", re.IGNORECASE)
 
@@ -165,7 +168,7 @@ class _Reader:
 
     def end_sentence(self, mark: str) -> None:
         """Closes the sentence; a blank line (in `mark`) closes the paragraph."""
-        if re.search(r"\b(contradiction|impossible|absurd)\b", self.words):
+        if _IMPOSSIBLE.search(self.words):
             supposed = [i for i, f in enumerate(self.waiting) if _SUPPOSED.search(f.words)]
             start = supposed[0] if supposed else 0
             about = bool(re.search(r"\bequality\b", self.words, re.IGNORECASE))

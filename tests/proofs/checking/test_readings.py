@@ -96,3 +96,18 @@ def test_that_one_letter_is_the_greatest_loses_nothing_in_a_cyclic_problem(claim
     # An order of two letters only, or of all three, is more than a cyclic problem allows.
     assert not legitimate(statement, orders[:1], Context(statement))
     assert not legitimate(statement, [*orders, Relation(Var("b"), ">=", Var("c"))], Context(statement))
+
+
+def test_a_letter_between_two_others():
+    proof = r"Since the inequality is symmetric, assume that $b$ is between $a$ and $c$. Then $(b-a)(b-c)%s0$."
+    assert verdict(proof % r"\le") == "unknown"
+    assert verdict(proof % r"\ge") == "rejected"
+
+
+@pytest.mark.parametrize("second", [1, 0])
+def test_an_equality_that_cannot_hold_may_contradict_itself(second):
+    problem = r"Let $z$ be a real number. Prove that $2z^2+1>2z$."
+    proof = rf"We have $2z^2-2z+1=z^2+(z-1)^2\ge0$, but equality cannot hold: it would require $z=0$ and $z={second}$."
+    found = check_proof(problem, proof, connect=False)
+    assert found.verdict == "unknown"
+    assert (found.links[-1].status == "unrefuted") == (second == 1)

@@ -11,12 +11,10 @@ import bisect
 import functools
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TypeVar
 
 from olmix.errors import UserError, nearest
 from olmix.proofs.statements.expr import (
-    ZERO,
     Expr,
     Fun,
     Num,
@@ -260,11 +258,3 @@ def parse_relations(text: str) -> tuple[Relation, ...]:
     if not ops:
         raise UserError(f"{text!r} is no relation: it needs one of <= < >= > = !=.")
     return tuple(Relation(left, op, right) for left, op, right in zip(sides, ops, sides[1:], strict=False))
-
-
-def parse_number(text: str) -> Fraction:
-    """A rational number written as text."""
-    expr = parse_expression(text)
-    if expr == ZERO or not hasattr(expr, "value"):
-        return Fraction(0)
-    return Fraction(expr.value)

@@ -44,7 +44,7 @@ class HardwareProfile:
         """Floating-point operations a second of matrix products in a format."""
         return self.peak_float32 if dtype == "float32" else self.peak_flops
 
-    def resolve_dtype(self, asked: Dtype | Literal["auto"], where: str = "dtype") -> Dtype:
+    def resolve_dtype(self, asked: str, where: str = "dtype") -> Dtype:
         """`asked`, or the profile's own for "auto".
 
         Raises:
@@ -52,10 +52,11 @@ class HardwareProfile:
         """
         if asked == "auto":
             return self.dtype
-        if asked not in self.dtypes:
+        known = next((dtype for dtype in self.dtypes if dtype == asked), None)
+        if known is None:
             why = self.note or f"it computes in {', '.join(self.dtypes)}"
             raise UserError(f"{where}={asked} cannot work on {self.name}: {why} (use {where}=auto or {self.dtype}).")
-        return asked
+        return known
 
 
 _AMPERE_ON: tuple[Dtype, ...] = ("float32", "bfloat16", "float16")

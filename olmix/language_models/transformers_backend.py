@@ -33,7 +33,7 @@ class Transformers(LocalBackend):
     def check(self, needs: Needs | None, length: Length) -> tuple[str, ...]:
         """See `Backend.check`."""
         hardware = hardware_of(needs)
-        dtype = hardware.resolve_dtype(self.dtype, f"{type(self).__name__}.dtype")  # type: ignore[arg-type]
+        dtype = hardware.resolve_dtype(self.dtype, f"{type(self).__name__}.dtype")
         tokens = self.batch * length.max_length
         load = fits.Load(tokens=tokens, prefill=tokens, rows=self.batch)
         return fits.check_generation(self.model, hardware, load, devices=1, dtype=dtype, utilisation=1.0)
@@ -51,7 +51,7 @@ class TransformersEngine(LocalEngine):
         import transformers
 
         hardware = hardware_of(needs)
-        dtype = hardware.resolve_dtype(settings.dtype)  # type: ignore[arg-type]
+        dtype = hardware.resolve_dtype(settings.dtype)
         super().__init__(f"transformers {transformers.__version__}", Prompts.of(name, settings.chat), length)
         self.chunk = settings.batch
         self.device = "cuda" if needs is not None and needs.gpus else "cpu"

@@ -57,7 +57,7 @@ def _gkd(job: Job, settings: Gkd, model: Any, tokenizer: Any, data: Data) -> Any
     if job.teacher is None:
         raise UserError("GKD needs a teacher.")
     # Frozen, so the arithmetic's own format is enough.
-    dtype = hardware_of(job.needs).resolve_dtype(settings.dtype, "tuning.dtype")  # type: ignore[arg-type]
+    dtype = hardware_of(job.needs).resolve_dtype(settings.dtype, "tuning.dtype")
     teacher = transformers.AutoModelForCausalLM.from_pretrained(job.teacher, dtype=getattr(torch, dtype))
     if teacher.config.vocab_size != model.config.vocab_size:
         raise UserError(
@@ -119,7 +119,7 @@ def _grpo(job: Job, settings: Grpo, model: Any, tokenizer: Any, data: Data) -> A
 def _arguments(job: Job, data: Data) -> dict[str, Any]:
     """The training arguments that all trainers of trl share."""
     settings, needs = job.settings, job.needs
-    dtype = hardware_of(needs).resolve_dtype(settings.dtype, "tuning.dtype")  # type: ignore[arg-type]
+    dtype = hardware_of(needs).resolve_dtype(settings.dtype, "tuning.dtype")
     evaluate = bool(data.validation) and not isinstance(settings, Grpo)
     best = evaluate and settings.patience is not None
     return {

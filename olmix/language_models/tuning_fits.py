@@ -28,7 +28,7 @@ def tuning_sum(
     name: str, shape: ModelShape, teacher: ModelShape | None, hardware: HardwareProfile, tuning: Tuning, length: Length
 ) -> MemorySum:
     """The sum. `teacher` is GKD's; its parts are left out where its shape is not known."""
-    dtype = hardware.resolve_dtype(tuning.dtype, "train.tuning.dtype")  # type: ignore[arg-type]
+    dtype = hardware.resolve_dtype(tuning.dtype, "train.tuning.dtype")
     each = BYTES[dtype]
     rows = tuning.micro * length.max_length
     layer = 17 * rows * shape.hidden * each
@@ -76,7 +76,7 @@ def check_tuning(model: Model, hardware: HardwareProfile, tuning: Tuning, length
     Raises:
       UserError: with the sum, if it does not fit; if the hardware lacks the number format.
     """
-    dtype = hardware.resolve_dtype(tuning.dtype, "train.tuning.dtype")  # type: ignore[arg-type]
+    dtype = hardware.resolve_dtype(tuning.dtype, "train.tuning.dtype")
     if hardware.memory_gib is None:
         return ()
     shape = shape_of(model)

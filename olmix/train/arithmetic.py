@@ -53,7 +53,7 @@ def resolve_device(device: Device, needs: Needs | None) -> Device:
     gpu = needs is not None and needs.gpus > 0
     dtype = device.dtype
     if dtype == "auto" or not gpu or needs.accelerator is not None:  # type: ignore[union-attr]
-        dtype = hardware.resolve_dtype(device.dtype, where="device.dtype")  # type: ignore[arg-type]
+        dtype = hardware.resolve_dtype(device.dtype, where="device.dtype")
     attention = hardware.attention if device.attention == "auto" else device.attention
     if attention == "flash_attention_2" and (not gpu or not hardware.flash_attention):
         raise UserError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -91,7 +92,13 @@ def _positive(side: Expr, statement: Statement, domains: dict[str, str]) -> bool
     return not system.unknown_factors and known_sign(system.goal, system.signs) == "pos"
 
 
-def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, logs: bool = False) -> list[Fact] | None:
+def _fit(
+    target: Fact,
+    facts: list[Fact],
+    value_of: Callable[[Relation], Expr],
+    build: Callable[[Sequence[Fraction], Sequence[Expr]], Expr],
+    logs: bool = False,
+) -> list[Fact] | None:
     """Non-negative weights by least squares on points, made rational, and confirmed exactly."""
     names = target.statement.variables
     same = [f for f in facts if {*f.statement.variables, *f.relation.variables()} <= set(names)]
@@ -100,8 +107,8 @@ def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, log
     points = _points(target.statement)
     if len(points) < 12:
         return None
-    wanted = value_of(target.relation)  # type: ignore[operator]
-    parts = [value_of(f.relation) for f in same]  # type: ignore[operator]
+    wanted = value_of(target.relation)
+    parts = [value_of(f.relation) for f in same]
     sides = [target.relation.left, target.relation.right]
     values = compile_floats([wanted, *parts, *sides], names)(points)
     with np.errstate(all="ignore"):
@@ -134,7 +141,7 @@ def _fit(target: Fact, facts: list[Fact], value_of: object, combine: object, log
     exact = {i: w for i, w in exact.items() if w}
     if not exact:
         return None
-    built = combine(list(exact.values()), [parts[i] for i in exact])  # type: ignore[operator]
+    built = build(list(exact.values()), [parts[i] for i in exact])
     domains = kinds_of(target.statement)
     rest = spread_roots(sub(wanted, built), domains)
     if sum(1 for _ in walk(built)) > 4000 or not is_zero(rest, target.statement):

@@ -1,6 +1,7 @@
 """The report of a proof experiment: did tuning help, how sure is that, what the proofs look like, and where items went.
 
-The answer comes from checked proofs alone: a paired bootstrap over the test problems that both models were asked.
+The answer comes from checked proofs alone: the change over the test problems that both models were asked, with McNemar's
+exact test and an interval (see `intervals.paired_change`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from olmix.errors import UserError
 from olmix.graph.step import Context, Step
 from olmix.proofs.pipeline.evaluation import ROWS, CurveResult, Row, Scores
-from olmix.proofs.pipeline.intervals import paired_bootstrap
+from olmix.proofs.pipeline.intervals import paired_change
 from olmix.proofs.pipeline.items import read_records
 from olmix.proofs.pipeline.trials import SweepResult
 from olmix.report.proofs_findings import DATA, PAGE, Findings, ProofReportResult, sweep_rows
@@ -34,7 +35,7 @@ class ProofReport(Step):
     question: str = ""
     examples: int = 4
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def run(self, context: Context) -> ProofReportResult:
         """Compares and writes."""
@@ -70,13 +71,12 @@ def compare(baseline: Scores, final: Scores, before: Sequence[Row], after: Seque
         raise UserError(
             "Baseline and final evaluation are not about the same problems: give both the same `asking.problems`."
         )
-    gain = paired_bootstrap(
-        [float(row.look.verdict == "accepted") for row in before],
-        [float(row.look.verdict == "accepted") for row in after],
+    gain = paired_change(
+        [row.look.verdict == "accepted" for row in before], [row.look.verdict == "accepted" for row in after]
     )
     apart = final.checked.low > baseline.checked.high or final.checked.high < baseline.checked.low
     verdict: Literal["helped", "hurt", "not shown"] = (
-        "helped" if gain.low > 0 else "hurt" if gain.high < 0 else "not shown"
+        "not shown" if not gain.shown else "helped" if gain.mean > 0 else "hurt"
     )
     points = f"{100 * gain.mean:+.1f} points (95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     opening = {"helped": "Yes, it helped", "hurt": "No, it hurt", "not shown": "It is not shown that it helped"}[
@@ -84,7 +84,7 @@ def compare(baseline: Scores, final: Scores, before: Sequence[Row], after: Seque
     ]
     answer = (
         f"{opening}: checked proofs went from {baseline.checked.text()} to {final.checked.text()} on {gain.problems} "
-        f"unseen problems, {points}."
+        f"unseen problems, {points}; {gain.test()}."
     )
     return ProofReportResult(verdict=verdict, answer=answer, baseline=baseline, final=final, gain=gain, apart=apart)
 

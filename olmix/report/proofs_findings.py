@@ -7,7 +7,7 @@ from typing import Literal
 
 from olmix.proofs.pipeline.evaluation import CurveResult, Row, Scores
 from olmix.proofs.pipeline.fusion import TrainingSetResult
-from olmix.proofs.pipeline.intervals import Difference
+from olmix.proofs.pipeline.intervals import Change
 from olmix.proofs.pipeline.judging import JudgeResult
 from olmix.proofs.pipeline.splitting import SplitResult
 from olmix.proofs.pipeline.training import TrainResult
@@ -26,7 +26,7 @@ class ProofReportResult:
     answer: str
     baseline: Scores
     final: Scores
-    gain: Difference
+    gain: Change
     apart: bool
     page: str = PAGE
     data: str = DATA

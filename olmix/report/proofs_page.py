@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from olmix.proofs.pipeline.evaluation import Row as Proof
 from olmix.proofs.pipeline.evaluation import Scores
-from olmix.proofs.pipeline.intervals import Rate
+from olmix.proofs.pipeline.intervals import MANY, Rate
 from olmix.report import plot
 from olmix.report.markup import Child, Markup, tag, trusted
 from olmix.report.page import asset, contents
@@ -61,7 +61,11 @@ def render(findings: Findings, examples: int) -> str:
         tag("style", trusted(asset("page.css"))),
         tag("style", trusted(_STYLE)),
     )
-    foot = tag("footer", "Intervals are 95 % intervals: Wilson for rates, paired bootstrap for differences.")
+    foot = tag(
+        "footer",
+        "Intervals are 95 % intervals: Wilson for rates; for the gain an exact one where fewer than "
+        f"{MANY} problems differ, else the paired bootstrap. It is called a gain where McNemar's exact test says so too.",
+    )
     body = tag("body", tag("div", contents(there), tag("main", header, *there), class_="layout"), foot)
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
@@ -114,10 +118,10 @@ def _scores(findings: Findings) -> Markup:
         for reason in reasons
     ]
     gain = result.gain
-    points = f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, paired bootstrap)"
+    points = f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, {gain.method})"
     lead = (
         "A proof counts if the machine accepts every link of it and they lead to the claim. "
-        f"The gain over the same {gain.problems} problems is {points}."
+        f"The gain over the same {gain.problems} problems is {points}; {gain.test()}."
     )
     columns = (
         Column(""),

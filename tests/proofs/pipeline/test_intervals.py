@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from olmix.proofs.pipeline.intervals import paired_bootstrap, wilson
+from olmix.proofs.pipeline.intervals import MANY, clopper_pearson, mcnemar, paired_bootstrap, paired_change, wilson
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 24), (24, 24), (1, 10), (137, 200), (5000, 9999)])
@@ -49,3 +49,64 @@ def test_pairing_matters():
     assert (gain.low, gain.high) == pytest.approx((0.0, 0.03))  # Unpaired it would be more than 0.1 wide.
     with pytest.raises(ValueError, match="same problems"):
         paired_bootstrap([0.0], [0.0, 1.0])
+
+
+def test_mcnemars_exact_test():
+    """Bentur et al. 2009, as in Fagerland, Lydersen & Laake 2013 (BMC Med. Res. Methodol. 13:91): p = 0.070."""
+    assert mcnemar(7, 1) == mcnemar(1, 7) == pytest.approx(0.0703125)
+    assert mcnemar(0, 0) == mcnemar(3, 3) == 1.0
+    for gained, lost in ((6, 0), (15, 4), (700, 640), (4000, 3000)):
+        assert mcnemar(gained, lost) == pytest.approx(scipy.stats.binomtest(gained, gained + lost).pvalue)
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 7), (7, 7), (3, 10), (40, 49)])
+def test_clopper_pearson_is_scipys(hits, of):
+    expected = scipy.stats.binomtest(hits, of).proportion_ci(method="exact")
+    assert clopper_pearson(hits, of) == pytest.approx((expected.low, expected.high))
+    assert clopper_pearson(0, 0) == (0.0, 1.0)
+
+
+def change(gained: int, lost: int, problems: int):
+    same = problems - gained - lost
+    return paired_change(
+        [False] * gained + [True] * lost + [True] * same, [True] * gained + [False] * lost + [True] * same
+    )
+
+
+def test_four_that_went_one_way_are_no_gain_yet():
+    few = change(4, 0, 50)
+    assert (few.method, few.p_value, few.shown) == ("exact", 0.125, False)
+    assert few.low < 0 < few.mean
+    bootstrap = paired_bootstrap([0.0] * 4 + [1.0] * 46, [1.0] * 50)
+    assert bootstrap.low > 0  # Which is why it is not asked.
+    assert change(6, 0, 50).shown
+    assert "p = 0.031 (6 gained, 0 lost)" in change(6, 0, 50).test()
+
+
+def test_many_changes_are_bootstrapped():
+    many = change(MANY - 10, 10, 200)
+    assert (many.method, many.shown) == ("paired bootstrap", True)
+    exact = change(MANY - 11, 10, 200)
+    assert exact.method == "exact"
+    assert (exact.low, exact.high) == pytest.approx((many.low, many.high), abs=0.05)
+    assert not change(30, 25, 200).shown
+    assert "p < 0.0001" in change(60, 0, 200).test()
+
+
+@pytest.mark.parametrize("problems", [5, 13, 30])
+def test_the_exact_interval_covers_and_agrees_with_the_test(problems):
+    """By enumeration of all outcomes: at no true rates of gains and losses is the truth outside in more than 5 % of cases."""
+    outcomes = [(g, lost) for g in range(problems + 1) for lost in range(problems + 1 - g)]
+    found = [change(g, lost, problems) for g, lost in outcomes]
+    for (g, lost), one in zip(outcomes, found, strict=True):
+        assert (one.low > 0 or one.high < 0) == (one.p_value < 0.05), (g, lost)
+        assert -1 <= one.low <= one.mean <= one.high <= 1
+    low, high = (np.array([getattr(one, side) for one in found]) for side in ("low", "high"))
+    rates = np.linspace(0.01, 0.97, 25)
+    for gain in rates:
+        for loss in rates[rates + gain < 1]:
+            chances = scipy.stats.multinomial(problems, [gain, loss, 1 - gain - loss]).pmf(
+                [(g, lost, problems - g - lost) for g, lost in outcomes]
+            )
+            truth = gain - loss
+            assert chances[(low <= truth + 1e-12) & (truth - 1e-12 <= high)].sum() >= 0.95

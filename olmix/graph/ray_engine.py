@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -82,7 +83,7 @@ class RayEngine:
         self._started = True
         if self._embedded and os.path.isdir("/proc/self"):
             self._guardian = Guardian()
-        with _unstoppable():
+        with _unstoppable(), _any_port_for_jobs():
             try:
                 context = ray.init(**options)
             except (ConnectionError, ValueError, RuntimeError) as error:
@@ -200,6 +201,22 @@ def _remove_when_idle(session: pathlib.Path) -> None:
         if not session.exists():
             return
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _any_port_for_jobs() -> Iterator[None]:
+    """An instance that starts here listens for jobs at any free port, so that several may live on one machine: Ray's own
+    choice is the same for all of them, the second takes no jobs, and `ray.init` has no argument for it.
+    """
+    import ray._private.parameter
+
+    parameter: Any = ray._private.parameter
+    known = parameter.RayParams
+    parameter.RayParams = functools.partial(known, dashboard_agent_listen_port=None)
+    try:
+        yield
+    finally:
+        parameter.RayParams = known
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +16,19 @@ from olmix.graph.submit import for_the_job, submit
 
 
 @pytest.fixture(scope="module")
-def dashboard() -> Iterator[str]:
+def taken_port() -> Iterator[None]:
+    """Another instance on this machine, as far as the port goes at which Ray's agents listen unless told otherwise."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Where it is taken by somebody else it is taken all the same.
+        with contextlib.suppress(OSError):
+            other.bind(("127.0.0.1", 52365))
+            other.listen()
+        yield
+
+
+@pytest.fixture(scope="module")
+def dashboard(taken_port: None) -> Iterator[str]:
     engine = RayEngine(RaySettings(cpus=2, dashboard=True))
     engine.start()
     assert engine.dashboard_url is not None

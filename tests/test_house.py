@@ -10,9 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 OLMIX = pathlib.Path(__file__).resolve().parent.parent / "olmix"
-#: Rooms in which some files still know each other.
-TIED = {"train"}
-ROOMS = sorted(p.name for p in OLMIX.iterdir() if (p / "__init__.py").is_file() and p.name not in TIED)
+ROOMS = sorted(p.name for p in OLMIX.iterdir() if (p / "__init__.py").is_file())
 
 
 def imported(file: pathlib.Path, known: dict[str, pathlib.Path]) -> Iterator[str]:

@@ -17,10 +17,10 @@ from olmix.errors import UserError
 from olmix.graph import identity
 from olmix.graph.step import Context
 from olmix.train.recipe import Plan, resolve
+from olmix.train.training import Training
 
 if TYPE_CHECKING:
     from olmix.data.scan_result import ScanResult
-    from olmix.train.steps import TrainProxy
 
 METRICS = "metrics.jsonl"
 #: The folder of the models at the ends of periods, one each by the tokens seen.
@@ -40,7 +40,7 @@ def keep_state(scratch: pathlib.Path, state: dict[str, Any], diary: dict[str, An
     Checkpoints(scratch / STATES).save(state["done"], kept, wait=True, mark="period-end")
 
 
-def check_settings(shorter: TrainProxy, longer: TrainProxy) -> None:
+def check_settings(shorter: Training, longer: Training) -> None:
     """Raises UserError where the longer run would not pass through the end of the shorter one, naming what differs."""
     if not shorter.proxy.save_states:
         raise UserError(
@@ -67,7 +67,7 @@ def check_settings(shorter: TrainProxy, longer: TrainProxy) -> None:
         )
 
 
-def check_order(shorter: TrainProxy, longer: TrainProxy, scan: ScanResult) -> None:
+def check_order(shorter: Training, longer: Training, scan: ScanResult) -> None:
     """Raises UserError unless both read the same sequences up to the end of the shorter run."""
     import numpy as np
 
@@ -103,7 +103,7 @@ class Start:
         return state
 
 
-def start_of(step: TrainProxy, context: Context, scan: ScanResult) -> Start | None:
+def start_of(step: Training, context: Context, scan: ScanResult) -> Start | None:
     """Where the run of a step begins; None: at the beginning. What the shorter run has left becomes this one's too.
 
     Raises:

@@ -11,7 +11,6 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from olmix.graph.step import Context
 from olmix.train import source
@@ -23,8 +22,8 @@ from olmix.train.recipe import resolve
 from olmix.train.results import ProxyResult
 from olmix.train.run import run
 from olmix.train.stacked import StackedTrainer
+from olmix.train.training import Place, Training
 from olmix.train.work import (
-    Place,
     checked_arithmetic,
     finish,
     measures_of,
@@ -33,11 +32,8 @@ from olmix.train.work import (
     save_model,
 )
 
-if TYPE_CHECKING:
-    from olmix.train.steps import TrainProxy
 
-
-def train_stack(steps: Sequence[TrainProxy], contexts: Sequence[Context], scratch: pathlib.Path) -> list[ProxyResult]:
+def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch: pathlib.Path) -> list[ProxyResult]:
     """Trains steps that differ in nothing but mixture, seed and name side by side in one model.
 
     Raises:

@@ -12,9 +12,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from olmix.config.tags import Resources, RunIdentity
+from olmix.config.tags import Resources
 from olmix.errors import UserError
-from olmix.graph.resources import Needs
+from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.mix.runs import RunTable
 from olmix.train import planner, results
@@ -24,14 +24,14 @@ from olmix.train.continuing import check_settings as check_continues
 from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
+from olmix.train.training import Training
 
 #: Seeds of a validation start here by default: far from a swarm's, whose luck chose the best observed variant.
 VALIDATION_SEED = 1000
-ONE_CPU = Needs()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainProxy(Step):
+class TrainProxy(Training):
     """Trains one proxy on one mixture of the scanned leaves and measures it on held-out text.
 
     `groups` names further metrics, each the mean over leaves: `{"code": ("python", "c")}` adds `bpb/code`.
@@ -40,16 +40,6 @@ class TrainProxy(Step):
     `continues` is a shorter run of the same kind, whose `proxy.save_states` is set: this one goes on from its end, with the
     result that it would have had from the beginning.
     """
-
-    scan: Step
-    mixture: dict[str, float]
-    proxy: Proxy
-    seed: int = 0
-    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
-    needs: Annotated[Needs | None, Resources] = ONE_CPU
-    continues: Annotated[TrainProxy | None, Resources] = None
-    name: Annotated[str, RunIdentity] = ""
 
     def gang(self) -> int:
         """The processes that its global batches are split over."""

@@ -12,11 +12,9 @@ import os
 import pathlib
 import secrets
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from olmix.train.steps import TrainProxy
-    from olmix.train.work import Place
+from olmix.train.training import Place, Training
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +22,7 @@ log = logging.getLogger(__name__)
 class WeightsAndBiases:
     """One W&B run for one proxy; its group is the experiment, its config the step's settings."""
 
-    def __init__(self, step: TrainProxy, place: Place) -> None:
+    def __init__(self, step: Training, place: Place) -> None:
         self._run: Any = None
         self._place = place
         self._online = bool(os.environ.get("WANDB_API_KEY"))

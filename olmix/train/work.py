@@ -13,7 +13,7 @@ import pathlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,26 +34,9 @@ from olmix.train.recipe import Plan, resolve, sharded
 from olmix.train.results import BPB, ProxyResult
 from olmix.train.run import run, terminated
 from olmix.train.settings import Proxy
-
-if TYPE_CHECKING:
-    from olmix.train.steps import TrainProxy
+from olmix.train.training import Place, Training
 
 Progress = Callable[[float, float, str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """What a process of a run needs of the step's context."""
-
-    out: pathlib.Path
-    scratch: pathlib.Path
-    experiment: str
-    label: str
-
-    @staticmethod
-    def of(context: Context) -> Place:
-        """That of a context."""
-        return Place(context.out, context.scratch, context.experiment, context.label)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +62,7 @@ class Measures:
         }
 
 
-def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
+def train_proxy(step: Training, context: Context) -> ProxyResult:
     """Trains the proxy of a step, or goes on with it, and measures it.
 
     Raises:
@@ -108,7 +91,7 @@ def train_proxy(step: TrainProxy, context: Context) -> ProxyResult:
 def _train(
     world: World,
     progress: Progress,
-    step: TrainProxy,
+    step: Training,
     manifest: Manifest,
     place: Place,
     start: Start | None,
@@ -162,7 +145,7 @@ def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
     take_over(scratch, out, models=True, states=True)
 
 
-def checked_arithmetic(step: TrainProxy) -> Arithmetic:
+def checked_arithmetic(step: Training) -> Arithmetic:
     """The arithmetic of a step, on this machine. Raises UserError where it has no GPU and should."""
     arithmetic = arithmetic_of(step.proxy.device, step.needs)
     if arithmetic.device == "cuda" and not torch.cuda.is_available():
@@ -172,7 +155,7 @@ def checked_arithmetic(step: TrainProxy) -> Arithmetic:
     return arithmetic
 
 
-def measures_of(step: TrainProxy, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:
+def measures_of(step: Training, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:
     """What to measure on, and the tokenizer; every mistake in what was asked for shows here, before anything is paid for."""
     proxy = step.proxy
     source.check_vocabulary(proxy.vocabulary, manifest.scan)
@@ -197,7 +180,7 @@ def measures_of(step: TrainProxy, manifest: Manifest) -> tuple[Measures, pathlib
 
 @contextlib.contextmanager
 def open_diary(
-    step: TrainProxy, place: Place | None, plan: Plan, arithmetic: Arithmetic, leaves: tuple[str, ...]
+    step: Training, place: Place | None, plan: Plan, arithmetic: Arithmetic, leaves: tuple[str, ...]
 ) -> Iterator[Diary]:
     """The diary of a run, closed at the end; it writes files and tells W&B where `place` is given."""
     proxy, flops = step.proxy, None
@@ -215,7 +198,7 @@ def open_diary(
 
 
 def result_of(
-    step: TrainProxy,
+    step: Training,
     outcome: Outcome,
     plan: Plan,
     model: torch.nn.Module,
@@ -269,7 +252,7 @@ def save_model(
 
 
 @contextlib.contextmanager
-def _logger(step: TrainProxy, place: Place) -> Iterator[Logger]:
+def _logger(step: Training, place: Place) -> Iterator[Logger]:
     from olmix.train.tracking import WeightsAndBiases
 
     logger = WeightsAndBiases(step, place)

@@ -3,7 +3,7 @@
 Cheap steps run in this process; a step with `needs` is a Ray task, and pieces may share one (`FanOut.together`). Results
 pass through the store only, so the executor may die at any moment: the next one plans again and finds what is finished. A
 piece that fails does not stop its siblings; the fan-out then fails with a count. A worker that is lost (killed, out of
-memory, its node gone) or hangs is replaced, up to `ATTEMPTS` times.
+memory, its node gone) or hangs is replaced, until `ATTEMPTS` in a row have come no further than one before them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import collections
 import dataclasses
 import json
 import logging
+import pathlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,8 @@ from olmix.graph.store import StoreError
 from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform, together_name
 
 ATTEMPTS = 3
+#: The share of its work by which an attempt must have come further, not to be one in vain.
+PROGRESS_MADE = 0.01
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +46,9 @@ class _Task:
     attempt: int = 1
     alive: float = dataclasses.field(default_factory=time.monotonic)
     begun: bool = False
+    #: The share of the work that any attempt had done when it ended, and the attempts in a row that came no further.
+    furthest: float = 0.0
+    in_vain: int = 0
 
     @property
     def kind(self) -> tuple[Needs, int]:
@@ -53,6 +59,18 @@ class _Task:
     def label(self) -> str:
         """`swarm/variant-003`, or `swarm/variant-003 and 7 more`."""
         return self.nodes[0].label + (f" and {len(self.nodes) - 1} more" if len(self.nodes) > 1 else "")
+
+    def again(self, reached: float) -> _Task | None:
+        """The next attempt, after one that had done `reached` of the work; None after `ATTEMPTS` that came no further.
+
+        A machine that is taken away every day is no reason to give up a run that goes on from its checkpoints.
+        """
+        further = reached >= self.furthest + PROGRESS_MADE
+        in_vain = 0 if further else self.in_vain + 1
+        if in_vain >= ATTEMPTS:
+            return None
+        furthest = max(self.furthest, reached)
+        return _Task(self.nodes, self.needs, self.attempt + 1, furthest=furthest, in_vain=in_vain)
 
     @property
     def scratch(self) -> str:
@@ -128,11 +146,13 @@ class Executor:
                     task = tasks.pop(reference)
                     outcomes = self.engine.outcomes(reference)
                     if isinstance(outcomes, str):
-                        if task.attempt < ATTEMPTS:
-                            self.reporter.say(f"{task.label}: {outcomes}; started again (attempt {task.attempt + 1})")
-                            waiting.insert(0, _Task(task.nodes, task.needs, task.attempt + 1))
+                        again = task.again(self._reached(task))
+                        if again is not None:
+                            why = outcomes.rstrip(".")
+                            self.reporter.say(f"{task.label}: {why}; started again (attempt {again.attempt})")
+                            waiting.insert(0, again)
                             continue
-                        lost = f"lost its worker {ATTEMPTS} times; last: {outcomes}"
+                        lost = f"lost its worker {task.attempt} times; last: {outcomes}"
                         outcomes = [Outcome("failed", message=lost)] * len(task.nodes)
                     for node, outcome in zip(task.nodes, outcomes, strict=True):
                         stage.finished(node.label, outcome)
@@ -166,10 +186,9 @@ class Executor:
 
     def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
         """Passes a running task's progress on, and ends it if it has shown none for longer than it may."""
-        path = self.store.scratch(task.scratch) / PROGRESS
         try:
-            changed = time.time() - path.stat().st_mtime
-            state = json.loads(path.read_text())
+            changed = time.time() - self._progress_of(task).stat().st_mtime
+            state = json.loads(self._progress_of(task).read_text())
         except (OSError, ValueError):
             return
         if changed < time.monotonic() - task.alive + 1:
@@ -181,6 +200,17 @@ class Executor:
             self.reporter.say(f"{task.label}: no progress for {patience:g} minutes; ending it")
             task.alive, task.begun = time.monotonic(), False
             self.engine.kill(reference)
+
+    def _progress_of(self, task: _Task) -> pathlib.Path:
+        return self.store.scratch(task.scratch) / PROGRESS
+
+    def _reached(self, task: _Task) -> float:
+        """The share of its work that a task had done when it was last heard of."""
+        try:
+            state = json.loads(self._progress_of(task).read_text())
+            return float(state["done"] / state["total"])
+        except (OSError, ValueError, ZeroDivisionError):
+            return 0.0
 
     def _job(self, node: Node) -> Job:
         """All that a process must know to do this node."""

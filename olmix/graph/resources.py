@@ -14,7 +14,8 @@ ACCELERATORS = ("A100", "H100", "H200", "V100")
 class Needs:
     """CPUs, GPUs and the kind of accelerator of one task; `gpus` may be a fraction.
 
-    A task that reports no progress for `patience_minutes` is ended and started again; None waits for ever.
+    A task that reports no progress for `patience_minutes` is ended and started again; None waits for ever. Training reports
+    every step and every forward pass of an evaluation, but nothing while a model is built, compiled or written.
     `gpu_memory_gib` is for accelerators that come in several sizes (A100 of 80, V100 of 32), where the profile's is the
     smallest: what is planned counts on so much, and the cluster must have it, because Ray does not tell the sizes apart.
 

@@ -23,7 +23,7 @@ class NotYet(Exception):
 
 
 class WorkerLost(Exception):
-    """A process that a step had started elsewhere is gone (killed, its node lost): the step is started again."""
+    """A process of a step is gone or about to be (killed, pre-empted, its node lost): the step is started again, elsewhere."""
 
 
 class Context(Protocol):

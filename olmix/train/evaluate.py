@@ -3,12 +3,14 @@
 Bytes are counted on the text, not on tokens, so that two tokenizers can be compared. A text is read in windows of the
 training length that overlap by one token, so that every token but the very first is predicted exactly once; on average
 with half a window of context. (Overlapping by more would lower all figures alike, at several times the cost.)
+
+`alive` is called after every forward pass: who watches a run for progress must not take a long evaluation for a hang.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,7 @@ def held_out_nats(
     device: torch.device,
     dtype: torch.dtype | None = None,
     world: World | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> float:
     """The sum of −log p in nats over all tokens but the first; `length` is that of a window.
 
@@ -59,6 +62,7 @@ def held_out_nats(
             if world.sharded or number % world.size == world.rank:
                 total += nats_of(model, piece, dtype, whole_logits=world.sharded)
             number += 1
+            alive()
     return float(total if world.sharded else world.total(total))
 
 
@@ -70,6 +74,7 @@ def bits_per_byte(
     device: torch.device,
     dtype: torch.dtype | None = None,
     world: World | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Bits per byte of every leaf: nats / ln 2 / bytes. Puts the model back into the mode that it was in.
 
@@ -83,7 +88,7 @@ def bits_per_byte(
         for leaf, held_out in held_outs.items():
             if len(held_out.tokens) < 2 or held_out.bytes < 1:
                 raise UserError(f"The held-out set of {leaf} has no text to predict; hold out more of it.")
-            nats = held_out_nats(model, held_out, length, device=device, dtype=dtype, world=world)
+            nats = held_out_nats(model, held_out, length, device=device, dtype=dtype, world=world, alive=alive)
             result[leaf] = nats / math.log(2) / held_out.bytes
         return result
     finally:
@@ -98,6 +103,7 @@ def row_nats(
     device: torch.device,
     dtype: torch.dtype | None = None,
     world: World | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> npt.NDArray[np.float64]:
     """−log p in nats of the scored tokens of each row, [rows]. Rows of like length share a forward pass."""
     world = world or World()
@@ -116,6 +122,7 @@ def row_nats(
         each = chosen_nats(model, tokens, scored, dtype, whole_logits=world.sharded)
         owner = torch.tensor(batch, device=device)[scored.nonzero()[:, 0]]
         nats.index_add_(0, owner, each.double())
+        alive()
     return (nats if world.sharded else world.total(nats)).cpu().numpy()
 
 
@@ -135,13 +142,14 @@ def task_bits_per_byte(
     device: torch.device,
     dtype: torch.dtype | None = None,
     world: World | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Bits per byte of the gold answers, by task: the mean over its items. Leaves the model in the mode that it was in."""
     rows = [row for task in tasks for row in task.rows]
     training = model.training
     model.eval()
     try:
-        nats = row_nats(model, rows, device=device, dtype=dtype, world=world)
+        nats = row_nats(model, rows, device=device, dtype=dtype, world=world, alive=alive)
     finally:
         model.train(training)
     result, place = {}, 0

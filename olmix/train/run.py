@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
+from olmix.graph.step import WorkerLost
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.diary import Diary, Outcome, due
 from olmix.train.distributed import LEAVE
@@ -28,8 +29,8 @@ from olmix.train.stacked import StackedTrainer
 log = logging.getLogger(__name__)
 
 
-class Interrupted(Exception):
-    """The machine is being taken away (SIGTERM); a checkpoint was saved and the same run goes on from it."""
+class Interrupted(WorkerLost):
+    """The machine is being taken away (SIGTERM); a checkpoint was saved and the same run goes on from it, here or elsewhere."""
 
 
 class _Ahead:

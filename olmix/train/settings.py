@@ -7,6 +7,8 @@ Nothing here imports torch, so that configs can be listed and compared in an ins
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable
 from typing import Annotated
 
 from olmix.config.tags import Hardware, Resources, Schedule, Telemetry
@@ -15,6 +17,23 @@ from olmix.train.ladder import Foreign, Shape
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
+
+
+#: What numbers must be, in words and in code; NaN and infinity are none of these.
+_RULES: dict[str, Callable[[float], bool]] = {
+    "at least 1": lambda value: value >= 1,
+    "at least 2": lambda value: value >= 2,
+    "0 or more": lambda value: value >= 0,
+    "more than 0": lambda value: value > 0,
+    "from 0 to 1": lambda value: 0 <= value <= 1,
+    "at least 0 and less than 1": lambda value: 0 <= value < 1,
+}
+
+
+def _number(where: str, value: float | None, rule: str) -> None:
+    """Raises UserError for a number that breaks a rule; None is somebody else's business."""
+    if value is not None and not (math.isfinite(value) and _RULES[rule](value)):
+        raise UserError(f"{where} must be {rule}; it is {value:g}.")
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
@@ -46,6 +65,7 @@ class Device:
             raise UserError(f"device.processes must be at least 1; it is {self.processes}.")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise UserError(f"device.micro_batch counts sequences and must be at least 1; it is {self.micro_batch}.")
+        _number("device.threads", self.threads, "at least 1")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +79,10 @@ class SkipRule:
     enabled: bool = True
     window: int = 128
     sigmas: float = 6.0
+
+    def __post_init__(self) -> None:
+        _number("skip.window", self.window, "at least 2")
+        _number("skip.sigmas", self.sigmas, "more than 0")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,6 +103,16 @@ class Tasks:
 
 
 NO_TASKS = Tasks()
+
+#: The rule of each number of a proxy that has none of its own; the first token of a held-out text is not predicted.
+_OF_NUMBERS = {
+    **dict.fromkeys(("keep_checkpoints", "evaluate_tokens", "checkpoint_tokens", "log_tokens", "tokens"), "at least 1"),
+    **dict.fromkeys(("warmup_tokens", "weight_decay", "clip", "z_loss", "checkpoint_seconds"), "0 or more"),
+    **dict.fromkeys(("chinchilla_multiple", "learning_rate", "epsilon"), "more than 0"),
+    **dict.fromkeys(("beta1", "beta2"), "at least 0 and less than 1"),
+    "decay_fraction": "from 0 to 1",
+    "held_out_tokens": "at least 2",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,5 +175,5 @@ class Proxy:
             raise UserError(f"proxy.vocabulary is the size of the tokenizer; it is {self.vocabulary}.")
         if self.sequence_length < 2:
             raise UserError(f"proxy.sequence_length must be at least 2 tokens; it is {self.sequence_length}.")
-        if self.keep_checkpoints < 1:
-            raise UserError(f"proxy.keep_checkpoints must be at least 1; it is {self.keep_checkpoints}.")
+        for name, rule in _OF_NUMBERS.items():
+            _number(f"proxy.{name}", getattr(self, name), rule)

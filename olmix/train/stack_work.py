@@ -25,6 +25,7 @@ from olmix.train.stacked import StackedTrainer
 from olmix.train.training import Place, Training
 from olmix.train.work import (
     checked_arithmetic,
+    evaluating,
     finish,
     measures_of,
     open_diary,
@@ -68,7 +69,8 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
         setting_up = time.perf_counter() - began
 
         def evaluate(number: int) -> dict[str, float]:
-            return measures.of(trainer.variant(number), plan.length, trainer.device, arithmetic.autocast, World())
+            model, alive = trainer.variant(number), evaluating(contexts[0].progress, trainer.tokens, plan.tokens)
+            return measures.of(model, plan.length, trainer.device, arithmetic.autocast, World(), alive)
 
         def keep(number: int, folder: pathlib.Path) -> None:
             model = trainer.variant(number)

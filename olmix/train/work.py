@@ -49,10 +49,16 @@ class Measures:
     families: Mapping[str, tuple[str, ...]]
 
     def of(
-        self, model: torch.nn.Module, length: int, device: torch.device, dtype: torch.dtype | None, world: World
+        self,
+        model: torch.nn.Module,
+        length: int,
+        device: torch.device,
+        dtype: torch.dtype | None,
+        world: World,
+        alive: Callable[[], None],
     ) -> dict[str, float]:
-        """All metrics of a model as it stands."""
-        how: dict[str, Any] = {"device": device, "dtype": dtype, "world": world}
+        """All metrics of a model as it stands; `alive` is called after every forward pass."""
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "world": world, "alive": alive}
         leaves = bits_per_byte(model, self.held_outs, length, **how)
         answers = task_bits_per_byte(model, self.tasks, **how) if self.tasks else {}
         return {
@@ -60,6 +66,19 @@ class Measures:
             **{tasks.METRIC.format(name): value for name, value in answers.items()},
             **{tasks.FAMILY.format(name): value for name, value in group_means(answers, self.families).items()},
         }
+
+
+def evaluating(progress: Progress, tokens: int, total: int) -> Callable[[], None]:
+    """Something to call after each forward pass of an evaluation, which says so at most once a second."""
+    told = time.monotonic()
+
+    def alive() -> None:
+        nonlocal told
+        if time.monotonic() - told >= 1:
+            told = time.monotonic()
+            progress(tokens, total, "evaluating")
+
+    return alive
 
 
 def train_proxy(step: Training, context: Context) -> ProxyResult:
@@ -110,7 +129,8 @@ def _train(
         setting_up = time.perf_counter() - began
 
         def evaluate(_: int) -> dict[str, float]:
-            return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world)
+            alive = evaluating(progress, trainer.tokens, plan.tokens)
+            return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world, alive)
 
         def keep_model(folder: pathlib.Path) -> None:
             state = {name: whole(value) for name, value in model.state_dict().items()}  # All processes must ask.

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from olmix.errors import UserError
-from olmix.train.evaluate import bits_per_byte, group_means, windows
+from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte, windows
 from olmix.train.feed import HeldOut
 from olmix.train.source import bytes_per_token, count_bytes
+from olmix.train.tasks import Encoded, Prepared
 from tests.train import toys
 
 CPU = torch.device("cpu")
@@ -53,6 +54,17 @@ def test_agrees_with_one_token_at_a_time() -> None:
             )
     found = bits_per_byte(trained.model, {"x": held_out}, 4, device=CPU)["x"]
     assert found == pytest.approx(nats / math.log(2) / 30, rel=1e-5)
+
+
+def test_every_forward_pass_says_that_it_lives() -> None:
+    """Or whoever looks for hanging workers would end a long evaluation, again and again."""
+    model, passes, said = toys.trainer(toys.proxy()).model, [], []
+    model.base_model.register_forward_hook(lambda *_: passes.append(len(said)))
+    bits_per_byte(model, toys.held_outs(100), 16, device=CPU, alive=lambda: said.append(1))
+    rows = [Encoded(np.arange(length), 1, number) for number, length in enumerate((9, 30))]
+    task_bits_per_byte(model, [Prepared("x", tuple(rows), np.array([9, 30]))], device=CPU, alive=lambda: said.append(1))
+    assert passes == [*range(5)]  # Of each leaf six windows of 16 and one of 10; then a batch of two rows.
+    assert len(said) == 5
 
 
 def test_groups_are_plain_means() -> None:

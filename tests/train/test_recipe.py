@@ -7,7 +7,7 @@ import pytest
 from olmix.errors import UserError
 from olmix.train import recipe
 from olmix.train.ladder import LADDER, Shape
-from olmix.train.settings import Proxy
+from olmix.train.settings import Proxy, SkipRule
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,29 @@ def test_what_cannot_be_is_one_sentence(changes: dict, says: str) -> None:
     settings = {"model": "olmo3_14m", "vocabulary": 100_278, "sequence_length": 2048, "tokens": 10_000_000}
     with pytest.raises(UserError, match=says):
         recipe.resolve(Proxy(**{**settings, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("evaluate_tokens", 0, "at least 1; it is 0"),
+        ("checkpoint_tokens", -5, "at least 1; it is -5"),
+        ("log_tokens", 0, "at least 1"),
+        ("held_out_tokens", 1, "at least 2"),
+        ("sequence_length", 1, "at least 2 tokens; it is 1"),
+        ("beta1", 1.0, "at least 0 and less than 1; it is 1"),
+        ("clip", -1.0, "0 or more; it is -1"),
+        ("learning_rate", float("nan"), "more than 0; it is nan"),
+        ("weight_decay", float("inf"), "0 or more; it is inf"),
+        ("tokens", 0, "at least 1"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused_when_they_are_set(name: str, value: float, says: str) -> None:
+    settings = {"model": "olmo3_14m", "vocabulary": 100_278, "sequence_length": 2048, "tokens": 10_000_000}
+    with pytest.raises(UserError, match=f"proxy.{name} must be {says}"):
+        Proxy(**{**settings, name: value})
+    with pytest.raises(UserError, match=r"skip.window must be at least 2; it is 0\."):
+        SkipRule(window=0)
 
 
 def test_exactly_one_length() -> None:

@@ -17,9 +17,9 @@ class ProofTuning(Experiment):
     """problems with proofs → checked → kept → split → training set → baseline → tuned model → final scores → report.
 
     `length.max_length` is the one place where a length is set: the steps share this node. `base` makes a new small
-    model where none is given; `sweep` looks for the learning rate with which `train` tunes; `judge` is for experiments
-    that ask a language model's opinion beside the machine's verdict. Problems come from a language model, a symbolic
-    generator, or both.
+    model where none is given; `imitation` is the tuning on written proofs that reinforcement goes on from; `sweep` looks for
+    the learning rate with which `train` tunes; `judge` is for experiments that ask a language model's opinion beside the
+    machine's verdict. Problems come from a language model, a symbolic generator, or both.
     """
 
     length: Length
@@ -30,6 +30,7 @@ class ProofTuning(Experiment):
     split: Step
     training_set: Step
     base: Step | None = None
+    imitation: Step | None = None
     baseline: Step
     sweep: Step | None = None
     train: Step

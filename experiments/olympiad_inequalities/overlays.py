@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import fiddle as fdl
 
+from experiments.olympiad_inequalities import presets
 from olmix.errors import UserError
+from olmix.graph.resources import Needs
 from olmix.language_models.cost import Price
 from olmix.language_models.openai_backend import OpenAI
 from olmix.language_models.requests import Length
-from olmix.language_models.tuning import Grpo, Rollouts
+from olmix.language_models.source import ModelOf
+from olmix.language_models.tuning import Gkd, Grpo, Rollouts, Sft, Tuning
 from olmix.proof_tuning import ProofTuning
 from olmix.proofs.pipeline.judging import Judge
 from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.sweeping import Sweep
+from olmix.proofs.pipeline.training import TrainModel
 
 
 def vllm_server(cfg: fdl.Config[ProofTuning]) -> None:
@@ -75,3 +79,62 @@ def judged(cfg: fdl.Config[ProofTuning]) -> None:
         length=fdl.Config(Length, max_length=16_384),
     )
     cfg.report.judge = cfg.judge
+
+
+def laptop(cfg: fdl.Config[ProofTuning]) -> None:
+    """Any of the large experiments in minutes on two processors: what breaks, breaks here, before a GPU is paid for.
+
+    Problems, model and sizes are those of `smoke`, at a hundred times the learning rate, since the model is new; what stays is
+    the kind of tuning, the sweep, the judge (set `judge.backend` to one that is yours). GKD's teacher is such a model
+    after some SFT. What comes out says nothing about the hypothesis.
+    """
+    small = presets.smoke()
+    cfg.length.max_length = small.length.max_length
+    cfg.generate.source = small.generate.source
+    cfg.generate.count, cfg.generate.shard = small.generate.count, small.generate.shard
+    cfg.generate_symbolic = None
+    cfg.check.generated = cfg.verify.generated = [cfg.generate]
+    cfg.check.slice = small.check.slice
+    cfg.check.checking.seconds_each = small.check.checking.seconds_each
+    cfg.verify.verifier, cfg.verify.per_key = None, small.verify.per_key
+    cfg.split.validation, cfg.split.test = small.split.validation, small.split.test
+    cfg.base = small.base
+    cfg.base.training_set, cfg.base.length = cfg.training_set, cfg.length
+    new = fdl.Config(ModelOf, step=cfg.base)
+    asking = cfg.baseline.asking
+    asking.backend, asking.problems = small.baseline.asking.backend, small.baseline.asking.problems
+    asking.backend.model = new if cfg.imitation is None else cfg.train.model
+    cfg.baseline.shots = min(cfg.baseline.shots, small.baseline.shots)
+    first = cfg.train if cfg.imitation is None else cfg.imitation
+    first.model = new
+    for step in (cfg.imitation, cfg.train):
+        if step is not None:
+            step.leave_out = 0.0
+            _few_updates(step.tuning)
+    if fdl.get_callable(cfg.train.tuning) is Gkd:
+        cfg.train.tuning.teacher = fdl.Config(ModelOf, step=_taught(cfg, new))
+    if cfg.sweep is not None:
+        cfg.sweep.model, cfg.sweep.tuning, cfg.sweep.leave_out = first.model, cfg.train.tuning, 0.0
+        cfg.sweep.learning_rates = [100 * rate for rate in cfg.sweep.learning_rates]
+    if cfg.judge is not None:
+        cfg.judge.known.count = 5
+    for step in (cfg.generate, cfg.verify, cfg.baseline, cfg.imitation, cfg.sweep, cfg.train, cfg.final):
+        if step is not None:
+            step.each_needs = fdl.Config(Needs)
+
+
+def _few_updates(tuning: fdl.Config[Tuning]) -> None:
+    """The same kind of tuning, a few updates of it, with a checkpoint and a look at the validation side now and then."""
+    tuning.learning_rate = 100 * tuning.learning_rate
+    tuning.batch, tuning.micro_batch, tuning.evaluate_steps, tuning.log_steps = 16, 8, 4, 1
+    if fdl.get_callable(tuning) is Grpo:
+        tuning.group, tuning.epochs = 4, 0.25
+        tuning.rollouts = fdl.Config(Rollouts)
+
+
+def _taught(cfg: fdl.Config[ProofTuning], model: fdl.Config[ModelOf]) -> fdl.Config[TrainModel]:
+    """A teacher for GKD: the same model, after some SFT."""
+    sft = fdl.Config(Sft, learning_rate=3e-3, epochs=2.0, batch=16, micro_batch=16, evaluate_steps=100)
+    return fdl.Config(
+        TrainModel, training_set=cfg.training_set, split=cfg.split, model=model, tuning=sft, length=cfg.length
+    )

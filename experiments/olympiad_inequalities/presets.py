@@ -23,7 +23,7 @@ from olmix.proofs.pipeline.checking import Checking
 from olmix.proofs.pipeline.generation import Generate
 from olmix.proofs.pipeline.known import Known
 from olmix.proofs.pipeline.sources import Compact, Prompted, Symbolic
-from olmix.proofs.pipeline.training import NewModel
+from olmix.proofs.pipeline.training import NewModel, Train
 from olmix.proofs.pipeline.verification import Verifier
 
 WRITER = "Qwen/Qwen2.5-Math-72B-Instruct"
@@ -36,7 +36,6 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     """Full fine-tuning of Phi-1.5 by SFT."""
     cfg = base.proof_tuning()
     cfg.length.max_length = 2048
-    one_gpu = fdl.Config(Needs, cpus=8, gpus=1, accelerator="A100")
     cfg.generate.source = fdl.Config(
         Prompted,
         techniques=list(TECHNIQUES),
@@ -71,7 +70,7 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
         shots=2,
         shard=1_000,
     )
-    cfg.verify.each_needs = one_gpu
+    cfg.verify.each_needs = _one_gpu()
     cfg.split.validation = 0.03
     cfg.split.test = 0.05
     cfg.train.model = STUDENT
@@ -81,15 +80,20 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     cfg.train.shares = [0.125, 0.25, 0.5, 1.0]
     # What the writer's tokenizer fits into the length, the student's may not.
     cfg.train.leave_out = 0.05
-    cfg.train.each_needs = one_gpu
+    cfg.train.each_needs = _one_gpu()
     asking = cfg.baseline.asking
     asking.backend = fdl.Config(Vllm, model=STUDENT, chat=False, dtype="bfloat16")
     asking.checking = cfg.check.checking
     asking.problems = 1_000
     cfg.baseline.shots = 3
-    cfg.baseline.each_needs = one_gpu
-    cfg.final.each_needs = one_gpu
+    cfg.baseline.each_needs = _one_gpu()
+    cfg.final.each_needs = _one_gpu()
     return cfg
+
+
+def _one_gpu() -> fdl.Config[Needs]:
+    """A node for each step, so that `--set train.each_needs.accelerator=H100` is about that step alone."""
+    return fdl.Config(Needs, cpus=8, gpus=1, accelerator="A100")
 
 
 def phi_1_5_gkd() -> fdl.Config[ProofTuning]:
@@ -105,8 +109,20 @@ def phi_1_5_gkd() -> fdl.Config[ProofTuning]:
 
 
 def phi_1_5_grpo() -> fdl.Config[ProofTuning]:
-    """Reinforcement with the proof checker as the reward; an overlay says where its texts come from."""
+    """Reinforcement with the proof checker as the reward, on top of SFT; an overlay says where its texts come from.
+
+    What never writes a right proof is never rewarded, so it begins where imitation ends; and that model, zero-shot, is what it is
+    compared with.
+    """
     cfg = phi_1_5()
+    cfg.imitation = fdl.Config(
+        Train, training_set=cfg.training_set, split=cfg.split, length=cfg.length, model=STUDENT, tuning=cfg.train.tuning,
+        shares=[1.0], leave_out=cfg.train.leave_out, each_needs=_one_gpu(),
+    )  # fmt: skip
+    imitated = fdl.Config(ModelOf, step=cfg.imitation, piece="share-1")
+    cfg.train.model = imitated
+    cfg.baseline.asking.backend.model = imitated
+    cfg.baseline.shots = 0
     cfg.train.tuning = fdl.Config(
         Grpo, learning_rate=1e-6, epochs=1.0, batch=64, micro_batch=4, recompute=True, evaluate_steps=50, group=8,
         temperature=1.0, beta=0.0,

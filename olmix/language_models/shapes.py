@@ -87,9 +87,13 @@ KNOWN = {
 
 
 def shape_of(model: Model) -> ModelShape | None:
-    """The shape of a known model or of a local folder; None where neither the table nor the folder says."""
+    """The shape of a known model or of a local folder; None where neither the table nor the folder says.
+
+    What a step made by tuning its `model` has the shape of that.
+    """
     if not isinstance(model, str):
-        return None
+        origin = getattr(model.step, "model", None)
+        return None if origin is None else shape_of(origin)
     config = pathlib.Path(model).expanduser() / "config.json"
     return read_config(config) if config.is_file() else KNOWN.get(short_name(model))
 

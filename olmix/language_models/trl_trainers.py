@@ -65,7 +65,7 @@ def _gkd(job: Job, settings: Gkd, model: Any, tokenizer: Any, data: Data) -> Any
             f"{model.config.vocab_size}: GKD compares them token by token, so they must be the same."
         )
     longest = job.length.max_length
-    return checked(GKDTrainer)(
+    trainer = checked(GKDTrainer)(
         model=model,
         teacher_model=teacher,
         args=GKDConfig(
@@ -77,6 +77,10 @@ def _gkd(job: Job, settings: Gkd, model: Any, tokenizer: Any, data: Data) -> Any
         processing_class=tokenizer,
         callbacks=_stopping(job),
     )  # fmt: skip
+    # trl writes texts without a cache where gradients are checkpointed, though it switches that off meanwhile: every token
+    # would cost a pass over all before it.
+    trainer.generation_config.use_cache = trainer.generation_kwargs["use_cache"] = True
+    return trainer
 
 
 def _grpo(job: Job, settings: Grpo, model: Any, tokenizer: Any, data: Data) -> Any:

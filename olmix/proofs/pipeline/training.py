@@ -157,7 +157,16 @@ class Tunings(FanOut):
         self.fits()
 
     def fits(self) -> tuple[str, ...]:
-        """See `check_tuning`."""
+        """See `check_tuning`.
+
+        Raises:
+          UserError: as it does; if rollouts by vLLM are to be made without a GPU.
+        """
+        if isinstance(self.tuning, Grpo) and self.tuning.rollouts.engine != "transformers" and not self.each_needs.gpus:
+            raise UserError(
+                f"tuning.rollouts.engine={self.tuning.rollouts.engine!r} needs a GPU, and each task asks for "
+                f"{self.each_needs.text()}: take engine='transformers', or set each_needs.gpus."
+            )
         return check_tuning(self.model, hardware_of(self.each_needs), self.tuning, self.length)
 
     def observe(self) -> str | None:

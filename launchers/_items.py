@@ -24,11 +24,18 @@ def read_list(path: pathlib.Path, what: str, *keys: str) -> list[Any]:
       UserError: if there is no list, or nothing in it is an item.
     """
     try:
-        items = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_number)
+        text = path.read_text(encoding="utf-8-sig")
+        if not text.strip():
+            raise UserError(f"--file={path} is empty: it must hold a JSON list of {what}s.")
+        items = json.loads(text, parse_constant=_no_number)
     except FileNotFoundError:
         raise UserError(f"--file={path} does not exist.") from None
     except RecursionError:
         raise UserError(f"--file={path} is not readable as JSON: it is nested too deep.") from None
+    except IsADirectoryError:
+        raise UserError(f"--file={path} is a folder, not a file.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"--file={path} is no text in UTF-8: {error.reason} at byte {error.start}.") from None
     except (ValueError, OSError) as error:
         raise UserError(f"--file={path} is not readable as JSON: {error}") from None
     if items == []:

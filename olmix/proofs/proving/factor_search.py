@@ -24,6 +24,8 @@ def find_factors(statement: Statement) -> dict[str, Any] | None:
         problem = read_problem(statement)
     except RuleError:
         return None
+    if not problem.claim.monomial:
+        return None  # Numbers alone: nothing to search.
     sums = list(
         {base: None for product in (problem.claim, *(p for p, _ in problem.constraints)) for base in product.sums}
     )

@@ -167,7 +167,7 @@ def _prove_single(claim: Statement) -> Mapping[str, Any] | None:
 def _is_large(system: System) -> bool:
     """Whether a single step of a search may take long: such a search belongs in a process that can be killed."""
     polys = [system.goal, *system.equations, *(q for q, _ in system.inequalities)]
-    degree = max(int(p.total_degree()) for p in polys)
+    degree = max(0, *(int(p.total_degree()) for p in polys))  # That of the polynomial 0 is -1.
     return math.comb(len(system.names) + degree, degree) > MOST_MONOMIALS
 
 

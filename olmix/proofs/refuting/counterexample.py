@@ -38,7 +38,7 @@ class Counterexample:
         parts = [f"{name} = {_short(value)}" for name, value in self.values]
         for name, low, high in self.box or ((self.interval,) if self.interval else ()):
             parts.append(f"{name} = {float((low + high) / 2):.10g} (the root between {_short(low)} and {_short(high)})")
-        return f"{', '.join(parts)}: left {self.left}, right {self.right}"
+        return f"{', '.join(parts) or 'these numbers'}: left {self.left}, right {self.right}"
 
     def to_json(self) -> dict[str, object]:
         """Plain data; fractions as text."""

@@ -95,6 +95,36 @@ def test_a_file_that_is_no_list_of_items_is_a_mistake(tmp_path):
             read_list(tmp_path / "s.json", "statement", "statement")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b" \n", "is empty: it must hold a JSON list of statements"),
+        (b'["\xe9"]', "no text in UTF-8: .* at byte 2"),
+        (None, "is a folder"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "s.json").write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        read_list(tmp_path / "s.json" if content is not None else tmp_path, "statement", "statement")
+
+
+def test_identities_and_claims_about_numbers(tmp_path):
+    """What has no degree or no variables is decided like anything else."""
+    claims = {
+        "a = a": "proved", "0 >= 0": "proved", "1 = 1": "proved", "(a+b)^2 = a^2 + 2*a*b + b^2": "proved", "a*b/b = a": "proved",
+        "2 >= 1": "proved", "sqrt(2) + sqrt(3) > 3": "proved", "sqrt(2) * sqrt(3) = sqrt(6)": "proved", "1 >= 2": "refuted",
+        "a > a": "refuted", "sqrt(2) + sqrt(3) > 3.2": "refuted",
+    }  # fmt: skip
+    (tmp_path / "s.json").write_text(json.dumps([{"id": claim, "statement": claim} for claim in claims]))
+    done = launch(f"--file={tmp_path / 's.json'}", "--json")
+    lines = {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert {claim: line["verdict"] for claim, line in lines.items()} == claims
+    assert done.returncode == 0
+    assert lines["1 >= 2"]["reason"] == "fails at these numbers: left 1, right 2"
+
+
 def test_a_fault_of_ours_costs_one_item_only_and_is_told(capsys):
     def answer(item):
         return {"verdict": "proved", "reason": str(1 // item["x"]), "seconds": 0.0}

@@ -4,12 +4,21 @@
 so that no process is left alone with one of them at the end (`pytest -n 2 --dist loadfile --no-loadscope-reorder`).
 The longest of all comes first. It and `test_distributed` fill 3.4 GiB each, the others at most 2.6: apart, two at a time
 stay below 7 GiB.
+
+Sums run on one thread, here and in the processes that tests start, as a task with one CPU does: models are tiny, and two
+threads in each of two test processes on two cores spend their time waiting for each other (five times as much as computing).
 """
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Before anything imports numpy or torch, which read this once.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,6 +12,9 @@ threads in each of two test processes on two cores spend their time waiting for 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,10 +22,27 @@ from hypothesis import HealthCheck, settings
 # Before anything imports numpy or torch, which read this once.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+# Ray's workers are as important as all else here: at 15, its default, a busy machine may let them wait for minutes.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_in_the_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests and the processes that they kill leave in the temporary folder lies in one that goes with the session.
+
+    Not below pytest's own: Ray's sockets lie in it, and their paths may have 107 characters.
+    """
+    tmp_path_factory.getbasetemp()  # That one stays where it is.
+    folder = tempfile.mkdtemp(prefix="olmix-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 LONGEST = "test_over_nodes.py"

@@ -14,12 +14,13 @@ import time
 import psutil
 import pytest
 
+from tests.launching import launch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Measuring all that is held out takes each proxy twice as long as its 20 steps, and no test looks at how good they are.
 LITTLE_MEASURED = ["--set=corpus.tokenising.held_out_bytes=3000"]
-COMMAND = [
-    sys.executable, "-m", "launchers.run", "--experiment=experiments.quickstart", "--overlay=reduced", *LITTLE_MEASURED,
-]  # fmt: skip
+FLAGS = ["--experiment=experiments.quickstart", "--overlay=reduced", *LITTLE_MEASURED]
+COMMAND = [sys.executable, "-m", "launchers.run", *FLAGS]
 
 V100 = ["--set=swarm.each_needs.gpus=1", "--set=swarm.each_needs.accelerator=V100"]
 
@@ -86,7 +87,7 @@ def test_running_again_does_nothing_and_starts_no_ray(store: pathlib.Path) -> No
 
 
 def test_a_larger_design_trains_only_what_is_new(store: pathlib.Path) -> None:
-    plan = run(store, "--set=design.variants=15", "--dry_run")
+    plan = launch("run", *FLAGS, f"--store={store}", "--set=design.variants=15", "--dry_run")
     assert plan.returncode == 0, plan.stderr
     assert "swarm: stale" in plan.stdout
     assert "3 of 15 pieces to run" in plan.stdout
@@ -107,7 +108,7 @@ def test_a_larger_design_trains_only_what_is_new(store: pathlib.Path) -> None:
     ],
 )  # fmt: skip
 def test_mistakes_are_one_sentence_and_exit_2(store: pathlib.Path, flags: list[str], words: str) -> None:
-    done = run(store, *flags)
+    done = launch("run", *FLAGS, f"--store={store}", *flags)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fractions
 import os
 import pathlib
-import subprocess
-import sys
 import time
 
 import fiddle as fdl
@@ -18,6 +16,7 @@ from olmix.config import experiments
 from olmix.config.overrides import Override
 from olmix.errors import UserError
 from olmix.graph.step import Step
+from tests.launching import launch
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
 
@@ -65,9 +64,8 @@ def nobody() -> dict[str, str]:
 @pytest.mark.parametrize("flags", [[], ["--dry_run"]])
 def test_without_access_the_canonical_command_fails_at_once_in_a_sentence_that_names_the_overlay(tmp_path, flags):
     name = "experiments.quality_upsampling.heavy_code_aggressive"
-    command = [sys.executable, "-m", "launchers.run", f"--experiment={name}", f"--store={tmp_path}/runs", *flags]
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, env=nobody(), check=False)
+    done = launch("run", f"--experiment={name}", f"--store={tmp_path}/runs", *flags, env=nobody())
     assert time.monotonic() - began < 20
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from olmix.proofs.checking.check_proof import check_proof
+from tests.launching import launch
 
 PROBLEM = r"Let $a, b, c$ be real numbers. Prove that $a^2+b^2+c^2 \geq ab+bc+ca$."
 RIGHT = (
@@ -50,10 +49,7 @@ def test_a_file_with_items_of_wrong_types_answers_the_others(tmp_path):
         {"data_id": 5, "problem": problem},
     ]
     (tmp_path / "p.json").write_text(json.dumps(items))
-    done = subprocess.run(
-        [sys.executable, "-m", "launchers.check_proof", f"--file={tmp_path / 'p.json'}", "--json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = launch("check_proof", f"--file={tmp_path / 'p.json'}", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
     assert [line["id"] for line in lines] == [1, 2, 3, 4, 5]

@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import math
 import pathlib
@@ -101,7 +102,8 @@ class TrainingSet(Step):
             path = pathlib.Path(str(component.items)).expanduser()
             if not path.is_file():
                 raise UserError(
-                    f"The component {component.name!r} of the training set reads {path}, which is not there."
+                    f"The component {component.name!r} of the training set reads {path}, which is "
+                    f"{'no file' if path.exists() else 'not there'} (training_set.components, items)."
                 )
             digest.update(path.read_bytes())
         return digest.hexdigest() if outside else None
@@ -168,7 +170,14 @@ def _pool(component: Component, context: Context) -> list[Item]:
     if isinstance(component.items, str):
         items = _read_outside(component.name, pathlib.Path(component.items).expanduser())
     else:
-        items = read_items(context.folder(component.items), component.file)
+        folder = context.folder(component.items)
+        if not (folder / component.file).is_file():
+            there = sorted(path.name for path in folder.glob("*.jsonl"))
+            raise UserError(
+                f"The component {component.name!r} of the training set asks for the file {component.file!r} of a step that wrote "
+                f"{', '.join(there) or 'none'}{nearest(component.file, there)} (training_set.components, file)."
+            )
+        items = read_items(folder, component.file)
     for what, asked, own in (
         ("technique", component.techniques, {item.technique for item in items}),
         ("writer", component.writers, {item.source for item in items}),
@@ -193,7 +202,7 @@ def _read_outside(name: str, path: pathlib.Path) -> list[Item]:
     import msgspec
 
     items = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines(), 1):
         try:
             items.append(msgspec.json.decode(line, type=Item))
         except msgspec.MsgspecError as why:

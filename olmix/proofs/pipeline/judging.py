@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from olmix.config.tags import Resources, RunIdentity
 from olmix.errors import UserError
@@ -91,6 +91,8 @@ class Judge(FanOut):
     verdict needs `share` of the samples. When more than `unreadable` of all answers have no readable verdict, the judge
     is not one and the step fails.
     """
+
+    version: ClassVar[int] = 2
 
     evaluations: dict[str, Step]
     known: Step

@@ -7,7 +7,6 @@ readable verdict is no verdict; it is never taken for one.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -54,20 +53,30 @@ def read_verdict(text: str) -> tuple[Verdict, str]:
     return ("right" if found[-1].lower() in ("right", "correct") else "wrong"), ""
 
 
+#: An item of the rubric as a judge writes it: yes and no, or JSON's own true and false.
+_MARK = {
+    name: re.compile(rf'"{name}"\s*:\s*("?)\s*(yes|no|true|false)\b\s*\.?\s*\1\s*(?=[,}}\n])', re.I) for name in RUBRIC
+}
+
+_FAULT = re.compile(r'"first_fault"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
+
+
 def read_rubric(text: str) -> tuple[Verdict, str]:
-    """The JSON object of a judge's answer: right if every item of the rubric is "yes"; and the first fault that it names."""
-    for match in reversed(list(re.finditer(r"\{[^{}]*\}", text, re.DOTALL))):
-        try:
-            marks = json.loads(match[0])
-        except ValueError:
+    """The JSON object of a judge's answer: right if every item of the rubric is "yes"; and the first fault that it names.
+
+    It is read item by item, not as JSON: a fault quotes LaTeX, whose backslashes and braces are seldom valid there.
+    """
+    for start in reversed([match.start() for match in re.finditer(r"\{", text)]):
+        found = [mark.search(text, start) for mark in _MARK.values()]
+        marks = [match[2].lower() in ("yes", "true") for match in found if match]
+        if len(marks) < len(RUBRIC):
             continue
-        answers = [str(marks.get(name, "")).strip().lower() for name in RUBRIC]
-        if all(answer in ("yes", "no") for answer in answers):
-            fault = str(marks.get("first_fault", "")).strip()
-            missed = [name for name, answer in zip(RUBRIC, answers, strict=True) if answer == "no"]
-            return ("wrong" if missed else "right"), (
-                ", ".join(missed) + (f": {fault}" if fault else "") if missed else ""
-            )
+        named = _FAULT.search(text, start)
+        fault = named[1].strip() if named else ""
+        missed = [name for name, mark in zip(RUBRIC, marks, strict=True) if not mark]
+        if not missed:
+            return "right", ""
+        return "wrong", ", ".join(missed) + (f": {fault}" if fault else "")
     return "none", ""
 
 

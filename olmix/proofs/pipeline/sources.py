@@ -77,6 +77,10 @@ class Source:
     techniques: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if not self.techniques or len(set(self.techniques)) < len(self.techniques):
+            raise UserError(
+                f"source.techniques are different ones of {', '.join(TECHNIQUES)}, at least one, not {list(self.techniques)}."
+            )
         for name in self.techniques:
             if name not in TECHNIQUES:
                 raise UserError(

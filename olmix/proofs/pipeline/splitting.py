@@ -97,7 +97,14 @@ class Split(Step):
         sides = ([i for i in sides[0] if i.id not in removed], [i for i in sides[1] if i.id not in removed], test)
         for side, name in zip(sides, SIDES, strict=True):
             if not side:
-                raise UserError(f"The {name} side of the split is empty: {len(items)} items are too few for its share.")
+                share = {
+                    "validation": f"split.validation={self.validation:g}",
+                    "test": f"split.test={self.test:g}",
+                }.get(name, f"what split.validation={self.validation:g} and split.test={self.test:g} leave")
+                met = f", and {len(removed):,} met a given test set" if removed else ""
+                raise UserError(
+                    f"The {name} side of the split is empty: {len(items):,} items are too few for {share}{met}."
+                )
             write_items(context.out, side, f"{name}.jsonl")
         strata = sorted({item.stratum for item in items})
         return SplitResult(

@@ -120,5 +120,11 @@ def test_mistakes_are_named(made):
         TrainingSet(components=whole, split=split, repetition=0)
     with pytest.raises(UserError, match=r"technique 'soss', which it does not have \(nearest: sos\)"):
         TrainingSet(components=(Component(name="a", items=split, techniques=("soss",)),), split=split).run(ctx)
+    with pytest.raises(
+        UserError, match=r"file 'trian\.jsonl' of a step that wrote .*train\.jsonl.* \(nearest: train\.jsonl"
+    ):
+        TrainingSet(components=(Component(name="a", items=split, file="trian.jsonl"),), split=split).run(ctx)
+    with pytest.raises(UserError, match="which is no file"):
+        TrainingSet(components=(Component(name="a", items="/"),), split=split).observe()
     with pytest.raises(UserError, match="which is not there"):
         TrainingSet(components=(Component(name="a", items="/nowhere.jsonl"),), split=split).observe()

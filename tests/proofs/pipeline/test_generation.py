@@ -155,6 +155,9 @@ def test_what_does_not_fit_is_said_when_the_step_is_made():
 
 
 def test_unknown_techniques_are_named():
+    for none in ((), ("sos", "sos")):
+        with pytest.raises(UserError, match=r"techniques are different ones of .*, at least one"):
+            Compact(techniques=none)
     with pytest.raises(UserError, match=r"Unknown technique 'cauhcy' \(nearest: cauchy\)"):
         Compact(techniques=("cauhcy",))
 

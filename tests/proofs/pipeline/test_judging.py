@@ -42,7 +42,7 @@ def known_proofs(tmp_path_factory):
     write_items(tmp_path / "training", RIGHT, "train.jsonl")
     known = Known(items=training, count=8, checking=Checking(seconds_each=20))
     ctx = context(tmp_path, {training: tmp_path / "training"})
-    found = known.run(ctx)
+    found = run_fan_out(known, ctx)
     assert (found.right, found.wrong) == (8, sum(found.by_fault.values()))
     return known, ctx.out
 

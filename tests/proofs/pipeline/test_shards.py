@@ -97,6 +97,26 @@ def outcome(step: FanOut, where, tmp_path, name: str):
     return result, {path.name: path.read_bytes() for path in ctx.out.iterdir()}
 
 
+@pytest.mark.slow
+def test_what_is_known_is_the_same_in_any_number_of_slices(folders, tmp_path):
+    """Slices are artifacts of what is looked at: of a step that goes on, those are done that have the same proofs."""
+    steps, _ = folders
+    items = [item(n, key=f"k{n}") for n in range(12)]
+    checked(tmp_path / "more", items, [ACCEPTED] * 11 + [REJECTED])
+    where: dict[Step, object] = {steps["check"]: tmp_path / "more"}
+    found = {
+        size: outcome(Known(items=steps["check"], count=4, slice=size), where, tmp_path, f"of-{size}")
+        for size in (8, 100)
+    }
+    assert found[8] == found[100]
+    result, _ = found[8]
+    assert (result.right, result.wrong) == (4, 4)
+    assert len(result.by_fault) > 1
+    around = context(tmp_path / "pieces", where)
+    assert len(Known(items=steps["check"], count=4, slice=3).pieces(around)) == math.ceil(16 / 3)
+    assert Known(items=steps["check"], count=0).pieces(around) == {}
+
+
 @SHARDS
 def test_a_verifier_says_the_same_in_any_number_of_shards(folders, tmp_path, shards):
     steps, where = folders

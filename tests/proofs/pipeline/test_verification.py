@@ -52,7 +52,7 @@ def verify_step(tmp_path, items, looks, **settings):
         count = settings["verifier"].pop("known")
         known = Known(items=check, count=count, checking=Checking(seconds_each=20))
         ctx = context(tmp_path / "known", folders)
-        known.run(ctx)
+        run_fan_out(known, ctx)
         folders[known] = ctx.out
         settings["verifier"] = Verifier(known=known, **settings["verifier"])
     return Verify(generated=(generate,), checked=check, **settings), context(tmp_path, folders)
@@ -173,6 +173,14 @@ def test_verdicts_are_read_and_nonsense_is_none():
         '"first_fault": ""', '"first_fault": "line 2"'
     )
     assert read_rubric(bad) == ("wrong", "relations: line 2")
+    latex = bad.replace("line 2", r"step 2: $\frac{a}{b} \ge \sqrt{ab}$, where {a} is \"free\"")
+    assert read_rubric(latex) == ("wrong", r"relations: step 2: $\frac{a}{b} \ge \sqrt{ab}$, where {a} is \"free\"")
+    assert read_rubric(good.replace('"yes"', "true")) == ("right", "")
+    assert read_rubric(good.replace('"relations": "yes"', '"relations": false'))[0] == "wrong"
+    template = '{"claim": "yes or no", "relations": "yes or no", "reasons": "yes or no", "complete": "yes or no"}'
+    assert read_rubric(template)[0] == "none"
+    assert read_rubric(f"As you asked: {template}\n{bad}\nThat is all.")[0] == "wrong"
+    assert read_rubric(f"{bad}\nNo, after all:\n{good}")[0] == "right"
     for text in (
         "",
         "yes yes yes",
@@ -242,8 +250,10 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
     for wrong in ({"shots": -1}, {"share": 1.5}, {"share": 0.0}, {"shard": 0}):
         with pytest.raises(UserError, match=r"A verifier needs shots >= 0"):
             Verifier(backend=backend, length=LENGTH, known=None, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"known\.count .* it is -1"):
+    with pytest.raises(UserError, match=r"count >= 0 and slice >= 1; it has -1"):
         Known(items=None, count=-1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"it has 50 and 0"):
+        Known(items=None, slice=0)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"check\.slice .* it is 0"):
         Check(generated=(), slice=0)
     with pytest.raises(UserError, match=r"seconds_each is a time, above 0; it is 0"):

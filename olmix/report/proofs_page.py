@@ -21,6 +21,7 @@ article { border-top: 1px solid var(--line); padding: .2rem 0 1rem; }
 article h3 { margin: .9rem 0 .5rem; }
 article h3 small { font-weight: 400; display: inline; margin-left: .5em; }
 article p { font: 14px/1.45 var(--sans); margin: .4rem 0; overflow-wrap: anywhere; }
+article p.tex { white-space: pre-wrap; }
 article p.tex { font: 13px/1.55 var(--mono); background: var(--raised); padding: .5rem .7rem; border-radius: 4px; }
 article p.tex b { font: 600 12px/1 var(--sans); color: var(--soft); margin-right: .5em; }
 .right { color: #1a7f37; } .wrong { color: #b42318; } .open { color: var(--best); }
@@ -181,15 +182,19 @@ def _loss(findings: Findings, share: float) -> str:
     return "" if loss is None else f"{loss:.3f}"
 
 
+_KINDS = ("accepted", "rejected", "undecided")
+
+
 def _examples(findings: Findings, count: int) -> Markup:
-    accepted = [row for row in findings.after if row.look.verdict == "accepted"][:count]
-    rejected = [row for row in findings.after if row.look.verdict == "rejected"][:count]
-    undecided = [row for row in findings.after if row.look.verdict == "undecided"][:count]
+    kinds = {kind: [row for row in findings.after if row.look.verdict == kind] for kind in _KINDS}
+    there = [f"{min(count, len(rows))} of {len(rows):,} {kind}" for kind, rows in kinds.items() if rows]
+    none = [kind for kind, rows in kinds.items() if not rows]
+    lead = f"Of the tuned model, as written, from the beginning of the test set: {', '.join(there)}."
     return section(
         "proofs",
         "What the proofs look like",
-        *[_proof(row) for row in (*accepted, *rejected, *undecided)],
-        lead="Of the tuned model: the first accepted, rejected and undecided proofs of the test set, as written.",
+        *[_proof(row) for rows in kinds.values() for row in rows[:count]],
+        lead=lead + (f" None was {' or '.join(none)}." if none else ""),
     )
 
 
@@ -301,11 +306,17 @@ def _sweep(findings: Findings) -> Markup | None:
     return section("sweep", "Learning rates", _titled(columns, rows, "Every trial"), lead=lead)
 
 
+def _silent(count: int) -> str:
+    return f"{count:,} of all these proofs got no verdict, which counts as not right." if count else ""
+
+
 def _judge(findings: Findings) -> Markup | None:
     judge = findings.judge
     if judge is None:
         return None
-    rows = [Row((name, _rate(rate), _rate(judge.with_machine[name]))) for name, rate in judge.judged.items()]
+    # A config has its evaluations in the order of the alphabet.
+    names = sorted(judge.judged, key=lambda name: (name != "before", name))
+    rows = [Row((name, _rate(judge.judged[name]), _rate(judge.with_machine[name]))) for name in names]
     faults = [Row((name, _rate(rate))) for name, rate in judge.reliability.by_fault.items()]
     return section(
         "judge",
@@ -316,6 +327,6 @@ def _judge(findings: Findings) -> Markup | None:
             "p",
             f"On proofs that are known: it accepts {_rate_text(judge.reliability.accepts_right)} of the right ones and rejects "
             f"{_rate_text(judge.reliability.rejects_wrong)} of the corrupted ones. "
-            f"Spent ${judge.dollars:.2f}, estimated at most ${judge.estimate:.2f}.",
+            f"Spent ${judge.dollars:.2f}, estimated at most ${judge.estimate:.2f}. {_silent(judge.no_verdict)}",
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import pathlib
 
 import pytest
@@ -11,7 +12,10 @@ from olmix.errors import UserError
 from olmix.language_models.tuning import TuningResult
 from olmix.proofs.pipeline.evaluation import CurveResult, Row, choose_shots, score
 from olmix.proofs.pipeline.fusion import ComponentCount, TrainingSetResult
+from olmix.proofs.pipeline.intervals import wilson
+from olmix.proofs.pipeline.judging import JudgeResult
 from olmix.proofs.pipeline.machine import Look, look
+from olmix.proofs.pipeline.opinions import Reliability
 from olmix.proofs.pipeline.splitting import SplitResult
 from olmix.proofs.pipeline.training import TrainResult
 from olmix.proofs.pipeline.verification import Fate, Verified
@@ -107,6 +111,39 @@ def test_the_page_shows_everything_and_escapes_it():
         assert words in page
     lines = summary(found, findings.curve, pathlib.Path("/x"))
     assert "do not overlap" in str(lines[1])
+
+
+def test_a_judges_table_goes_from_before_to_after():
+    """A config has its evaluations in the order of the alphabet."""
+    before, after = rows(0, 12), rows(6, 12)
+    findings = findings_of(result(before, after), before, after)
+    assert "What a judge says" not in render(findings, 2)
+    reliability = Reliability(accepts_right=wilson(4, 5), rejects_wrong=wilson(2, 5), no_verdict=1, by_fault={})
+    judge = JudgeResult(
+        judge="grader", judged={"after": wilson(7, 12), "before": wilson(1, 12)},
+        with_machine={"after": wilson(11, 12), "before": wilson(0, 0)}, no_verdict=3, reliability=reliability, estimate=0.1,
+        dollars=0.05, known_before=0,
+    )  # fmt: skip
+    page = render(dataclasses.replace(findings, judge=judge), 2)
+    said = page[page.rindex("What a judge says") :]
+    assert 0 < said.index(">before<") < said.index(">after<")
+    assert "3 of all these proofs got no verdict" in said
+    assert "none to count" in said
+
+
+@pytest.mark.parametrize(
+    ("accepted", "look", "words"),
+    [
+        (0, OPEN, "2 of 12 undecided. None was accepted or rejected."),
+        (0, REJECTED, "2 of 12 rejected. None was accepted or undecided."),
+        (1, REJECTED, "1 of 1 accepted, 2 of 11 rejected. None was undecided."),
+    ],
+)
+def test_examples_say_what_they_are_and_what_there_is_none_of(accepted, look, words):
+    before, after = rows(0, 12), rows(accepted, 12, look=look)
+    page = render(findings_of(result(before, after), before, after), 2)
+    assert words in page
+    assert page.count("<article>") == 2 + accepted
 
 
 @pytest.mark.parametrize("turn", [("9 a^{2}", "8 a^{2}"), ("\\ge 0", "\\le 0"), ("3 a", "5 a")])

@@ -12,6 +12,7 @@ threads in each of two test processes on two cores spend their time waiting for 
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -45,10 +46,22 @@ def nothing_left_in_the_temporary_folder(tmp_path_factory: pytest.TempPathFactor
     shutil.rmtree(folder, ignore_errors=True)
 
 
-LONGEST = "test_over_nodes.py"
+#: The files of more than half a minute on two processors, the longest first; the order keeps the two largest apart.
+LONGEST = (
+    "train/test_over_nodes.py",
+    "proofs/pipeline/test_training.py",
+    "test_quickstart.py",
+    "graph/test_faults.py",
+    "train/test_distributed.py",
+    "language_models/test_local_backends.py",
+    "language_models/test_tuning.py",
+    "graph/test_cluster.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with slow tests first, the longest before them, and leaves the order as it is otherwise."""
+    """Puts the longest files first, then those with other slow tests, and leaves the order as it is otherwise."""
+    root = pathlib.Path(__file__).parent
+    longest = {root / name: number for number, name in enumerate(LONGEST)}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.name != LONGEST, item.path not in slow))
+    items.sort(key=lambda item: (longest.get(item.path, len(longest)), item.path not in slow))

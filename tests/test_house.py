@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import LONGEST
+
 OLMIX = pathlib.Path(__file__).resolve().parent.parent / "olmix"
 ROOMS = sorted(p.name for p in OLMIX.iterdir() if (p / "__init__.py").is_file())
 
@@ -46,3 +48,8 @@ def test_a_circle_is_found(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.py").write_text("from x import b\n")
     (tmp_path / "b.py").write_text("def f():\n    from x.a import g\n")
     assert set(circle({f"x.{name}": tmp_path / f"{name}.py" for name in "ab"})) == {"x.a", "x.b"}
+
+
+def test_the_files_that_are_run_first_are_there() -> None:
+    tests = pathlib.Path(__file__).parent
+    assert [name for name in LONGEST if not (tests / name).is_file()] == []

@@ -15,6 +15,7 @@ import pyarrow.fs
 import ray
 from ray import cloudpickle
 from ray.train.torch.config import TorchConfig, _TorchBackend
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2.api.config import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
@@ -80,15 +81,17 @@ class Announce(ControllerCallback):
 
 
 class Trainer(TorchTrainer):
-    """A TorchTrainer without its placement group cleaner.
+    """A TorchTrainer without its placement group cleaner and its manager of Ray's datasets.
 
-    That one is a detached actor which asks Ray's dashboard whether the controller lives, and stays for ever where there is
-    no dashboard; the engine frees what a dead controller had reserved (`gangs.free_orphans`).
+    The first is a detached actor which asks Ray's dashboard whether the controller lives, and stays for ever where there is
+    no dashboard; the engine frees what a dead controller had reserved (`gangs.free_orphans`). The second is one more process
+    in every start, and we have none of its datasets.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
         made = super()._create_default_callbacks()
-        return [callback for callback in made if not isinstance(callback, PlacementGroupCleanerCallback)]
+        unwanted = (PlacementGroupCleanerCallback, DatasetsCallback)
+        return [callback for callback in made if not isinstance(callback, unwanted)]
 
 
 def trainer(

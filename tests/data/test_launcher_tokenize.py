@@ -18,7 +18,7 @@ from tests.fake_context import FakeContext
 def tokenize(*flags):
     root = pathlib.Path(__file__).parents[2]
     command = [sys.executable, "-m", "launchers.tokenize", *flags]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture

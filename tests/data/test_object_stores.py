@@ -120,7 +120,7 @@ def test_a_forbidden_bucket(s3, tmp_path, monkeypatch):
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    requests.post(f"{s3.url}/moto-api/reset-auth", data=b"0", timeout=5)
+    requests.post(f"{s3.url}/moto-api/reset-auth", data=b"0", timeout=60)
     try:
         assert run(scan_of(s3, "s3://data/a/*.npy"), tmp_path)[0].files == 3
         wrong = error(scan_of(s3, "s3://data/a/*.npy", "s3://forbidden/x/*.npy"), tmp_path)
@@ -129,7 +129,7 @@ def test_a_forbidden_bucket(s3, tmp_path, monkeypatch):
         object_stores.store.cache_clear()
         assert "cannot be listed: InvalidAccessKeyId" in error(scan_of(s3, "s3://data/b/*.npy"), tmp_path)
     finally:
-        requests.post(f"{s3.url}/moto-api/reset-auth", data=b"inf", timeout=5)
+        requests.post(f"{s3.url}/moto-api/reset-auth", data=b"inf", timeout=60)
 
 
 def test_a_truncated_file(s3, tmp_path):

@@ -89,7 +89,7 @@ def test_the_right_kind_and_a_node_that_disappears(cluster: Any, tmp_path: pathl
     removed: list[str] = []
 
     def take_away() -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             file = pathlib.Path(f"{parts.diary}.nodes")
             ran = [line.split()[1] for line in file.read_text().splitlines()] if file.exists() else []

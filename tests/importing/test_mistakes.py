@@ -144,7 +144,7 @@ def test_a_value_that_is_neither_carried_nor_listed_fails_the_proof(tmp_path, mo
 
 def launcher(folder: pathlib.Path, *arguments: str):
     command = [sys.executable, "-m", "launchers.import_yaml", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.slow

@@ -195,7 +195,7 @@ def test_vllm_ends_with_the_task_that_started_it_even_in_the_middle_of_a_batch(t
     assert _lives(pid)
     task.process.send_signal(signal.SIGKILL)
     task.process.wait()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while _lives(pid):
         assert time.monotonic() < deadline, "vLLM's process is still there"
         time.sleep(0.1)
@@ -243,7 +243,7 @@ def test_the_openai_backend_gives_the_same_greedy_text_from_vllms_own_server(tin
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):
+        with urllib.request.urlopen(url, timeout=10):
             return True
     except OSError:
         return False

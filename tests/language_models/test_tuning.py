@@ -71,7 +71,7 @@ settings = Sft(learning_rate=5e-3, epochs=400, batch=8, evaluate_steps=5)
 run(settings, pathlib.Path({str(tiny)!r}), pathlib.Path({str(tmp_path)!r}))
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     checkpoints = tmp_path / "scratch" / "checkpoints"
     while time.monotonic() < deadline and not list(checkpoints.glob("checkpoint-*/whole")):
         time.sleep(0.1)

@@ -86,18 +86,18 @@ async def opened(path: pathlib.Path) -> AsyncIterator[Page]:
                     yield await _load(socket, path)
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 async def _port(file: pathlib.Path, process: subprocess.Popen[bytes]) -> int:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         if file.exists() and (lines := file.read_text().splitlines()):
             return int(lines[0])
         if process.poll() is not None:
             raise RuntimeError(f"Chromium ended with {process.returncode} before it could be asked anything.")
         await asyncio.sleep(0.05)
-    raise TimeoutError("Chromium did not open its debugging port within a minute.")
+    raise TimeoutError("Chromium did not open its debugging port within five minutes.")
 
 
 async def _load(socket: Any, path: pathlib.Path) -> Page:
@@ -131,7 +131,7 @@ async def _load(socket: Any, path: pathlib.Path) -> Page:
         number = next(numbers)
         waiting[number] = asyncio.get_running_loop().create_future()
         await socket.send_json({"id": number, "method": method, "params": params})
-        answer = await asyncio.wait_for(waiting[number], 60)
+        answer = await asyncio.wait_for(waiting[number], 300)
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return dict(answer["result"])
@@ -139,7 +139,7 @@ async def _load(socket: Any, path: pathlib.Path) -> Page:
     for domain in ("Page", "Runtime", "Network", "Log"):
         await send(f"{domain}.enable")
     await send("Page.navigate", url=path.resolve().as_uri())
-    await asyncio.wait_for(loaded, 60)
+    await asyncio.wait_for(loaded, 300)
     page = Page(send, problems, requests)
     page.listener = listener  # type: ignore[attr-defined]  # keeps the task alive as long as the page
     return page

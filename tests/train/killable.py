@@ -51,7 +51,7 @@ class Killable:
 
     def finish(self, code: int = 0) -> str:
         """Waits for its end, checks its exit code, returns what it printed."""
-        self.process.join(60)
+        self.process.join(LONG)
         assert self.process.exitcode == code, self.log.read_text()
         return self.log.read_text()
 
@@ -113,7 +113,7 @@ def steps_since_resumed(folder: pathlib.Path) -> int:
     return len(lines) - 1 - marks[-1] if marks else 0
 
 
-def wait_for(condition, seconds: float = 40.0) -> None:
+def wait_for(condition, seconds: float = LONG) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited too long"

@@ -51,7 +51,7 @@ shard_step(sys.argv[1]).run(context(pathlib.Path({str(tmp_path)!r}), {{}}))
 """
     with serving(answer) as endpoint:
         process = subprocess.Popen([sys.executable, "-c", script, endpoint.url])
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(endpoint.bodies) < 9 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)

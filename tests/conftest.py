@@ -11,6 +11,7 @@ threads in each of two test processes on two cores spend their time waiting for 
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pathlib
 import shutil
@@ -42,6 +43,8 @@ def nothing_left_in_the_temporary_folder(tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        # Or multiprocessing would make one of its own in it, and miss that at the end.
+        patch.setitem(multiprocessing.current_process()._config, "tempdir", folder)  # type: ignore[attr-defined]
         yield
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -30,8 +30,9 @@ def proof_tuning() -> fdl.Config[ProofTuning]:
     baseline = fdl.Config(Evaluate, split=split, training_set=training_set, asking=asking)
     final = fdl.Config(EvaluateTrained, split=split, training_set=training_set, train=train, asking=asking)
     report = fdl.Config(
-        ProofReport, verify=verify, split=split, training_set=training_set, train=train, baseline=baseline, final=final
-    )
+        ProofReport, generated=[generate], verify=verify, split=split, training_set=training_set, train=train,
+        baseline=baseline, final=final,
+    )  # fmt: skip
     return fdl.Config(
         ProofTuning, length=length, generate=generate, check=check, verify=verify, split=split, training_set=training_set,
         baseline=baseline, train=train, final=final, report=report,

@@ -93,7 +93,7 @@ def laptop(cfg: fdl.Config[ProofTuning]) -> None:
     cfg.generate.source = small.generate.source
     cfg.generate.count, cfg.generate.shard = small.generate.count, small.generate.shard
     cfg.generate_symbolic = None
-    cfg.check.generated = cfg.verify.generated = [cfg.generate]
+    cfg.check.generated, cfg.verify.generated, cfg.report.generated = [cfg.generate], [cfg.generate], [cfg.generate]
     cfg.check.slice = small.check.slice
     cfg.check.checking.seconds_each = small.check.checking.seconds_each
     cfg.verify.verifier, cfg.verify.per_key = None, small.verify.per_key

@@ -59,6 +59,7 @@ def phi_1_5() -> fdl.Config[ProofTuning]:
     cfg.check.slice = 200
     cfg.check.checking = fdl.Config(Checking, seconds_each=120.0)
     cfg.verify.generated = [cfg.generate, cfg.generate_symbolic]
+    cfg.report.generated = [cfg.generate, cfg.generate_symbolic]
     cfg.verify.verifier = fdl.Config(
         Verifier,
         backend=fdl.Config(Vllm, model=VERIFIER, chat=True, dtype="bfloat16"),

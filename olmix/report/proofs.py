@@ -24,6 +24,7 @@ from olmix.report.proofs_findings import DATA, PAGE, Findings, ProofReportResult
 class ProofReport(Step):
     """Writes `report.html` and `report.json`. `examples` proofs of each kind are shown."""
 
+    generated: tuple[Step, ...]
     verify: Step
     split: Step
     training_set: Step
@@ -35,7 +36,7 @@ class ProofReport(Step):
     question: str = ""
     examples: int = 4
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def run(self, context: Context) -> ProofReportResult:
         """Compares and writes."""
@@ -51,6 +52,7 @@ class ProofReport(Step):
         result = compare(context.read(self.baseline), curve.final, before, after)
         findings = Findings(
             title=self.question or context.experiment, result=result, verified=context.read(self.verify),
+            generated=tuple(context.read(step) for step in self.generated),
             split=context.read(self.split), training_set=context.read(self.training_set), train=context.read(self.train),
             curve=curve, judge=context.read(self.judge) if self.judge is not None else None,
             sweep=context.read(self.sweep) if self.sweep is not None else None, before=tuple(before), after=tuple(after),

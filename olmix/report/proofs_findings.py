@@ -7,6 +7,7 @@ from typing import Literal
 
 from olmix.proofs.pipeline.evaluation import CurveResult, Row, Scores
 from olmix.proofs.pipeline.fusion import TrainingSetResult
+from olmix.proofs.pipeline.generation import Generated
 from olmix.proofs.pipeline.intervals import Change
 from olmix.proofs.pipeline.judging import JudgeResult
 from olmix.proofs.pipeline.splitting import SplitResult
@@ -38,6 +39,7 @@ class Findings:
 
     title: str
     result: ProofReportResult
+    generated: tuple[Generated, ...]
     verified: Verified
     split: SplitResult
     training_set: TrainingSetResult

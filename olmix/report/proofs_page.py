@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from olmix.proofs.pipeline.evaluation import Row as Proof
@@ -257,8 +258,20 @@ def _fates(findings: Findings) -> Markup:
                 f"{verified.shots} right and as many wrong proofs stood in its prompt.",
             )
         )
+    asked = sum(one.asked for one in findings.generated)
+    failed = Counter[str]()
+    for one in findings.generated:
+        failed.update(one.failed)
+    if failed:
+        parts.append(
+            _titled(
+                _columns("why not", "times", numbers=1),
+                [Row((reason, f"{count:,}")) for reason, count in failed.most_common()],
+                "What was tried and not written",
+            )
+        )
     lead = (
-        f"{verified.items:,} generated: {verified.kept:,} kept, {verified.dropped:,} dropped, "
+        f"{asked:,} asked for, {verified.items:,} generated: {verified.kept:,} kept, {verified.dropped:,} dropped, "
         f"{verified.undecided:,} undecided."
     )
     return section("fates", "Where the items went", *parts, lead=lead)

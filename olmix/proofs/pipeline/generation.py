@@ -17,7 +17,7 @@ from olmix.proofs.pipeline.items import Item, read_items, write_items
 from olmix.proofs.pipeline.sources import Source
 
 #: Why something that was written is not among the items.
-REPEATS = "repeats another shard"
+REPEATS = "repeats another item"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,7 @@ def test_a_problem_that_two_shards_wrote_is_kept_once_and_counted(tmp_path):
     ctx.folder, ctx.read = (lambda step: pieces[step][0]), (lambda step: pieces[step][1])  # type: ignore[method-assign]
     done = generate.run(ctx)
     kept = read_items(ctx.out)
-    assert (done.items, done.failed) == (13, {"repeats another shard": 1})
+    assert (done.items, done.failed) == (13, {"repeats another item": 1})
     assert [item.id for item in kept if item.key == "same"] == ["shard-000-00003"]
     assert done.by_technique == {"sos": 13}
 

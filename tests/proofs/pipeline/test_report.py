@@ -12,6 +12,7 @@ from olmix.errors import UserError
 from olmix.language_models.tuning import TuningResult
 from olmix.proofs.pipeline.evaluation import CurveResult, Row, choose_shots, score
 from olmix.proofs.pipeline.fusion import ComponentCount, TrainingSetResult
+from olmix.proofs.pipeline.generation import Generated
 from olmix.proofs.pipeline.intervals import wilson
 from olmix.proofs.pipeline.judging import JudgeResult
 from olmix.proofs.pipeline.machine import Look, look
@@ -73,6 +74,10 @@ def findings_of(found, before: list[Row], after: list[Row]) -> Findings:
     curve = CurveResult(curve=((0.5, score(rows(3, 12), "m", "e", 0, 0)), (1.0, found.final)))
     return Findings(
         title="does it help?", result=found,
+        generated=(
+            Generated(items=20, asked=30, failed={"repeats itself": 10}, by_technique={}, engines=()),
+            Generated(items=10, asked=15, failed={"cut off": 1_500, "repeats itself": 1}, by_technique={}, engines=()),
+        ),
         verified=Verified(items=30, kept=20, dropped=8, undecided=2, agreement=None, engine="",
                           fates=(Fate(technique="sos", fate="dropped", reason="machine: a step is false", count=8),)),
         split=SplitResult(
@@ -97,6 +102,9 @@ def test_the_page_shows_everything_and_escapes_it():
     for words in (
         "Yes, it helped",
         "machine: a step is false",
+        "45 asked for, 30 generated: 20 kept",
+        ">1,500<",
+        ">11<",
         "do not overlap",
         "at a = 1",
         "Learning curve",

@@ -5,7 +5,8 @@ classical statements (tests/proofs/own_true.json), all true. `false`: 20 classic
 only, our own longer list (own_false.json), and every tight statement of `own` with its right side off by 0.1 %.
 `links`: the relations of the reference proofs of ineqmath_100.json, the refuted ones
 listed (several are misprints). `corrupted`: those proofs with one relation flipped, or one number of an equality changed;
-caught means rejected. The data are read from shared/data, see tests/shared_data.py.
+caught means rejected. `bogus`: texts that prove nothing (tests/proofs/bogus.py), none of which may be accepted.
+The data are read from shared/data, see tests/shared_data.py.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from olmix.proofs.statements.expr import Relation, mul, num
 from olmix.proofs.statements.numeric import compile_floats
 from olmix.proofs.statements.statement import Statement, parse_text
 from tests import shared_data
+from tests.proofs.bogus import all_bogus, drawn
 
 FALSE: tuple[tuple[str, str, list[str]], ...] = (
     # Constants off by 0.1 %.
@@ -214,7 +216,21 @@ def corrupted(data: Any, subset: int | None, seeds: int = 1) -> None:
     print(f"corrupted: {time.monotonic() - began:.0f} s")
 
 
-PARTS = ("false", "links", "corrupted", "statements", "own")
+def bogus(subset: int | None, seeds: int) -> None:
+    """Texts that prove nothing, for true claims: every one of them, or `--subset` many drawn anew for each seed."""
+    began = time.monotonic()
+    items = list(all_bogus()) if subset is None else [one for seed in range(seeds) for one in drawn(subset, seed)]
+    verdicts: Counter[str] = Counter()
+    for one in items:
+        verdict = check_proof(one.problem, one.proof)
+        verdicts[verdict.verdict] += 1
+        if verdict.verdict == "accepted":
+            print(f"  {one.name}: accepted: {verdict.reason[:110]}", flush=True)
+    print(f"bogus: of {len(items)} bogus proofs {verdicts['accepted']} accepted; {dict(verdicts)}; "
+          f"{time.monotonic() - began:.0f} s")  # fmt: skip
+
+
+PARTS = ("false", "links", "corrupted", "bogus", "statements", "own")
 
 
 def main() -> None:
@@ -230,6 +246,8 @@ def main() -> None:
             false_variants()
         elif part == "own":
             statements("own", own_list("true"), given.subset)
+        elif part == "bogus":
+            bogus(given.subset, given.seeds)
         elif data is None:
             print(f"{part}: the shared data are absent")
         elif part == "links":

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from olmix.errors import UserError
+from olmix.proofs.checking.best import check_best
 from olmix.proofs.checking.connect import reaches_claim
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import LINK_BUDGET
@@ -65,7 +66,8 @@ def check_proof(
             statement = parse_latex(problem, answer or find_answer("\n".join(proofs)))
         except UserError as error:
             return ProofVerdict("unknown", str(error))
-    constant = _constant(answer or find_answer("\n".join(proofs)))
+    told = answer or find_answer("\n".join(proofs))
+    constant = _constant(told)
     verdicts = [check_text(statement, text, connect, constant) for text in proofs]
     seen = search(statement, LINK_BUDGET)
     if seen.counterexample is not None:
@@ -83,6 +85,11 @@ def check_proof(
     if worst is None or not any(v.links for v in verdicts):
         return ProofVerdict("unknown", "the proof contains no relation that could be checked", statement)
     links = tuple(link for v in verdicts for link in v.links)
+    if worst.verdict == "accepted" and isinstance(problem, str) and constant is not None:
+        fault = check_best(problem, told or "", constant)
+        if fault is not None:
+            verdict = "rejected" if fault.status == "refuted" else "unknown"
+            return ProofVerdict(verdict, f"the constant is not seen to be the best: {fault.reason}", statement, links)
     numbered = tuple(dataclasses.replace(link, number=i + 1) for i, link in enumerate(links))
     return ProofVerdict(worst.verdict, worst.reason, statement, numbered, tuple(r for v in verdicts for r in v.remarks))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from olmix.proofs.checking.carrying import carries, presumes, stands
 from olmix.proofs.checking.combine import combination, product
 from olmix.proofs.checking.evidence import evident, is_identity, is_identity_by_terms, visibly_weaker
 from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, restates, same, shapes
@@ -21,7 +22,7 @@ from olmix.proofs.checking.legitimacy import covers, exhaustive, legitimate
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.proving.keys import canonical_key
-from olmix.proofs.statements.expr import Relation, num, substitute
+from olmix.proofs.statements.expr import STRICT, Relation, num, substitute
 from olmix.proofs.statements.statement import Statement
 
 
@@ -29,6 +30,8 @@ def reaches_claim(statement: Statement, links: Sequence[Link], context: Context,
     """How the links reach the claim, in words, or None; `cyclic`: the proof speaks of analogues of what it spells out."""
     given = [a.relation for a in context.assumptions if a.lasts == "proof"]
     own = set(statement.variables)
+    if any(presumes(r.map(context.expand), statement) for r in (*given, *context.retired)):
+        return None
     retired = [r for r in context.retired if own & set(r.map(context.expand).variables())]
     if not retired and (not given or legitimate(statement, given, context)):
         how = _reach_under(statement, links, context, given, cyclic)
@@ -76,11 +79,16 @@ def _reach_under(
     changed = _in_new_variables(statement, context, given)
     if changed is not None:
         root = Fact(changed.claim, changed, canonical_key(changed), announced=True, number=0)
-        how = _reach(root, [f for f in facts if _admissible(f, root)], depth=0, effort=_Effort())
+        how = _reach(root, _usable(facts, root), depth=0, effort=_Effort())
         if how is not None:
             return how
     root = Fact(target.claim, target, canonical_key(target), announced=True, number=0)
-    return _reach(root, [f for f in facts if _admissible(f, root)], depth=0, effort=_Effort())
+    return _reach(root, _usable(facts, root), depth=0, effort=_Effort())
+
+
+def _usable(facts: Sequence[Fact], root: Fact) -> list[Fact]:
+    """The facts that may support the claim, directly or not."""
+    return [f for f in facts if _admissible(f, root) and stands(f, root)]
 
 
 def _in_new_variables(statement: Statement, context: Context, given: Sequence[Relation]) -> Statement | None:
@@ -96,13 +104,14 @@ def _in_new_variables(statement: Statement, context: Context, given: Sequence[Re
 class _Effort:
     """How many relations may still be sought support for."""
 
-    left: int = 12
+    left: int = 20
 
 
 def _reach(target: Fact, facts: list[Fact], depth: int, effort: _Effort, above: tuple[Fact, ...] = ()) -> str | None:
     """How the target follows from the facts; `above` are the relations that wait for the target's own support."""
     for fact in facts:
-        if fact.key == target.key and fact.relation.op != "=" and _told(fact, target) and evident(fact, target):
+        same_key = fact.key == target.key and fact.relation.op != "=" and _strict_enough([fact], target)
+        if same_key and _told(fact, target) and evident(fact, target):
             return f"step {fact.number} is equivalent to the claim and evident"
         if fact.relation.op == "=" and is_identity(fact, target):
             return f"both sides are equal by step {fact.number}"
@@ -113,7 +122,11 @@ def _reach(target: Fact, facts: list[Fact], depth: int, effort: _Effort, above: 
     effort.left -= 1
     for shape in shapes(target) if effort.left >= 0 else ():
         for used in _ways(shape, facts):
-            if used and all(_supported(fact, target, facts, depth, effort, above) for fact in used):
+            if (
+                used
+                and _strict_enough(used, target)
+                and all(_supported(fact, target, facts, depth, effort, above) for fact in used)
+            ):
                 steps = ", ".join(str(n) for n in sorted({f.number for f in used if f.number}))
                 return f"the claim follows from steps {steps}"
     return None
@@ -128,12 +141,38 @@ def _supported(
     """
     waiting = (*above, target)
     alike = fact.relation.op != "=" and any(_alike(fact, f) for f in waiting)
-    if evident(fact, waiting[0]) or not (fact.announced or (alike and not fact.derived)):
+    if evident(fact, waiting[0]):
         return True
+    if not (fact.announced or (alike and not fact.derived)):
+        if fact.origin is not None:
+            return _supported(fact.origin, target, facts, depth, effort, above)
+        if fact.links:
+            proper = [link for link in fact.links if link.relation.op != "="]
+            return all(_supported(link, target, facts, depth, effort, above) for link in proper)
+        if carries(fact, waiting[0]):
+            return True
+    elif not fact.announced and not any(restates(fact, f) for f in waiting) and carries(fact, waiting[0]):
+        return True  # The target by the hypotheses only, and lighter than it.
     if effort.left <= 0 or depth > 4:
         return False
-    others = [f for f in facts if f is not fact and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)]
+    others = [
+        f for f in facts
+        if not _made_of(f, fact) and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)
+    ]  # fmt: skip
     return _reach(fact, others, depth + 1, effort, (*above, target)) is not None
+
+
+def _strict_enough(used: Sequence[Fact], target: Fact) -> bool:
+    """Whether what a strict target is derived from is strict somewhere."""
+    if target.relation.op not in STRICT or any(f.relation.op in STRICT for f in used):
+        return True
+    return len(used) == 1 and visibly_weaker(target, used[0])
+
+
+def _made_of(fact: Fact, part: Fact) -> bool:
+    """Whether a fact is another one, or what follows from it: it cannot support that one."""
+    found = (fact, *fact.links, *([fact.origin, *fact.origin.links] if fact.origin else []))
+    return any(f.relation == part.relation for f in found)
 
 
 def _told(fact: Fact, target: Fact) -> bool:

@@ -5,14 +5,17 @@ That a prover finds a relation easy says nothing here: the claim itself may be e
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
+from olmix.errors import UserError
 from olmix.proofs.checking.combine import is_zero
 from olmix.proofs.checking.facts import Fact, same
 from olmix.proofs.checking.forms import kinds_of, upward, visibly_nonneg
 from olmix.proofs.checking.instances import in_one_order, is_common, is_instance, is_three_squares, same_form, tidied
 from olmix.proofs.checking.signs import signed
-from olmix.proofs.statements.expr import Add, Num, sub
+from olmix.proofs.proving.algebra import Unsupported, build_system, known_sign
+from olmix.proofs.statements.expr import STRICT, Add, Expr, Num, sub
 
 
 def evident(fact: Fact, target: Fact) -> bool:
@@ -31,9 +34,24 @@ def evident(fact: Fact, target: Fact) -> bool:
         return True
     if is_common(fact.statement) and not same_form(fact.statement, target.statement):
         return True
-    if fact.cited and is_instance(fact.statement):
+    if fact.key != target.key and _is_square(fact):
+        return True
+    if fact.cited and is_instance(fact.statement, fact.cited):
         return True
     return bool(fact.links) and all(link.relation.op == "=" or evident(link, target) for link in fact.links)
+
+
+def _is_square(fact: Fact) -> bool:
+    """Whether the gap is a square times what is visibly positive, once it is multiplied out and factored."""
+    try:
+        system = build_system(dataclasses.replace(fact.statement, constraints=()))
+    except (Unsupported, UserError):
+        return False
+    if len(system.goal) > 40 or system.unknown_factors or system.auxiliary:
+        return False
+    constant, parts = system.goal.factor()
+    odd = [part for part, times in parts if times % 2]
+    return constant > 0 and len(odd) < len(parts) and all(known_sign(part, system.signs) for part in odd)
 
 
 def visibly_weaker(target: Fact, fact: Fact) -> bool:
@@ -42,8 +60,14 @@ def visibly_weaker(target: Fact, fact: Fact) -> bool:
         return False
     if not set(fact.relation.variables()) <= set(target.statement.variables):
         return False
-    rest = tidied(sub(target.relation.gap(), fact.relation.gap()))
+    rest = tidied(sub(upward(target.relation).gap(), upward(fact.relation).gap()))
+    if target.relation.op in STRICT and fact.relation.op not in STRICT and not _visibly_positive(rest):
+        return False
     return visibly_nonneg(rest, kinds_of(target.statement))
+
+
+def _visibly_positive(rest: Expr) -> bool:
+    return any(isinstance(t, Num) and t.value > 0 for t in (rest.terms if isinstance(rest, Add) else (rest,)))
 
 
 def is_identity(fact: Fact, target: Fact) -> bool:

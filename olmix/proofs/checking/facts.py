@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from olmix.proofs.checking.citations import NONE
 from olmix.proofs.checking.forms import implied, kinds_of, proportional, sufficient, visibly_nonneg
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
@@ -52,8 +53,8 @@ class Fact:
     key: str
     announced: bool
     number: int
-    #: A theorem was named for it.
-    cited: bool = False
+    #: Theorems that were named for it.
+    cited: frozenset[str] = NONE
     #: It follows from other relations (the links of a chain, a power of itself).
     derived: bool = False
     #: A chain leads from one side to the other by way of something else.
@@ -109,7 +110,7 @@ class _Pool:
         self.facts: dict[str, Fact] = {}
 
     def put(
-        self, relation: Relation, *, announced: bool, number: int, cited: bool = False, derived: bool = False,
+        self, relation: Relation, *, announced: bool, number: int, cited: frozenset[str] = NONE, derived: bool = False,
         proved: bool = False, worked: bool = False, origin: Fact | None = None, links: tuple[Fact, ...] = (),
         visible: bool = False,
     ) -> None:  # fmt: skip
@@ -179,10 +180,10 @@ class _Pool:
             return
         announced = any(link.role == "goal" for link in chain)
         proved = all(link.status == "proved" for link in chain)
-        own = [self._fact(r) for r in relations]
+        own = [self._link(link) for link in chain]
         end = self._fact(whole)
         derived = end is not None and not any(f is not None and same(f, end) for f in own)
-        cited = any(link.cited for link in chain)
+        cited = frozenset(name for link in chain for name in link.cited)
         worked = len(chain) > 1 and any(link.relation.op == "=" and link.relation.left != link.relation.right
                                         for link in chain if link.relation is not None)  # fmt: skip
         self.put(
@@ -197,6 +198,18 @@ class _Pool:
             if None in own
             else tuple(dataclasses.replace(f, cited=k.cited) for f, k in zip(own, chain, strict=True) if f is not None),
         )
+
+    def _link(self, link: Link) -> Fact | None:
+        """The fact that one link of a chain is."""
+        assert link.relation is not None
+        fact = self._fact(link.relation)
+        if fact is None:
+            return None
+        known = self.facts.get(relation_text(fact.relation))
+        if known is not None:
+            return known
+        key, proved = canonical_key(fact.statement), link.status == "proved"
+        return dataclasses.replace(fact, key=key, number=link.number, proved=proved, announced=link.role == "goal")
 
     def _fact(self, relation: Relation) -> Fact | None:
         built, _ = build_link(relation, self.context, self.given)
@@ -224,7 +237,7 @@ def _same_hypotheses(statement: Statement, by: Mapping[str, Expr]) -> bool:
 
 
 def _rank(fact: Fact) -> tuple[bool, ...]:
-    return (not fact.announced, fact.derived, fact.cited and fact.worked, fact.cited)
+    return (not fact.announced, fact.derived, bool(fact.cited) and fact.worked, bool(fact.cited))
 
 
 def compose(relations: Sequence[Relation]) -> Relation | None:

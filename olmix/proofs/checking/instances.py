@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -42,12 +42,16 @@ from olmix.proofs.statements.statement import Statement, make_statement
 
 #: Sums with more terms than this are not permuted.
 _MOST = 4
+THEOREMS = (
+    "mean", "schur", "muirhead", "rearrangement", "cauchy", "chebyshev", "jensen", "hoelder", "minkowski",
+)  # fmt: skip
 
 
 def is_mean_instance(statement: Statement) -> bool:
     """Weighted AM-GM once: `sum(c m) >= C prod(m**w)` with w >= 0, sum(w) = 1 and C at most prod((c / w)**w).
 
-    The weights are the only ones that can do (least squares on logarithms), so that copies need not be written out.
+    The weights are those of the coefficients, or what least squares on logarithms finds, so that copies need not be
+    written out.
     """
     gap = _collected(upward(statement.claim).gap())
     above = [(float(c), body) for body, c in gap.items() if c > 0]
@@ -61,6 +65,10 @@ def is_mean_instance(statement: Statement) -> bool:
     logs = logs[(np.abs(logs) < 20).all(axis=1)]
     if len(logs) < len(bodies):
         return False
+    shares = np.array([c for c, _ in above]) / sum(c for c, _ in above)
+    offset = logs[:, -1] - logs[:, :-1] @ shares
+    if np.ptp(offset) < 1e-7 and np.log(below[0][0]) + offset[0] <= np.log(sum(c for c, _ in above)) + 1e-8:
+        return True  # Every term as often as it is written.
     free = np.ones((len(logs), 1))  # A constant inside the root.
     rows = np.concatenate([np.concatenate([logs[:, :-1], free, -free], axis=1), np.zeros((1, len(bodies) + 1))])
     rows[-1, : len(above)] = 1
@@ -72,18 +80,36 @@ def is_mean_instance(statement: Statement) -> bool:
     return bool(np.log(below[0][0]) + inside <= best + 1e-8)
 
 
-def is_instance(statement: Statement) -> bool:
-    """Whether the claim of the statement is a theorem's own inequality, up to a constant factor and terms moved."""
-    if is_mean_instance(statement) or _is_schur(statement) or _is_muirhead(statement) or _is_rearranged(statement):
-        return True
-    relation = upward(statement.claim)
-    if _is_cauchy(statement, relation) or _is_chebyshev(statement, relation) or _is_jensen(statement):
-        return True
-    return is_rooted_instance(statement)
+def is_instance(statement: Statement, theorems: Collection[str] = THEOREMS) -> bool:
+    """Whether the claim of the statement is the inequality of one of the theorems, up to a constant factor and terms moved."""
+    relation = _without_common(upward(statement.claim))
+    tests: dict[str, Callable[[], bool]] = {
+        "mean": lambda: is_mean_instance(statement),
+        "schur": lambda: _is_schur(statement),
+        "muirhead": lambda: _is_muirhead(statement),
+        "rearrangement": lambda: _is_rearranged(statement),
+        "cauchy": lambda: _is_cauchy(statement, relation),
+        "chebyshev": lambda: _is_chebyshev(statement, relation),
+        "jensen": lambda: _is_jensen(statement),
+    }
+    return any(test() for name, test in tests.items() if name in theorems) or is_rooted_instance(statement, theorems)
+
+
+def _without_common(relation: Relation) -> Relation:
+    """Without the terms that stand on both sides."""
+    left: list[Expr] = list(relation.left.terms) if isinstance(relation.left, Add) else [relation.left]
+    right: list[Expr] = list(relation.right.terms) if isinstance(relation.right, Add) else [relation.right]
+    for term in list(left):
+        if term in right and (len(left) > 1 or len(right) > 1):
+            left.remove(term)
+            right.remove(term)
+    return Relation(add(*left), relation.op, add(*right))
 
 
 def is_common(statement: Statement) -> bool:
     """Whether every reader knows it without a name: `x**2 + y**2 + z**2 >= xy + yz + zx`, AM-GM for two, `t + 1/t >= 2`."""
+    if _is_binomial_square(statement):
+        return True
     gap = _collected(upward(statement.claim).gap())
     above = [body for body, c in gap.items() if c > 0]
     if len(above) == 2 and is_mean_instance(statement):
@@ -104,6 +130,17 @@ def is_common(statement: Statement) -> bool:
     matched = all(any(gap[other] == c and _agree(statement, inverse, other) for other in gap)
                   for (body, inverse), c in zip(pairs.items(), gap.values(), strict=True))  # fmt: skip
     return matched and sum(gap.values(), rest) == 0
+
+
+def _is_binomial_square(statement: Statement) -> bool:
+    """`(x + y)**2 >= 4xy` and the like: two squares and twice their product, once multiplied out."""
+    monomials = _monomials(statement) or []
+    above = [(c, x) for c, x in monomials if c > 0 and all(e % 2 == 0 for e in x)]
+    below = [(c, x) for c, x in monomials if c < 0]
+    if len(monomials) != 3 or len(above) != 2 or len(below) != 1:
+        return False
+    (c, x), (d, y), (e, z) = *above, below[0]
+    return e * e == 4 * c * d and all(2 * k == i + j for i, j, k in zip(x, y, z, strict=True))
 
 
 def is_three_squares(statement: Statement) -> bool:
@@ -308,19 +345,36 @@ def _is_muirhead(statement: Statement) -> bool:
 
 
 def _is_rearranged(statement: Statement) -> bool:
-    """`sum(x**p) >= sum(x**q y**(p - q))`, y running through the variables once: similarly sorted sequences."""
-    monomials = _monomials(statement)
-    n = len(statement.variables)
-    if not monomials or any(d == "real" for d in statement.domains) or len(monomials) != 2 * n:
+    """`sum(x**p)` against `sum(x**q y**(p - q))`, y running through the variables once: sequences that are sorted alike
+    where q and p - q have the same sign, so that the first sum is the greater one, and oppositely where they have not.
+    """
+    gap = _collected(upward(statement.claim).gap())
+    n, names = len(statement.variables), set(statement.variables)
+    if any(d == "real" for d in statement.domains) or len(gap) != 2 * n or len({abs(c) for c in gap.values()}) != 1:
         return False
-    above = [x for c, x in monomials if c > 0]
-    below = [sorted((e, i) for i, e in enumerate(x) if e) for c, x in monomials if c < 0]
-    degree = sum(above[0]) if above else 0
-    if len({abs(c) for c, _ in monomials}) != 1 or len(above) != n or any(max(x) != degree for x in above):
+    powers = [(c > 0, _exponents(body)) for body, c in gap.items()]
+    pure = [(above, e) for above, e in powers if e is not None and len(e) == 1]
+    mixed = [(above, sorted((p, v) for v, p in e.items())) for above, e in powers if e is not None and len(e) == 2]
+    if len(pure) != n or len(mixed) != n or {above for above, _ in pure} & {above for above, _ in mixed}:
         return False
-    if any(len(x) != 2 or x[0][0] + x[1][0] != degree for x in below) or len({x[0][0] for x in below}) != 1:
+    degrees = {p for _, e in pure for p in e.values()}
+    splits = {(low, high) for _, ((low, _), (high, _)) in mixed}
+    if len(degrees) != 1 or len(splits) != 1 or {v for _, e in pure for v in e} != names:
         return False
-    return 2 * below[0][0][0] != degree and all(len({x[k][1] for x in below}) == n for k in (0, 1))
+    low, high = next(iter(splits))
+    once = all({pair[k][1] for _, pair in mixed} == names for k in (0, 1))
+    return once and low != high and low + high == next(iter(degrees)) and pure[0][0] == (low * high > 0)
+
+
+def _exponents(body: Expr) -> dict[str, Fraction] | None:
+    """A product of powers of variables by its exponents."""
+    out: dict[str, Fraction] = {}
+    for factor in body.factors if isinstance(body, Mul) else (body,):
+        base, exponent = (factor.base, factor.exponent) if isinstance(factor, Pow) else (factor, num(1))
+        if not isinstance(base, Var) or not isinstance(exponent, Num):
+            return None
+        out[base.name] = out.get(base.name, Fraction(0)) + exponent.value
+    return {v: p for v, p in out.items() if p}
 
 
 def _is_schur(statement: Statement) -> bool:

@@ -22,8 +22,8 @@ class Link:
     chain: int = 0
     #: Whether it was checked under an assumption of a case or of its sentence, so that it is no fact by itself.
     conditional: bool = False
-    #: Whether the words before it name a theorem.
-    cited: bool = False
+    #: Theorems that the words around it name.
+    cited: frozenset[str] = frozenset()
     #: What was assumed where it stands.
     under: tuple[Relation, ...] = ()
 

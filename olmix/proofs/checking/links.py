@@ -137,7 +137,7 @@ def check_relation(relation: Relation, context: Context, given: Iterable[Relatio
     statement, fault = build_link(relation, context, given)
     if statement is None:
         return _as_lemma(relation, context, given) or LinkResult("unread", fault)
-    exact = _exact(statement)
+    exact = exact_result(statement)
     if exact:
         return exact
     seen = search(statement, LINK_BUDGET)
@@ -166,7 +166,7 @@ def _as_lemma(relation: Relation, context: Context, given: list[Relation]) -> Li
             return None
         seen = search(statement, LINK_BUDGET)
         if seen.feasible and not seen.counterexample:
-            return _exact(statement) or LinkResult(
+            return exact_result(statement) or LinkResult(
                 "unrefuted", f"no counterexample found, for {kind} {', '.join(unknown)}"
             )
     return _never_strictly(relation, context, unknown)
@@ -180,7 +180,7 @@ def _never_strictly(relation: Relation, context: Context, unknown: list[str]) ->
     opposite = Relation(relation.right, "<=" if relation.op in ("<", "<=") else ">=", relation.left)
     turned, _ = build_link(opposite, trial, ())
     here, _ = build_link(relation, trial, ())
-    if turned is None or here is None or _exact(turned) is None:
+    if turned is None or here is None or exact_result(turned) is None:
         return None
     found = search(here, LINK_BUDGET).counterexample
     if found is None:
@@ -190,7 +190,7 @@ def _never_strictly(relation: Relation, context: Context, unknown: list[str]) ->
     )
 
 
-def _exact(statement: Statement) -> LinkResult | None:
+def exact_result(statement: Statement) -> LinkResult | None:
     """A quick try for a certificate."""
     try:
         system = build_system(statement)

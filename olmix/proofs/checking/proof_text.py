@@ -43,7 +43,7 @@ class Remark:
 
 _CUES: tuple[tuple[str, str, str], ...] = (
     # (pattern, role, how long an assumption lasts)
-    (r"\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
+    (r"(?<!\(or )\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
     (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b", "hypothetical", ""),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
@@ -215,6 +215,7 @@ def _by_condition(formulas: list[Formula]) -> list[list[Formula]]:
 
 def _clean(text: str) -> str:
     """Removes markdown and the sentence about the answer, which is no step of the proof."""
+    text = _BECAUSE.sub(r"\\quad \\text{ \1 } \2", text)
     text = re.sub(r"(Therefore|Thus|Hence),? the answer is.*?(\$\$?.*?\$\$?\.?|$)", " ", text, flags=re.DOTALL)
     text = _DISPLAYS.sub(
         lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$", text
@@ -223,6 +224,10 @@ def _clean(text: str) -> str:
     return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
 
 
+#: A reason in brackets inside a formula.
+_BECAUSE = re.compile(
+    r"\(\s*\\text\s*\{\s*(since|because|as|by)\s*\}((?:[^()$]|\((?:[^()$]|\([^()$]*\))*\))*)\)(?=\s*\.?\s*(?:\\\\|\$|\\end))"
+)
 #: Displays outside of dollars.
 _DISPLAYS = re.compile(
     r"\\begin\{(equation|align|alignat|flalign|gather|multline|eqnarray|displaymath|math)\*?\}(?:\{\d\})?(.*?)\\end\{\1\*?\}",

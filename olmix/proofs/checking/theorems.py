@@ -6,7 +6,7 @@ Everything is seen in floats at a few points, term by term: this decides what co
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -21,14 +21,19 @@ from olmix.proofs.statements.statement import Statement
 _MOST = 4
 
 
-def is_rooted_instance(statement: Statement) -> bool:
-    """Whether the claim is one of the three inequalities, its greater side on either side."""
+def is_rooted_instance(statement: Statement, theorems: Collection[str]) -> bool:
+    """Whether the claim is one of these inequalities, as far as they are among the theorems."""
     points = feasible_points(statement, Budget(starts=40, seed=7))[:12]
     if len(points) < 4:
         return False
     claim = upward(statement.claim)
-    tests = (_is_written_mean, _is_hoelder, _is_minkowski)
-    return any(test(claim.left, claim.right, statement.variables, points) for test in tests)
+    tests = (
+        ("mean", _is_written_mean), ("mean", _is_written_in_groups), ("mean", _is_product_of_means),
+        ("cauchy", _is_cauchy_with_numbers),
+        ("hoelder", _is_hoelder), ("minkowski", _is_minkowski),
+    )  # fmt: skip
+    chosen = [test for name, test in tests if name in theorems]
+    return any(test(claim.left, claim.right, statement.variables, points) for test in chosen)
 
 
 def _values(exprs: Sequence[Expr], names: Sequence[str], points: np.ndarray) -> np.ndarray:
@@ -56,6 +61,41 @@ def _is_written_mean(big: Expr, small: Expr, names: Sequence[str], points: np.nd
     values = _values([big, *inside], names, points)
     factor = 1 if scale == num(n) else 1 / n
     return bool((values[1:] >= 0).all()) and _close(values[0], factor * values[1:].sum(axis=0))
+
+
+def _is_written_in_groups(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`(u + v) + (v + w) + (w + u) >= 2 sqrt(u v) + 2 sqrt(v w) + 2 sqrt(w u)`: one application to each group of terms."""
+    many, few = (e.terms if isinstance(e, Add) else (e,) for e in (big, small))
+    if not 2 <= len(few) <= _MOST or len(many) % len(few) or len(many) == len(few):
+        return False
+    size = len(many) // len(few)
+    values, wanted = _values(many, names, points), _values(few, names, points)
+    if (values < 0).any():
+        return False
+    left = list(range(len(few)))
+    for start in range(0, len(many), size):
+        least = size * np.prod(values[start : start + size], axis=0) ** (1 / size)
+        found = next((i for i in left if _close(wanted[i], least)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _is_product_of_means(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`(u + v)(v + w)(w + u) >= 2 sqrt(u v) 2 sqrt(v w) 2 sqrt(w u)`: one application to each factor."""
+    sums = [f.terms for f in (big.factors if isinstance(big, Mul) else ()) if isinstance(f, Add)]
+    rest = [f for f in (big.factors if isinstance(big, Mul) else ()) if not isinstance(f, Add)]
+    if len(sums) < 2 or any(isinstance(t, Num) and t.value < 0 for s in sums for t in s):
+        return False
+    least = np.ones(len(points))
+    for terms in sums:
+        values = _values(terms, names, points)
+        if (values < 0).any():
+            return False
+        least = least * len(terms) * np.prod(values, axis=0) ** (1 / len(terms))
+    wanted, others = _values([small, mul(num(1), *rest)], names, points)
+    return bool((others >= 0).all()) and _close(wanted, others * least)
 
 
 def _terms(expr: Expr) -> list[Expr]:
@@ -93,6 +133,31 @@ def _is_hoelder(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray
         for part, order in zip(parts[1:], chosen, strict=True):
             product = product * part[list(order)]
         if _close(wanted, (product ** (1 / n)).sum(axis=0)):
+            return True
+    return False
+
+
+def _is_cauchy_with_numbers(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`(1 + 4 + 4)(x**2 + y**2 + z**2) >= (x + 2y + 2z)**2`, where the numbers have been added up."""
+    factors = big.factors if isinstance(big, Mul) else (big,)
+    sums = [f.terms for f in factors if isinstance(f, Add)] or ([big.terms] if isinstance(big, Add) else [])
+    if len(sums) != 1 or not isinstance(small, Pow) or small.exponent != num(2) or not isinstance(small.base, Add):
+        return False
+    rest = [f for f in factors if isinstance(f, Num)] if isinstance(big, Mul) else []
+    if len(rest) + 1 != len(factors) and isinstance(big, Mul):
+        return False
+    tops, bottoms = small.base.terms, sums[0]
+    if len(tops) != len(bottoms) or len(tops) > _MOST:
+        return False
+    values = _values([mul(num(1), *rest), *bottoms, *tops], names, points)
+    scale, below, above = values[0, 0], values[1 : len(bottoms) + 1], values[len(bottoms) + 1 :]
+    fine = (below > 1e-9).all(axis=0)
+    if (below < 0).any() or fine.sum() < 4:
+        return False
+    below, above = below[:, fine], above[:, fine]
+    for order in itertools.permutations(range(len(bottoms))):
+        ratios = above**2 / below[list(order)]
+        if np.allclose(ratios, ratios[:, :1], rtol=1e-8) and ratios[:, 0].sum() <= scale * (1 + 1e-9):
             return True
     return False
 

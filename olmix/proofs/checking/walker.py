@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
+from olmix.proofs.checking.citations import NONE, cited_theorems
 from olmix.proofs.checking.contrary import opposes, under_contrary
 from olmix.proofs.checking.equivalence import compare
 from olmix.proofs.checking.letters import Letters
@@ -378,7 +379,9 @@ class Walker:
             return False  # `taking t = a`, where the lemma holds for all t.
         return bool(set(there.variables()) & own)
 
-    def _add(self, relation: Relation | None, role: str, latex: str, result: LinkResult, cited: bool = False) -> None:
+    def _add(
+        self, relation: Relation | None, role: str, latex: str, result: LinkResult, cited: frozenset[str] = NONE
+    ) -> None:
         number = len(self.links) + 1
         if relation is not None and role in ("fact", "goal"):
             self.used |= set(relation.variables())
@@ -430,5 +433,5 @@ class Walker:
         there, role, result = under_contrary(relation, self.context, self._given(formula), not self.supposed)
         self._add(there, role, latex if there == relation else relation_text(there), result, self._cites(formula))
 
-    def _cites(self, formula: Formula) -> bool:
-        return bool(CITED.search(f"{self.announced} {formula.sentence_words} {formula.latex}"))
+    def _cites(self, formula: Formula) -> frozenset[str]:
+        return cited_theorems(f"{self.announced} {formula.sentence_words} {formula.latex}")

@@ -9,6 +9,7 @@ difference, uses what is to be shown.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from olmix.proofs.checking.facts import Fact, restates
 from olmix.proofs.checking.forms import kinds_of, proportional, visibly_nonneg
 from olmix.proofs.checking.instances import is_instance, tidied
 from olmix.proofs.proving.algebra import Unsupported, build_system
+from olmix.proofs.proving.keys import canonical_key
 from olmix.proofs.refuting.falsify import Budget, feasible_points
 from olmix.proofs.statements.expr import Add, Expr, Fun, Num, Pow, Relation, add, mul, neg, num, sub, variables_of, walk
 from olmix.proofs.statements.numeric import compile_floats
@@ -138,8 +140,12 @@ def carries(fact: Fact, target: Fact) -> bool:
         return True
     if not heavy(fact.relation, fact.statement, target):
         return True
-    # A theorem's own inequality, named or not, that is written otherwise than the target.
-    return not restates(fact, target) and is_instance(fact.statement)
+    # A theorem's own inequality, named or not, unless it is the target, multiplied by something positive for instance.
+    return not restates(fact, target) and _free_key(fact) != _free_key(target) and is_instance(fact.statement)
+
+
+def _free_key(fact: Fact) -> str:
+    return canonical_key(dataclasses.replace(fact.statement, constraints=()))
 
 
 __all__ = ["carries", "heavy", "presumes", "stands"]

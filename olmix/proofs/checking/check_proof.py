@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from olmix.errors import UserError
 from olmix.proofs.checking.best import check_best
 from olmix.proofs.checking.connect import reaches_claim
+from olmix.proofs.checking.limits import too_long
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import LINK_BUDGET
 from olmix.proofs.checking.proof_text import Formula, read_proof
@@ -83,7 +84,8 @@ def check_proof(
     order = {"rejected": 0, "unknown": 1, "accepted": 2}
     worst = min(verdicts, key=lambda v: order[v.verdict], default=None)
     if worst is None or not any(v.links for v in verdicts):
-        return ProofVerdict("unknown", "the proof contains no relation that could be checked", statement)
+        reason = worst.reason if worst else "the proof contains no relation that could be checked"
+        return ProofVerdict("unknown", reason, statement)
     links = tuple(link for v in verdicts for link in v.links)
     if worst.verdict == "accepted" and isinstance(problem, str) and constant is not None:
         fault = check_best(problem, told or "", constant)
@@ -112,6 +114,9 @@ def _constant(answer: str | None) -> Relation | None:
 
 def check_text(statement: Statement, text: str, connect: bool = True, constant: Relation | None = None) -> ProofVerdict:
     """Checks one proof of a statement; `constant` is the value that the problem asks for, where it asks for one."""
+    fault = too_long(text)
+    if fault is not None:
+        return ProofVerdict("unknown", fault, statement)
     checker = Walker(statement, constant)
     for item in read_proof(text):
         if isinstance(item, Formula):

@@ -164,9 +164,7 @@ def _supported(
 
 def _strict_enough(used: Sequence[Fact], target: Fact) -> bool:
     """Whether what a strict target is derived from is strict somewhere."""
-    if target.relation.op not in STRICT or any(f.relation.op in STRICT for f in used):
-        return True
-    return len(used) == 1 and visibly_weaker(target, used[0])
+    return target.relation.op not in STRICT or any(f.relation.op in STRICT for f in used)
 
 
 def _made_of(fact: Fact, part: Fact) -> bool:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from olmix.errors import UserError
 from olmix.proofs.checking.combine import is_zero
-from olmix.proofs.checking.facts import Fact, same
+from olmix.proofs.checking.facts import Fact, restates, same
 from olmix.proofs.checking.forms import kinds_of, upward, visibly_nonneg
 from olmix.proofs.checking.instances import in_one_order, is_common, is_instance, is_three_squares, same_form, tidied
 from olmix.proofs.checking.signs import signed
 from olmix.proofs.proving.algebra import Unsupported, build_system, known_sign
-from olmix.proofs.statements.expr import STRICT, Add, Expr, Num, sub
+from olmix.proofs.statements.expr import Add, Num, sub
 
 
 def evident(fact: Fact, target: Fact) -> bool:
@@ -34,7 +34,7 @@ def evident(fact: Fact, target: Fact) -> bool:
         return True
     if is_common(fact.statement) and not same_form(fact.statement, target.statement):
         return True
-    if fact.key != target.key and _is_square(fact):
+    if fact.key != target.key and not restates(fact, target) and _is_square(fact):
         return True
     if fact.cited and is_instance(fact.statement, fact.cited):
         return True
@@ -61,13 +61,7 @@ def visibly_weaker(target: Fact, fact: Fact) -> bool:
     if not set(fact.relation.variables()) <= set(target.statement.variables):
         return False
     rest = tidied(sub(upward(target.relation).gap(), upward(fact.relation).gap()))
-    if target.relation.op in STRICT and fact.relation.op not in STRICT and not _visibly_positive(rest):
-        return False
     return visibly_nonneg(rest, kinds_of(target.statement))
-
-
-def _visibly_positive(rest: Expr) -> bool:
-    return any(isinstance(t, Num) and t.value > 0 for t in (rest.terms if isinstance(rest, Add) else (rest,)))
 
 
 def is_identity(fact: Fact, target: Fact) -> bool:

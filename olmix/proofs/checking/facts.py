@@ -15,6 +15,7 @@ import numpy as np
 
 from olmix.proofs.checking.citations import NONE
 from olmix.proofs.checking.forms import implied, kinds_of, proportional, sufficient, visibly_nonneg
+from olmix.proofs.checking.limits import LONG_CHAIN
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
 from olmix.proofs.checking.signs import signed
@@ -94,8 +95,9 @@ def collect_facts(
                 link.relation, announced=goal, number=link.number, cited=link.cited, proved=link.status == "proved"
             )
             pool.put_visible(link)
-        for i in range(len(chain)):
-            for j in range(i + 1, len(chain)):
+        last = len(chain) - 1
+        for i, j in itertools.combinations(range(len(chain)), 2):
+            if last < LONG_CHAIN or i == 0 or j == last:
                 pool.put_composed(chain[i : j + 1])
     if cyclic:
         pool.shift()

@@ -147,10 +147,12 @@ def _is_cauchy_with_numbers(big: Expr, small: Expr, names: Sequence[str], points
     if len(rest) + 1 != len(factors) and isinstance(big, Mul):
         return False
     tops, bottoms = small.base.terms, sums[0]
-    if len(tops) != len(bottoms) or len(tops) > _MOST:
-        return False
     values = _values([mul(num(1), *rest), *bottoms, *tops], names, points)
     scale, below, above = values[0, 0], values[1 : len(bottoms) + 1], values[len(bottoms) + 1 :]
+    if scale >= len(tops) and _close(below.sum(axis=0), (above**2).sum(axis=0)):
+        return True  # `(1 + 1 + 1)((a + b) + (b + c) + (c + a))`, which has six terms by now.
+    if len(tops) != len(bottoms) or len(tops) > _MOST:
+        return False
     fine = (below > 1e-9).all(axis=0)
     if (below < 0).any() or fine.sum() < 4:
         return False

@@ -267,6 +267,11 @@ def _pin(
             yield Counterexample(tuple(others.items()), (name, low, high))
 
 
+def _is_short(value: Fraction) -> bool:
+    """Whether a number has few digits; of huge ones Python does not even write the text."""
+    return value.numerator.bit_length() + value.denominator.bit_length() <= 100
+
+
 def describe_sides(statement: Statement, found: Counterexample) -> Counterexample:
     """The same counterexample with both sides written out."""
     import flint
@@ -280,7 +285,7 @@ def describe_sides(statement: Statement, found: Counterexample) -> Counterexampl
         text = None
         if found.interval is None and not found.box:
             exact = exact_value(side, point)
-            text = str(exact) if exact is not None and len(str(exact)) <= 24 else None
+            text = str(exact) if exact is not None and _is_short(exact) and len(str(exact)) <= 24 else None
         if text is None:
             with flint.ctx.workprec(128):
                 text = ball_value(side, point).str(15, radius=False)

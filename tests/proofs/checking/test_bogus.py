@@ -32,7 +32,8 @@ def test_no_input_takes_the_checker_down(name):
 )
 def test_only_the_best_constant_answers_the_question(answer, verdict):
     problem = r"Let $p,q$ be positive real numbers. Find the largest constant $C$ such that $$p^2+q^2 \geq C pq.$$"
-    proof = r"We have $(p-q)^2\geq 0$ and $pq \geq 0$, hence $p^2+q^2 \geq 2pq \geq C pq$."
+    proof = r"We have $(p-q)^2\geq 0$ and $pq \geq 0$, hence $p^2+q^2 \geq 2pq"
+    proof += "$." if answer == "2" else rf" \geq {answer} pq$."
     found = check_proof(problem, f"{proof} Therefore, the answer is $C={answer}$.", f"$C={answer}$")
     assert found.verdict == verdict, found.reason
 

@@ -28,7 +28,7 @@ from olmix.proofs.statements.expr import Add, Expr, Fun, Num, Pow, Relation, add
 from olmix.proofs.statements.numeric import compile_floats
 from olmix.proofs.statements.statement import Statement
 
-#: What has no more terms is light beside every claim.
+#: What has no more terms is light beside every claim that has more.
 _FEW = 3
 
 
@@ -58,7 +58,7 @@ def heavy(relation: Relation, statement: Statement, target: Fact) -> bool:
         here = max((s for s in sizes if s), default=None) if all(sizes) else None
     if here is None or there is None:
         here, there = _length(relation), _length(target.relation)
-    return here[0] > _FEW and here[0] >= there[0] and here[1] >= there[1]
+    return here[0] > min(_FEW, there[0] - 1) and here[0] >= there[0] and here[1] >= there[1]
 
 
 def _parts(relation: Relation, statement: Statement) -> list[Relation]:
@@ -138,14 +138,22 @@ def carries(fact: Fact, target: Fact) -> bool:
     """Whether a checked relation may support the target without support of its own."""
     if fact.relation.op in ("=", "!=") or not fact.number:
         return True
+    given = [c.gap() for c in fact.statement.constraints if c.op not in ("=", "!=")]
+    if any(proportional(gap, fact.relation.gap(), kinds_of(fact.statement)) for gap in given):
+        return True
     if not heavy(fact.relation, fact.statement, target):
         return True
     # A theorem's own inequality, named or not, unless it is the target, multiplied by something positive for instance.
-    return not restates(fact, target) and _free_key(fact) != _free_key(target) and is_instance(fact.statement)
+    return not same_by_itself(fact, target) and is_instance(fact.statement)
+
+
+def same_by_itself(fact: Fact, target: Fact) -> bool:
+    """Whether a fact is the target in another form, without any use of the hypotheses."""
+    return restates(fact, target) or _free_key(fact) == _free_key(target)
 
 
 def _free_key(fact: Fact) -> str:
     return canonical_key(dataclasses.replace(fact.statement, constraints=()))
 
 
-__all__ = ["carries", "heavy", "presumes", "stands"]
+__all__ = ["carries", "heavy", "presumes", "same_by_itself", "stands"]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from olmix.errors import UserError
 from olmix.proofs.checking.best import check_best
 from olmix.proofs.checking.connect import reaches_claim
-from olmix.proofs.checking.limits import too_long
+from olmix.proofs.checking.limits import TooLarge, too_long
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import LINK_BUDGET
 from olmix.proofs.checking.proof_text import Formula, read_proof
@@ -118,11 +118,14 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
     if fault is not None:
         return ProofVerdict("unknown", fault, statement)
     checker = Walker(statement, constant)
-    for item in read_proof(text):
-        if isinstance(item, Formula):
-            checker.formula(item)
-        else:
-            checker.remark(item.text)
+    try:
+        for item in read_proof(text):
+            if isinstance(item, Formula):
+                checker.formula(item)
+            else:
+                checker.remark(item.text)
+    except TooLarge as error:
+        return ProofVerdict("unknown", str(error), statement, tuple(checker.links), tuple(checker.remarks))
     checker.close_case()
     checker.settle()
     links = tuple(checker.links)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from olmix.proofs.checking.carrying import carries, presumes, stands
+from olmix.proofs.checking.carrying import carries, presumes, same_by_itself, stands
 from olmix.proofs.checking.combine import combination, product
 from olmix.proofs.checking.evidence import evident, is_identity, is_identity_by_terms, visibly_weaker
 from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, restates, same, shapes
@@ -151,7 +151,7 @@ def _supported(
             return all(_supported(link, target, facts, depth, effort, above) for link in proper)
         if carries(fact, waiting[0]):
             return True
-    elif not fact.announced and not any(restates(fact, f) for f in waiting) and carries(fact, waiting[0]):
+    elif not fact.announced and not any(same_by_itself(fact, f) for f in waiting) and carries(fact, waiting[0]):
         return True  # The target by the hypotheses only, and lighter than it.
     if effort.left <= 0 or depth > 4:
         return False

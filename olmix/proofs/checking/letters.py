@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from olmix.proofs.checking.limits import too_large
+from olmix.proofs.checking.limits import TooLarge, too_large
 from olmix.proofs.checking.links import Assumption, Context
 from olmix.proofs.checking.shapes import has_numbers
 from olmix.proofs.statements.expr import Expr, Mul, Relation, Var, add, mul, num, sub, substitute, variables_of, walk
@@ -134,7 +134,7 @@ class Letters:
             new_name = not known(left.name) or (role in ("define", "assume") and self._again(left.name))
             if new_name and left.name not in inside and all(known(v) for v in inside) and inside:
                 if too_large(right, self.context.definitions):
-                    return False
+                    raise TooLarge(f"{left.name} is too large to be written out")
                 self.context.definitions[left.name] = self.named[left.name] = right
                 self.fresh.append((left.name, right))
                 self._regroup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from olmix.errors import UserError
 from olmix.proofs.statements.expr import Expr, Var, walk
 
 MOST_CHARACTERS = 60_000
@@ -15,7 +16,13 @@ MOST_RELATIONS = 300
 #: Of longer chains only the pieces from the beginning and to the end are looked at.
 LONG_CHAIN = 24
 #: Parts of an expression, defined letters spelled out.
-MOST_PARTS = 3000
+MOST_PARTS = 1000
+
+
+class TooLarge(UserError):
+    """A definition that nobody could write out; the proof is given up, for everything after it would rest on it."""
+
+
 _RELATION = re.compile(r"[=<>≤≥]|\\(?:geq?|leq?|[gl]eqslant|gt|lt|neq?)(?![A-Za-z])")
 
 

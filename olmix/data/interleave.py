@@ -9,6 +9,10 @@ That is a loop over all draws. To start anywhere without going through it from t
 blocks: the number of draws of each leaf before a block follows from the mixture alone, and the order within a block is
 worked out when it is first needed. The first block is exact; where two later blocks meet, a leaf may be a
 little more than one sequence off (1.25 at most in the tests) for a few draws.
+
+The draws of a run are the first of those of any longer one, unless a limit binds in it: the last block is worked out whole, as
+if the run went on. For runs shorter than a `SHORT`th of a block that would take longer than it is worth; they agree with
+one another, and with longer ones as a rule (not where leaves are so light that a block has less than one draw of them).
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import numpy.typing as npt
 
 #: Draws in a block. Working one out takes about half a second, all that starting in the middle costs.
 BLOCK = 1 << 19
+SHORT = 16
 
 
 class Interleaving:
@@ -76,15 +81,25 @@ class Interleaving:
             first = number * self.block
             last = min(first + self.block, self.total)
             before = self._before(number)
-            if last < self.total:
-                after = self._before(number + 1)
-            else:
+            order = None
+            if last < self.total or last > self.block // SHORT:
+                order = self._whole_block(number)[: last - first]
+            if order is None or (last == self.total and self._exceeds(before, order)):
                 after = np.ceil(self.weights * last).astype(np.int64) + 1
                 if self.most is not None:
                     after = np.minimum(after, self.most)
-            order = _earliest_window_first(self.weights, before, after, first, last)
+                order = _earliest_window_first(self.weights, before, after, first, last, None)
             self._cached = (number, order, _ordinals(order, before))
         return self._cached[1], self._cached[2]
+
+    def _whole_block(self, number: int) -> npt.NDArray[np.int32]:
+        first, last = number * self.block, (number + 1) * self.block
+        return _earliest_window_first(self.weights, self._before(number), self._before(number + 1), first, last, last)
+
+    def _exceeds(self, before: npt.NDArray[np.int64], order: npt.NDArray[np.int32]) -> bool:
+        """Whether some leaf would be drawn more often than it may."""
+        counts = before + np.bincount(order, minlength=len(self.weights))
+        return self.most is not None and bool((counts > self.most).any())
 
 
 def _rounded(weights: npt.NDArray[np.float64], draws: int, least: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -120,13 +135,18 @@ def _earliest_window_first(
     after: npt.NDArray[np.int64],
     first: int,
     last: int,
+    closing: int | None,
 ) -> npt.NDArray[np.int32]:
-    """The leaf of each of the draws `first` to `last`, taking of the open windows the one that closes first."""
+    """The leaf of each of the draws `first` to `last`, taking of the open windows the one that closes first.
+
+    All windows close by `closing`; None: each when it does, for the end of a run must be as if the run went on.
+    """
     releases, deadlines, owners = [], [], []
     for leaf, weight in enumerate(weights):
         numbers = np.arange(before[leaf] + 1, after[leaf] + 1, dtype=np.float64)
         releases.append(np.maximum(np.floor((numbers - 1) / weight), first).astype(np.int64))
-        deadlines.append(np.minimum(np.ceil(numbers / weight), last + 1).astype(np.int64) - first)
+        latest = np.inf if closing is None else closing + 1
+        deadlines.append(np.minimum(np.ceil(numbers / weight), latest).astype(np.int64) - first)
         owners.append(np.full(len(numbers), leaf, dtype=np.int64))
     release, owner = np.concatenate(releases), np.concatenate(owners)
     # One integer per draw, so that the heap compares machine integers: deadline first, then the leaf.

@@ -5,8 +5,11 @@ scaling, and generates through transformers.
 
 Peaks are NVIDIA's dense figures (its data sheets show some doubled, for sparse matrices), those of the SXM parts: V100 125
 TFLOP/s in fp16 and 15.7 in fp32 (data sheet of January 2020; the PCIe card 112 and 14), A100 312 in bf16 and 156 in TF32
-(r4, 2022; PCIe the same), H100 989 and 495 (2023; PCIe 756 and 378), H200 as H100. Memory is what a driver reports of the
-smallest part in GiB: V100 16 (or 32), A100 40 (39.5; or 80), H100 80 (79.6), H200 140 (143,771 MiB; sold as 141 GB).
+(r4, 2022; PCIe the same), H100 989 and 495 (2023; PCIe 756 and 378, NVL 835 and 418), H200 as H100; `of_part` knows those others.
+
+Memory is in GiB (2^30 bytes), of the smallest part, rounded up: torch says that it has 15.8 on a V100 (or 31.7), 39.4 on an
+A100 (or 79.1), 79.1 on an H100 and 139.7 on an H200. They are sold as 16, 40, 80 and 141 GB, which is neither. What a planner
+fills of them (`olmix.train.memory.room_gib`) is less than even so many times 10^9 bytes.
 """
 
 from __future__ import annotations
@@ -44,6 +47,13 @@ class HardwareProfile:
         """Floating-point operations a second of matrix products in a format."""
         return self.peak_float32 if dtype == "float32" else self.peak_flops
 
+    def of_part(self, device_name: str) -> HardwareProfile:
+        """The same with the peaks of the very part that a driver calls `device_name`, such as "NVIDIA H100 PCIe"."""
+        for (kind, word), (half, single) in _PARTS.items():
+            if kind == self.name and word in device_name.upper():
+                return dataclasses.replace(self, peak_flops=half, peak_float32=single)
+        return self
+
     def resolve_dtype(self, asked: str, where: str = "dtype") -> Dtype:
         """`asked`, or the profile's own for "auto".
 
@@ -58,6 +68,16 @@ class HardwareProfile:
             raise UserError(f"{where}={asked} cannot work on {self.name}: {why} (use {where}=auto or {self.dtype}).")
         return known
 
+
+#: Of the parts that are slower than the module of their kind (or faster: V100S), by a word in the name that torch gives
+#: them: 16 bits and float32.
+_PARTS = {
+    ("V100", "V100S"): (1.30e14, 1.64e13),
+    ("V100", "PCIE"): (1.12e14, 1.40e13),
+    ("H100", "PCIE"): (7.56e14, 3.78e14),
+    ("H100", "NVL"): (8.35e14, 4.18e14),
+    ("H200", "NVL"): (8.35e14, 4.18e14),
+}
 
 _AMPERE_ON: tuple[Dtype, ...] = ("float32", "bfloat16", "float16")
 

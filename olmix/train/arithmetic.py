@@ -63,7 +63,11 @@ def resolve_device(device: Device, needs: Needs | None) -> Device:
 
 
 def arithmetic_of(device: Device, needs: Needs | None) -> Arithmetic:
-    """The arithmetic of a run on the hardware that `needs` asks for. Raises UserError as `resolve_device` does."""
+    """The arithmetic of a run on the hardware that `needs` asks for; `compile` only where it was asked for outright.
+
+    Raises:
+      UserError: as `resolve_device`, and if the processes are not one for each GPU.
+    """
     device = resolve_device(device, needs)
     gpu = needs is not None and needs.gpus > 0
     if gpu and device.processes != max(1, needs.gpus):  # type: ignore[union-attr]
@@ -80,10 +84,20 @@ def arithmetic_of(device: Device, needs: Needs | None) -> Arithmetic:
         tf32=gpu and hardware.tf32,
         loss_scaling=device.dtype == "float16",
         micro_batch=device.micro_batch,
-        compile=device.compile,
+        compile=bool(device.compile),
         threads=device.threads,
         peak_flops=hardware.peak(device.dtype) if known else None,
     )
+
+
+def on_this_gpu(arithmetic: Arithmetic, needs: Needs | None) -> Arithmetic:
+    """The arithmetic with the peak of the very part that torch sees here: cards for PCIe are slower than modules."""
+    if arithmetic.device != "cuda" or needs is None or needs.accelerator is None:
+        return arithmetic
+    import torch
+
+    peak = profile(needs.accelerator).of_part(torch.cuda.get_device_name()).peak(arithmetic.dtype)
+    return dataclasses.replace(arithmetic, peak_flops=peak)
 
 
 @contextlib.contextmanager

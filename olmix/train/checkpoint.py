@@ -240,24 +240,27 @@ class Checkpoints:
     @staticmethod
     def _read_note(shelf: Shelf, step: int) -> dict[str, Any] | None:
         try:
-            return dict(json.loads(shelf.read(_note(step))))
+            note = json.loads(shelf.read(_note(step)))
         except (OSError, ValueError, UserError):
             return None
+        return note if isinstance(note, dict) and {"bytes", "blake2b"} <= note.keys() else None
 
-    def newest(self) -> tuple[int, dict[str, Any]] | None:
-        """The newest whole checkpoint as (step, state), or None. Broken ones are skipped and named in the log."""
+    def newest(self, at_most: int | None = None) -> tuple[int, dict[str, Any]] | None:
+        """The newest whole checkpoint, of at most so many steps, as (step, state), or None. The log names broken ones."""
         # Of the same step the folder's comes first: it is nearer.
         found = [(step, -number, shelf) for number, shelf in enumerate(self._shelves()) for step in self._steps(shelf)]
         for step, _, shelf in sorted(found, key=lambda item: item[:2], reverse=True):
-            state = self._read(shelf, step)
+            state = self._read(shelf, step) if at_most is None or step <= at_most else None
             if state is not None:
                 return step, state
         return None
 
     def at(self, step: int) -> dict[str, Any] | None:
-        """The state after `step` steps, from the folder; None if it is not there, or, which the log says, broken."""
-        shelf = Folder(self.folder)
-        return self._read(shelf, step) if step in self._steps(shelf) else None
+        """The state after `step` steps; None if it is not there, or, which the log says, broken."""
+        for shelf in self._shelves():
+            if step in self._steps(shelf) and (state := self._read(shelf, step)) is not None:
+                return state
+        return None
 
     def _read(self, shelf: Shelf, step: int) -> dict[str, Any] | None:
         import torch

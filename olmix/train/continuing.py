@@ -40,6 +40,17 @@ def keep_state(scratch: pathlib.Path, state: dict[str, Any], diary: dict[str, An
     Checkpoints(scratch / STATES).save(state["done"], kept, wait=True, mark="period-end")
 
 
+def is_kept(step: Training, scratch: pathlib.Path, tokens: int) -> bool:
+    """Whether what a run keeps at the end of a period, before its last, is in its scratch folder; of its own periods only."""
+    from olmix.train.checkpoint import Checkpoints
+
+    if step.continues is not None and tokens <= resolve(step.continues.proxy).tokens:
+        return True
+    model = not step.proxy.save_model or (scratch / PERIODS / str(tokens)).is_dir()
+    steps = Checkpoints(scratch / STATES).steps() if step.proxy.save_states else None
+    return model and (steps is None or tokens // resolve(step.proxy).batch_tokens in steps)
+
+
 def check_settings(shorter: Training, longer: Training) -> None:
     """Raises UserError where the longer run would not pass through the end of the shorter one, naming what differs."""
     if not shorter.proxy.save_states:
@@ -77,10 +88,12 @@ def check_order(shorter: Training, longer: Training, scan: ScanResult) -> None:
     end = orders[0].sequences
     for start in range(0, end, 8192):
         rows = [order.rows(start, min(start + 8192, end)) for order in orders]
-        if not all(np.array_equal(one, other) for one, other in zip(*rows, strict=True)):
+        differ = np.logical_or(*(one != other for one, other in zip(*rows, strict=True)))
+        if differ.any():
             raise UserError(
-                f"A run of {orders[1].tokens:,} tokens reads other sequences than one of {orders[0].tokens:,} from about "
-                f"sequence {start:,} on, because a repetition limit binds; train it from the beginning (continues=None)."
+                f"A run of {orders[1].tokens:,} tokens reads other sequences than one of {orders[0].tokens:,} from sequence "
+                f"{start + int(differ.argmax()) + 1:,} of {end:,} on, because a repetition limit binds (or it is too short for a "
+                f"mixture with very light leaves); train it from the beginning (continues=None)."
             )
 
 

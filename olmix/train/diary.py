@@ -159,9 +159,12 @@ class Diary:
         return {name: getattr(self, name) for name in names}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state`, and says so."""
+        """Goes on from a `state`."""
         for name, value in state.items():
             setattr(self, name, list(value) if isinstance(value, list) else value)
+
+    def resumed(self) -> None:
+        """Says that the run goes on from where it is now."""
         self.resumed_from = self.steps
         self.tell({"event": "resumed", "tokens": self.tokens})
 

@@ -10,7 +10,7 @@ with half a window of context. (Overlapping by more would lower all figures alik
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -159,21 +159,3 @@ def task_bits_per_byte(
         place += len(task.rows)
         result[task.name] = float(np.mean(items / task.bytes) / math.log(2))
     return result
-
-
-def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
-    """The plain mean over each group's members.
-
-    Raises:
-      UserError: if a group is empty or names something that was not measured.
-    """
-    means = {}
-    for group, members in groups.items():
-        missing = [m for m in members if m not in values]
-        if not members or missing:
-            raise UserError(
-                f"Group {group!r} averages {', '.join(missing) or 'nothing'}, which has no held-out set; "
-                f"known: {', '.join(values)}."
-            )
-        means[group] = math.fsum(values[m] for m in members) / len(members)
-    return means

@@ -17,7 +17,7 @@ STATE_BYTES = 16
 #: A slice of logits has so many numbers at most (`loss.GPU_SLICE`, which a test holds equal); torch is not imported here.
 SLICE = 2**26
 #: Of a GPU's memory, what is never ours, and the share of the rest that can be filled.
-RESERVE_GIB, FILLED = 1.0, 0.95
+RESERVE_GIB, FILLED = 1.0, 0.94
 #: For what is small and counted nowhere: norms, counters, indices, blocks of the allocator.
 _MARGIN = 1.05
 

@@ -16,7 +16,9 @@ from olmix.data.budgets import Budget, RunPlan
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, Step
-from olmix.train import planner
+from olmix.train import compiling, planner
+from olmix.train.checks import check_settings
+from olmix.train.continuing import check_settings as check_continues
 from olmix.train.recipe import resolve
 from olmix.train.results import ProxyResult
 from olmix.train.settings import Proxy
@@ -37,6 +39,7 @@ class MixturePlan(Step):
     neither there is none. Repetition limits are those of the tree.
     """
 
+    version: ClassVar[int] = 2  # As of `TrainProxy`.
     cheap: ClassVar[bool] = True
 
     scan: Step
@@ -115,8 +118,11 @@ class TrainMixture(FanOut):
     """Trains `proxy` on the mixture of `plan`; the result is that of its one piece, a `TrainProxy`.
 
     A final run that `plan` declares and the leaves cannot supply is an error before anything is trained. `groups` as in
-    `TrainProxy`; the piece runs with `each_needs`.
+    `TrainProxy`; the piece runs with `each_needs`. `continues` is a shorter run on the same mixture with `proxy.save_states`,
+    from whose end this one goes on; if that one diverged, this one begins anew.
     """
+
+    version: ClassVar[int] = 2  # As of `TrainProxy`.
 
     scan: Step
     plan: Step
@@ -124,6 +130,7 @@ class TrainMixture(FanOut):
     seed: int = 0
     groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     each_needs: Annotated[Needs, Resources] = ONE_CPU
+    continues: Annotated[TrainMixture | None, Resources] = None
 
     def training_tokens(self) -> int:
         """The tokens of the run, for lists of experiments."""
@@ -132,7 +139,7 @@ class TrainMixture(FanOut):
     def piece(self, context: Context) -> TrainProxy:
         """The run itself."""
         plan: RunPlan = context.read(self.plan)
-        return TrainProxy(
+        made = TrainProxy(
             scan=self.scan,
             mixture={row.leaf: row.weight for row in plan.leaves if row.weight > 0},
             proxy=ready(self.proxy, self.each_needs),
@@ -141,6 +148,11 @@ class TrainMixture(FanOut):
             needs=self.each_needs,
             name=PIECE,
         )
+        if self.continues is None or not context.read(self.continues).finished:
+            return made
+        shorter = self.continues.piece(context)
+        check_continues(shorter, made)
+        return dataclasses.replace(made, continues=shorter)
 
     def pieces(self, context: Context) -> dict[str, Step]:
         """The run, as the only piece.
@@ -148,6 +160,7 @@ class TrainMixture(FanOut):
         Raises:
           UserError: when the leaves cannot supply the final run that the plan declares.
         """
+        check_settings(ready(self.proxy, self.each_needs), self.each_needs)  # Before anything is started.
         plan: RunPlan = context.read(self.plan)
         if plan.short:
             raise UserError(budgets.shortage(plan))
@@ -155,7 +168,7 @@ class TrainMixture(FanOut):
 
     def declared(self) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
-        return planner.lines(self.proxy, 1, self.each_needs)
+        return (*planner.lines(self.proxy, 1, self.each_needs), *compiling.lines(self.proxy, (self.each_needs,), 1))
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """The same, which does not depend on the data, and what is missing here."""

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from olmix.errors import UserError
 from olmix.train import micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
@@ -26,7 +25,7 @@ from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import Foreign, Model, config_of
 from olmix.train.loss import objective_of
 from olmix.train.optimizer import Jumps, make_optimizer
-from olmix.train.recipe import Plan
+from olmix.train.recipe import Plan, check_split
 from olmix.train.records import StepRecord
 from olmix.train.settings import SkipRule
 
@@ -106,11 +105,7 @@ class Trainer:
         self.plan = plan
         self.arithmetic = arithmetic
         self.world = world or World()
-        if plan.batch < self.world.size:
-            raise UserError(
-                f"A global batch of {plan.batch} sequences cannot be split over {self.world.size} processes; "
-                f"lower device.processes or raise proxy.batch_tokens."
-            )
+        check_split(plan, self.world.size)
         self.schedule = plan.schedule()
         self.device = torch.device(arithmetic.device)
         self.vocabulary: int = model.config.vocab_size  # type: ignore[union-attr, assignment]

@@ -117,6 +117,15 @@ def _period_ends(multiple: float, parameters: float, tokens: int, batch_tokens: 
     return (*[end for end in ends if end < tokens], tokens)
 
 
+def check_split(plan: Plan, processes: int) -> None:
+    """Raises UserError if a global batch has fewer sequences than there are processes."""
+    if plan.batch < processes:
+        raise UserError(
+            f"A global batch of {plan.batch} sequences cannot be split over {processes} processes; "
+            f"lower device.processes or raise proxy.batch_tokens."
+        )
+
+
 def resolve(proxy: Proxy, parameters: float | None = None) -> Plan:
     """Fills in what a `Proxy` leaves to the rules.
 
@@ -129,17 +138,22 @@ def resolve(proxy: Proxy, parameters: float | None = None) -> Plan:
     needs = [
         name
         for name, value in (
-            ("chinchilla_multiple", None if proxy.chinchilla_multiple is not None else 0),
             ("batch_tokens", proxy.batch_tokens),
             ("learning_rate", proxy.learning_rate),
             ("warmup_tokens", proxy.warmup_tokens),
         )
         if value is None
     ]
+    if known is None and proxy.chinchilla_multiple is not None:
+        rest = f", and {', '.join(needs)} too" if needs else ""
+        raise UserError(
+            f"proxy.chinchilla_multiple counts in the parameters of the model's name, and a {type(proxy.model).__name__} has "
+            f"none; set proxy.tokens in its place{rest}."
+        )
     if known is None and needs:
         raise UserError(
             f"The rule for proxy.{needs[0]} needs a parameter count, and a {type(proxy.model).__name__} has no nominal one; set "
-            f"{', '.join(needs)} (tokens in place of chinchilla_multiple)."
+            f"{', '.join(needs)}."
         )
     n = float(known or 0)
     declared = proxy.tokens if proxy.tokens is not None else budget(proxy.chinchilla_multiple or 0, n)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from olmix.errors import UserError
 from olmix.train.noise import needed
 
 #: Names of metrics on held-out text begin with this.
@@ -109,6 +110,24 @@ def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]
     if len(values) < 2:
         return mean, None
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
+
+
+def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+    """The plain mean over each group's members.
+
+    Raises:
+      UserError: if a group is empty or names something that was not measured.
+    """
+    means = {}
+    for group, members in groups.items():
+        missing = [m for m in members if m not in values]
+        if not members or missing:
+            raise UserError(
+                f"Group {group!r} averages {', '.join(missing) or 'nothing'}, which has no held-out set; "
+                f"known: {', '.join(values)}."
+            )
+        means[group] = math.fsum(values[m] for m in members) / len(members)
+    return means
 
 
 def objective_value(objective: Mapping[str, float], metrics: Mapping[str, float]) -> float:

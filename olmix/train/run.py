@@ -161,6 +161,51 @@ def _begin(trainer: Trainer | StackedTrainer, diaries: Sequence[Diary], states: 
         trainer.restore_each(trained)
     for diary, state in zip(diaries, states, strict=True):
         diary.restore(state["diaries"][0])
+        diary.resumed()
+
+
+def _restore(trainer: Trainer | StackedTrainer, diaries: Sequence[Diary], state: dict[str, Any]) -> None:
+    trainer.restore(state["trainer"])
+    for diary, kept in zip(diaries, state["diaries"], strict=True):
+        diary.restore(kept)
+
+
+def _resume(
+    trainer: Trainer | StackedTrainer,
+    diaries: Sequence[Diary],
+    checkpoints: Checkpoints,
+    period_end: Callable[[int], None],
+    kept: Callable[[int], bool],
+) -> bool:
+    """Goes on from the newest whole checkpoint, if there is one.
+
+    What was left at the ends of periods is made again from their own checkpoints where it is missing: another machine may
+    know the run from an object store alone. Where such a checkpoint is missing too, the run goes back to before that end.
+    """
+    plan, at_most = trainer.plan, None
+    while (newest := checkpoints.newest(at_most)) is not None:
+        ends = [end for end in plan.period_ends if end < newest[0] * plan.batch_tokens]
+        missing = trainer.world.any(*(not kept(end) for end in ends)) if ends else ()
+        gone, at_most = [end for end, is_missing in zip(ends, missing, strict=True) if is_missing], None
+        for end in gone:
+            state = checkpoints.at(end // plan.batch_tokens)
+            if state is None:
+                at_most = end // plan.batch_tokens
+                log.warning(
+                    "What was left after %d tokens is gone, and so is its checkpoint: training from before that.", end
+                )
+                break
+            _restore(trainer, diaries, state)
+            period_end(end)
+            log.info("Made again what was left after %d tokens, from the checkpoint of that moment.", end)
+        if at_most is None:
+            _restore(trainer, diaries, newest[1])
+            break
+    if newest is None:
+        return False
+    for diary in diaries:
+        diary.resumed()
+    return True
 
 
 def run(
@@ -173,6 +218,7 @@ def run(
     evaluate: Callable[[int], dict[str, float]],
     progress: Callable[[float, float, str], None],
     period_end: Callable[[int], None] = lambda tokens: None,
+    kept: Callable[[int], bool] = lambda tokens: True,
     start: Callable[[], list[dict[str, Any]]] | None = None,
 ) -> list[Outcome]:
     """Trains to the end of the plan, each variant until then or to its first step that is not finite.
@@ -186,6 +232,7 @@ def run(
       evaluate: the metrics of a variant as it stands, by its number.
       progress: told (tokens done, tokens in all, note).
       period_end: called with the tokens done at the end of every period, the last one too, by all processes.
+      kept: whether what `period_end` left at the end of a period, before the last, is there: the same for all processes.
       start: the states, of each variant, that a run begins with of which there is no checkpoint yet; see `continuing`.
 
     Raises:
@@ -194,11 +241,7 @@ def run(
     """
     plan, world = trainer.plan, trainer.world
     checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints, store=_store(proxy, scratch))
-    newest = checkpoints.newest()
-    if newest is not None:
-        trainer.restore(newest[1]["trainer"])
-        for diary, state in zip(diaries, newest[1]["diaries"], strict=True):
-            diary.restore(state)
+    if _resume(trainer, diaries, checkpoints, period_end, kept):
         log.info("Resumed at step %d of %d.", trainer.done, plan.steps)
     elif start is not None:
         _begin(trainer, diaries, start())

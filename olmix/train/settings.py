@@ -47,15 +47,15 @@ class Device:
 
     `dtype` and `attention` can change a result in its last digits and are part of what a swarm must share; "auto" takes
     the hardware profile's and is resolved before a run gets its fingerprint. `micro_batch` (sequences per forward pass;
-    None: the largest that fits), `processes` (one per GPU; each global batch is split over them), `compile` and `threads`
-    only split the same arithmetic.
+    None: the largest that fits), `processes` (one per GPU; each global batch is split over them), `compile` (None: where
+    it pays for itself, see `compiling.py`) and `threads` only split the same arithmetic.
     """
 
     dtype: Annotated[str, Hardware] = "auto"
     attention: Annotated[str, Hardware] = "auto"
     micro_batch: Annotated[int | None, Resources] = None
     processes: Annotated[int, Resources] = 1
-    compile: Annotated[bool, Resources] = False
+    compile: Annotated[bool | None, Resources] = None
     threads: Annotated[int, Resources] = 1
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ class Proxy:
     `s3://bucket/folder`, each checkpoint is copied there too, so that another machine without this one's disk goes on
     from it; it is removed there when the run is done. `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
     Chinchilla. `save_model` keeps the model with the result, and with `periods` that of each; `save_states` keeps the
-    optimiser's state and all counters too, from which a longer run goes on (`TrainProxy.continues`): three times as much.
+    optimiser's state and all counters too, from which a longer run goes on (`continues`): three times as much.
     """
 
     model: str | Shape | Foreign

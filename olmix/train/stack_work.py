@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from olmix.graph.step import Context
 from olmix.train import source
 from olmix.train.arithmetic import in_force
-from olmix.train.continuing import PERIODS, keep_state, start_of
+from olmix.train.continuing import PERIODS, is_kept, keep_state, start_of
 from olmix.train.distributed import World
 from olmix.train.ladder import padded
 from olmix.train.recipe import resolve
@@ -47,7 +47,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
     begins = {step.continues and resolve(step.continues.proxy).tokens for step in steps}
     if any(like != likes[0] for like in likes) or len(begins) > 1:
         raise ValueError("Only steps that differ in mixture, seed and name alone can be trained side by side.")
-    proxy, arithmetic, plan = first.proxy, checked_arithmetic(first), resolve(first.proxy)
+    proxy, arithmetic, plan = first.proxy, checked_arithmetic(first, len(steps)), resolve(first.proxy)
     manifest = source.open_scan(contexts[0], first.scan)
     measures, tokenizer = measures_of(first, manifest)
     found = [start_of(step, context, manifest.scan) for step, context in zip(steps, contexts, strict=True)]
@@ -85,7 +85,10 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
 
         outcomes = run(
             trainer, feeds, proxy, diaries, scratch=scratch, evaluate=evaluate, progress=contexts[0].progress,
-            period_end=period_end, start=(lambda: [start.load() for start in starts]) if starts else None,
+            period_end=period_end,
+            kept=lambda tokens: all(is_kept(first, context.scratch, tokens) or diary.reason
+                                    for context, diary in zip(contexts, diaries, strict=True)),
+            start=(lambda: [start.load() for start in starts]) if starts else None,
         )  # fmt: skip
         results = []
         for number, (outcome, feed, step, context) in enumerate(zip(outcomes, feeds, steps, contexts, strict=True)):

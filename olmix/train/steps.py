@@ -17,7 +17,7 @@ from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, NotYet, Step
 from olmix.mix.runs import RunTable
-from olmix.train import planner, results
+from olmix.train import compiling, planner, results
 from olmix.train.arithmetic import resolve_device
 from olmix.train.checks import check_settings, check_supply
 from olmix.train.continuing import check_settings as check_continues
@@ -40,6 +40,8 @@ class TrainProxy(Training):
     `continues` is a shorter run of the same kind, whose `proxy.save_states` is set: this one goes on from its end, with the
     result that it would have had from the beginning.
     """
+
+    version: ClassVar[int] = 2  # 2: the last sequences of a run are those of a longer one
 
     def gang(self) -> int:
         """The processes that its global batches are split over."""
@@ -112,6 +114,11 @@ def _check_stack(stack: int | None, proxy: Proxy, where: str) -> None:
         raise UserError(f"{where}.stack={stack} cannot be: {why}; set it to 1, or to None for what the planner thinks.")
 
 
+def _name(arm: str, seed: int) -> str:
+    """The name of one run of a validation."""
+    return f"{arm.replace(' ', '-')}-seed-{seed}"
+
+
 def _failure(result: ProxyResult) -> str:
     mixture = ", ".join(f"{leaf} {weight:.4f}" for leaf, weight in sorted(result.mixture.items()))
     return f"{result.reason}; its mixture: {mixture}"
@@ -128,6 +135,8 @@ class Swarm(FanOut):
     these go on; a variant that is not among its finished ones begins anew. Gathers a `RunTable`; a run that diverged is in
     its `failed`, with its mixture.
     """
+
+    version: ClassVar[int] = 2  # As of `TrainProxy`.
 
     design: Step
     scan: Step
@@ -157,12 +166,12 @@ class Swarm(FanOut):
         """One `TrainProxy` per variant, by the variant's name."""
         pool = tuple(self.pool) or (self.each_needs,)
         proxy = _ready_for_all(self.proxy, pool)
-        check_settings(proxy)  # A mistake shows here, before anything is started.
+        check_settings(proxy, *pool)  # A mistake shows here, before anything is started.
         _check_stack(self.stack, proxy, "swarm")
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
-        check_supply(proxy, mixtures, context.read(self.scan), self.repetition_limits)
+        check_supply(proxy, mixtures, context.read(self.scan), self.repetition_limits, self.groups)
         shorter = self._shorter(context)
         pieces = {
             name: TrainProxy(
@@ -196,7 +205,9 @@ class Swarm(FanOut):
         speed = _speed(context, self.probe)
         corpus = getattr(self.scan, "corpus", None)
         missing = planner.not_here(self.proxy, None if corpus is None else context.folder(corpus))
-        return (*planner.lines(self.proxy, count, self.each_needs, speed, self._stack(count)), *missing)
+        stack = self._stack(count)
+        compiled = compiling.lines(self.proxy, self.pool or (self.each_needs,), stack, speed)
+        return (*planner.lines(self.proxy, count, self.each_needs, speed, stack), *compiled, *missing)
 
     def planned_hours(self, context: Context) -> float | None:
         """As the planner thinks, or as a probe that has been run has measured."""
@@ -278,9 +289,11 @@ class Validation(FanOut):
     `proposal` is a `Proposal` step: its result has the three mixtures (the last one may be missing) and each metric's
     coefficient in the objective. Seeds are `first_seed`, `first_seed` + 1, …: not the swarm's, for the best observed
     variant was chosen by its luck there. `stack` as in `Swarm`: runs that differ in mixture and seed go side by side.
+    `continues` is a validation with shorter runs and `proxy.save_states`: arms whose mixture is still the same go on from
+    theirs, seed by seed; a proposal that has changed since is trained from the beginning.
     """
 
-    version: ClassVar[int] = 2  # 2: Student's t says what is more than noise
+    version: ClassVar[int] = 3  # 2: Student's t says what is more than noise; 3: as of `TrainProxy`
 
     proposal: Step
     scan: Step
@@ -292,6 +305,15 @@ class Validation(FanOut):
     each_needs: Annotated[Needs, Resources] = ONE_CPU
     stack: Annotated[int | None, Resources] = None
     probe: Annotated[Step | None, Resources] = None
+    continues: Annotated[Validation | None, Resources] = None
+
+    def _shorter(self, context: Context) -> dict[str, TrainProxy]:
+        """The finished runs of the shorter validation, by name."""
+        if self.continues is None:
+            return {}
+        finished: ValidationResult = context.read(self.continues)
+        pieces = self.continues.pieces(context)
+        return {name: pieces[name] for arm in finished.arms for name in (_name(arm.name, seed) for seed in arm.seeds)}
 
     def _arms(self, context: Context) -> dict[str, dict[str, float]]:
         proposal: Any = context.read(self.proposal)
@@ -303,17 +325,17 @@ class Validation(FanOut):
         """The tokens of one of its runs, for lists of experiments."""
         return resolve(self.proxy).tokens
 
-    def pieces(self, context: Context) -> dict[str, Step]:
-        """One `TrainProxy` per arm and seed, named `<arm>/seed-<n>` with dashes."""
+    def pieces(self, context: Context) -> dict[str, TrainProxy]:
+        """One `TrainProxy` per arm and seed, named `<arm>-seed-<n>` with dashes."""
         if self.seeds < 1:
             raise UserError(f"A validation needs at least 1 seed; it has {self.seeds}.")
         proxy = ready(self.proxy, self.each_needs)
-        check_settings(proxy)
+        check_settings(proxy, self.each_needs)
         _check_stack(self.stack, proxy, "validation")
         arms = self._arms(context)
-        check_supply(proxy, arms, context.read(self.scan), self.repetition_limits)
-        return {
-            f"{arm.replace(' ', '-')}-seed-{seed}": TrainProxy(
+        check_supply(proxy, arms, context.read(self.scan), self.repetition_limits, self.groups)
+        pieces = {
+            _name(arm, seed): TrainProxy(
                 scan=self.scan,
                 mixture={leaf: weight for leaf, weight in mixture.items() if weight > 0},
                 proxy=proxy,
@@ -326,6 +348,11 @@ class Validation(FanOut):
             for arm, mixture in arms.items()
             for seed in range(self.first_seed, self.first_seed + self.seeds)
         }
+        for name, shorter in self._shorter(context).items():
+            if name in pieces and pieces[name].mixture == shorter.mixture:
+                check_continues(shorter, pieces[name])
+                pieces[name] = dataclasses.replace(pieces[name], continues=shorter)
+        return pieces
 
     def together(self, missing: Mapping[str, Step]) -> list[tuple[str, ...]]:
         """Stacks of those that are missing, arms and seeds mixed."""
@@ -340,7 +367,8 @@ class Validation(FanOut):
         speed = _speed(context, self.probe)
         stack = planner.stack_size(self.proxy, self.each_needs, 3 * self.seeds) if self.stack is None else self.stack
         plan = planner.lines(self.proxy, 3 * self.seeds, self.each_needs, speed, stack)
-        return (f"proposal, prior and best observed variant with {self.seeds} seeds each", *plan)
+        compiled = compiling.lines(self.proxy, (self.each_needs,), stack, speed)
+        return (f"proposal, prior and best observed variant with {self.seeds} seeds each", *plan, *compiled)
 
     def run(self, context: Context) -> ValidationResult:
         """Means, standard errors and gains.
@@ -354,7 +382,7 @@ class Validation(FanOut):
         arms = []
         for arm in self._arms(context):
             runs = {
-                seed: context.read(pieces[f"{arm.replace(' ', '-')}-seed-{seed}"])
+                seed: context.read(pieces[_name(arm, seed)])
                 for seed in range(self.first_seed, self.first_seed + self.seeds)
             }
             arms.append(results.summarise_arm(arm, objective, runs))

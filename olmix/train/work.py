@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import pathlib
 import shutil
 import time
@@ -21,20 +22,22 @@ import torch
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
-from olmix.train import source, tasks
-from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
-from olmix.train.continuing import METRICS, PERIODS, Start, keep_state, start_of, take_over
+from olmix.train import compiling, source, tasks
+from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, on_this_gpu
+from olmix.train.continuing import METRICS, PERIODS, Start, is_kept, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
 from olmix.train.distributed import World, whole
-from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte
+from olmix.train.evaluate import bits_per_byte, task_bits_per_byte
 from olmix.train.feed import Batch, HeldOuts
 from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve, sharded
-from olmix.train.results import BPB, ProxyResult
+from olmix.train.results import BPB, ProxyResult, group_means
 from olmix.train.run import run, terminated
 from olmix.train.settings import Proxy
 from olmix.train.training import Place, Training
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[float, float, str], None]
 
@@ -130,7 +133,8 @@ def _train(
 
         def evaluate(_: int) -> dict[str, float]:
             alive = evaluating(progress, trainer.tokens, plan.tokens)
-            return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world, alive)
+            with compiling.uncompiled(arithmetic):
+                return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world, alive)
 
         def keep_model(folder: pathlib.Path) -> None:
             state = {name: whole(value) for name, value in model.state_dict().items()}  # All processes must ask.
@@ -149,7 +153,8 @@ def _train(
 
         outcome = run(
             trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress,
-            period_end=period_end, start=(lambda: [start.load()]) if start is not None else None,
+            period_end=period_end, kept=lambda tokens: is_kept(step, place.scratch, tokens),
+            start=(lambda: [start.load()]) if start is not None else None,
         )[0]  # fmt: skip
         result = result_of(step, outcome, plan, model, feed.leaves, manifest, setting_up)
         if world.first:
@@ -165,14 +170,17 @@ def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
     take_over(scratch, out, models=True, states=True)
 
 
-def checked_arithmetic(step: Training) -> Arithmetic:
-    """The arithmetic of a step, on this machine. Raises UserError where it has no GPU and should."""
+def checked_arithmetic(step: Training, variants: int = 1) -> Arithmetic:
+    """The arithmetic of a step, or of `variants` side by side, on this machine. Raises UserError where it cannot be done."""
     arithmetic = arithmetic_of(step.proxy.device, step.needs)
     if arithmetic.device == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "The step asks for a GPU (needs.gpus), and torch sees none here; is this build of torch for CPUs only?"
         )
-    return arithmetic
+    decision = compiling.possible_here(compiling.decide(step.proxy, step.needs, variants=variants), arithmetic.device)
+    if arithmetic.device == "cuda":
+        log.info("%s.", compiling.line(decision))
+    return dataclasses.replace(on_this_gpu(arithmetic, step.needs), compile=decision.on)
 
 
 def measures_of(step: Training, manifest: Manifest) -> tuple[Measures, pathlib.Path | None]:

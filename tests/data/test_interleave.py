@@ -53,6 +53,36 @@ def test_where_blocks_meet_it_stays_close(weights):
         assert (interleaving.counts(place) == counts[place - 1]).all()
 
 
+@settings(max_examples=60)
+@given(mixtures(20), st.integers(44, 2900), st.integers(0, 3000))
+def test_a_longer_run_begins_with_the_shorter_one(weights, short, more):
+    """So that a run can go on where a shorter one ended, in whatever block that was."""
+    one, other = (Interleaving(weights, total, block=700) for total in (short, short + more))
+    for mine, longer in zip(one.draws(0, short), other.draws(0, short), strict=True):
+        assert (mine == longer).all()
+    assert (one.counts(short) == other.counts(short)).all()
+
+
+@settings(max_examples=60)
+@given(mixtures(20), st.integers(1, 3000), st.integers(0, 3000))
+def test_short_runs_begin_alike_too(weights, short, more):
+    """They are not worked out as whole blocks."""
+    total = min(short + more, 3000)
+    short = min(short, total)
+    one, other = (Interleaving(weights, length, block=16 * 3000) for length in (short, total))
+    assert (one.draws(0, short)[0] == other.draws(0, short)[0]).all()
+
+
+@settings(max_examples=60)
+@given(mixtures(20), st.integers(100, 2900))
+def test_limits_hold_at_the_end_of_any_run(weights, total):
+    most = np.floor(weights * total).astype(np.int64)
+    most[np.argmax(weights)] += total - most.sum()
+    interleaving = Interleaving(most / total, total, most, block=700)
+    assert (interleaving.counts(total) <= most).all()
+    assert (np.bincount(interleaving.draws(0, total)[0], minlength=len(weights)) == most).all()
+
+
 @settings(max_examples=30)
 @given(mixtures(), st.integers(0, 2000), st.integers(0, 1000))
 def test_any_part_can_be_asked_for_alone(weights, start, length):

@@ -8,14 +8,17 @@ import pytest
 import torch
 
 from olmix.errors import UserError
+from olmix.fit.propose import ProposalResult
+from olmix.graph.step import Context
 from olmix.train import recipe
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import read_metrics
 from olmix.train.settings import SkipRule
-from olmix.train.steps import Swarm
+from olmix.train.steps import Swarm, Validation
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
-from tests.train.test_steps import scan, step, swarm  # noqa: F401 (scan is a fixture)
+from tests.train.test_mixture import steps
+from tests.train.test_steps import Propose, scan, step, swarm  # noqa: F401 (scan is a fixture)
 
 TIMES = {"seconds": 0.0, "seconds_setting_up": 0.0, "tokens_per_second": 0.0, "share_waiting_for_data": 0.0}
 
@@ -86,6 +89,42 @@ def test_a_stack_goes_on_from_single_runs_and_single_runs_from_a_stack(graph, sc
             curve = [loss for _, loss in other.read(piece).loss_curve]
             assert curve == pytest.approx([loss for _, loss in whole[name].loss_curve], rel=1e-4)
             assert files(other.folder(piece)) == files(graph.folder(dataclasses.replace(piece, continues=None)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Other(Propose):
+    """Another proposal, against the same prior."""
+
+    def run(self, context: Context) -> ProposalResult:
+        found = super().run(context)
+        weights = {"down": 0.75, "noise": 0.0, "up": 0.25}
+        return dataclasses.replace(
+            found, leaves=tuple(dataclasses.replace(row, weight=weights[row.leaf]) for row in found.leaves)
+        )
+
+
+def test_a_validation_goes_on_with_the_arms_that_are_still_the_same(graph, scan) -> None:  # noqa: F811
+    """A prior goes on, a proposal that has changed begins anew, and so does a new seed; the verdict is that of whole runs."""
+    shorter = Validation(proposal=Propose(best=False), scan=scan, proxy=proxy(1.0), seeds=1)
+    longer = Validation(proposal=Other(best=False), scan=scan, proxy=proxy(2.0), seeds=2, continues=shorter)
+    found = graph.read(longer)
+    ends = {name: piece.continues is not None for name, piece in longer.pieces(graph).items()}
+    assert [name for name, goes_on in ends.items() if goes_on] == ["prior-seed-1000"]
+    assert found == corpus.Graph(graph.root / "whole").read(dataclasses.replace(longer, continues=None))
+    with pytest.raises(UserError, match=r"proxy.weight_decay is 0.1 there and 0.2 here"):
+        dataclasses.replace(longer, proxy=proxy(2.0, weight_decay=0.2)).pieces(graph)
+
+
+def test_a_single_run_goes_on(graph, tmp_path) -> None:  # noqa: F811
+    corpus.write(tmp_path / "text", tokens=20_000)
+    plan, shorter, _ = steps(tmp_path / "text", proxy(1.0))
+    longer = dataclasses.replace(
+        shorter, plan=dataclasses.replace(plan, proxy=proxy(2.0)), proxy=proxy(2.0), continues=shorter
+    )
+    found = graph.read(longer)
+    whole = corpus.Graph(graph.root / "whole").read(dataclasses.replace(longer, continues=None))
+    assert longer.piece(graph).continues == shorter.piece(graph)
+    assert dataclasses.replace(found, **TIMES) == dataclasses.replace(whole, **TIMES)
 
 
 @pytest.mark.parametrize(

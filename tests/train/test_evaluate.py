@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from olmix.errors import UserError
-from olmix.train.evaluate import bits_per_byte, group_means, task_bits_per_byte, windows
+from olmix.train.evaluate import bits_per_byte, task_bits_per_byte, windows
 from olmix.train.feed import HeldOut
+from olmix.train.results import group_means
 from olmix.train.source import bytes_per_token, count_bytes
 from olmix.train.tasks import Encoded, Prepared
 from tests.train import toys

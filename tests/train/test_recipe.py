@@ -88,6 +88,10 @@ def test_periods_end_at_doubling_multiples() -> None:
         ({"batch_tokens": 1024}, "not a whole number of sequences"),
         ({"periods": True}, "needs proxy.chinchilla_multiple"),
         ({"model": Shape(width=8, layers=1, heads=1, hidden=8)}, "learning_rate"),
+        (
+            {"model": Shape(width=8, layers=1, heads=1, hidden=8), "tokens": None, "chinchilla_multiple": 1.0},
+            "a Shape has none; set proxy.tokens in its place, and batch_tokens, learning_rate, warmup_tokens too",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(changes: dict, says: str) -> None:

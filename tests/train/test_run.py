@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import shutil
 import signal
 import time
 
@@ -15,8 +16,9 @@ import torch
 
 from olmix.errors import UserError
 from olmix.train.checkpoint import Checkpoints
+from olmix.train.diary import Diary
 from olmix.train.metrics import MetricsFile, read_metrics
-from olmix.train.run import Interrupted
+from olmix.train.run import Interrupted, run
 from tests.data.s3_server import server  # noqa: F401
 from tests.patience import patience
 from tests.train import corpus, toys
@@ -146,6 +148,50 @@ def test_periods_leave_usable_checkpoints_and_evaluations(tmp_path) -> None:
     assert Checkpoints(tmp_path / "checkpoints").steps() == [10, 20, 29]
 
 
+def test_what_periods_left_is_made_again_where_only_the_checkpoints_are(tmp_path) -> None:
+    """On another machine, that knows the run from an object store; where the checkpoint is gone too it goes back to before."""
+    proxy = toys.proxy(checkpoint_tokens=4 * 128)
+
+    def go(name: str, die: int | None = None) -> tuple[dict[str, float], list[int]]:
+        trained, done = toys.trainer(proxy), []
+        trained.plan = dataclasses.replace(trained.plan, period_ends=(10 * 128, 20 * 128, 30 * 128))
+        trained.schedule = trained.plan.schedule()
+        folder, step = tmp_path / name, trained.step
+        (folder / "periods").mkdir(parents=True, exist_ok=True)
+
+        def one(batch):
+            if trained.done == die:
+                raise KeyboardInterrupt
+            done.append(trained.done)
+            return step(batch)
+
+        def keep(tokens: int) -> None:
+            (folder / "periods" / str(tokens)).write_text(repr(trained.model.lm_head.weight.sum().item()))
+
+        trained.step = one
+        feed = toys.Languages(trained.plan)
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            contextlib.closing(Diary(trained.plan, feed.leaves, None)) as diary,
+        ):
+            run(
+                trained, [feed], proxy, [diary], scratch=folder, evaluate=lambda _: {}, progress=lambda *_: None,
+                period_end=keep, kept=lambda tokens: (folder / "periods" / str(tokens)).exists(),
+            )  # fmt: skip
+            assert diary.tokens == proxy.tokens
+        return {path.name: path.read_text() for path in sorted((folder / "periods").iterdir())}, done
+
+    go("one", die=26)
+    shutil.copytree(tmp_path / "one" / "checkpoints", tmp_path / "two" / "checkpoints")
+    shutil.copytree(tmp_path / "one" / "checkpoints", tmp_path / "three" / "checkpoints")
+    whole, _ = go("whole")
+    assert len(whole) == 3
+    assert go("one") == (whole, [*range(24, 30)])
+    assert go("two") == (whole, [*range(24, 30)])
+    (tmp_path / "three" / "checkpoints" / "step-000000000020.pt").unlink()
+    assert go("three") == (whole, [*range(16, 30)])
+
+
 def test_evaluations_by_interval_leave_the_result_as_it_is(tmp_path) -> None:
     often, a, when = train(tmp_path / "often", evaluate_tokens=10 * 128, checkpoint_tokens=128)
     never, b, _ = train(tmp_path / "never")
@@ -203,17 +249,21 @@ def state(value: float) -> dict:
     return {"x": torch.full((1000,), value), "n": 3, "list": [1.5, 2.5]}
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "no note", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no note", "empty", "another note"])
 def test_damaged_checkpoints_are_skipped_and_named(tmp_path, caplog, damage) -> None:
     saves = Checkpoints(tmp_path)
+    saves.save(5, state(0.5), wait=True, mark="period-end")
     saves.save(10, state(1.0), wait=True)
     saves.save(20, state(2.0), wait=True)
+    (tmp_path / "step-000000000005.pt").unlink()  # The oldest is gone, and only its note is there.
     path = tmp_path / "step-000000000020.pt"
     content = path.read_bytes()
     if damage == "truncated":
         path.write_bytes(content[:-100])
     elif damage == "flipped":
         path.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+    elif damage == "another note":
+        path.with_suffix(".json").write_text("[]")
     elif damage == "empty":
         path.write_bytes(b"")
     else:
@@ -248,6 +298,8 @@ def test_another_machine_goes_on_from_the_object_store(tmp_path, server, monkeyp
     found = elsewhere.newest()
     assert found is not None
     assert (found[0], float(found[1]["x"][0])) == (40, 4.0)
+    assert float(elsewhere.at(10)["x"][0]) == 1.0
+    assert elsewhere.at(20) is None
     kept = [f"runs/a/step-{step:012d}.{kind}" for step in (10, 30, 40) for kind in ("json", "pt")]
     assert sorted(server.backend.buckets["saved"].keys) == kept
 

@@ -276,6 +276,12 @@ def test_stacks_form_within_a_kind_of_accelerator(graph, scan) -> None:  # noqa:
         ({"proxy": {"vocabulary": 100_000}}, "uint16"),
         ({"proxy": {"tokens": 600 * 128}}, "v0: .*repetition limit"),
         ({"proxy": {"tokens": 100}}, "smaller than one global batch"),
+        ({"proxy": {"device": Device(dtype="float32", processes=9)}}, "8 sequences cannot be split over 9 processes"),
+        ({"groups": {"code": ("python",)}}, "python, which has no held-out set; known: down, noise, up"),
+        (
+            {"each_needs": Needs(gpus=2, accelerator="A100"), "proxy": {"device": Device()}},
+            "asks for 2 GPUs and device.processes is 1",
+        ),
         ({"proxy": {"tasks": Tasks(names=("arc_chalenge_test_rc_5shot",))}}, "nearest: arc_challenge_test_rc_5shot"),
         ({"proxy": {"tasks": Tasks(families={"math": ("gsm8k",)})}}, "not among the tasks"),
     ],

@@ -6,7 +6,6 @@ import importlib.resources
 import importlib.resources.abc
 import math
 import pathlib
-import re
 import sys
 import types
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
+import yaml
 
 from olmix.errors import UserError
 from olmix.train import tasks
@@ -120,9 +120,21 @@ def test_same_numbers_as_the_package(monkeypatch, model, task) -> None:
 
 
 def test_every_task_of_the_reference_configs_is_there() -> None:
-    named = set()
+    """By the names of their metrics, and in the same families, in the same order."""
+    from experiments.presets import reference_tasks
+
+    named, count = set(), 0
     for path in shared_data("olmix_configs").rglob("*.yaml"):
-        named |= set(re.findall(r"eval/downstream/([a-z0-9_]+)", path.read_text()))
+        asked = yaml.safe_load(path.read_text()).get("eval")
+        if asked is None or asked["type"] != "inloop":
+            continue
+        count += 1
+        families = {family: tuple(members) for family, members in asked["tasks"].items()}
+        assert families == reference_tasks.ALL.families
+        for members in asked["tasks"].values():
+            assert all(metric == tasks.METRIC.format(name) for name, metric in members.items())
+            named |= set(members)
+    assert count == 28
     assert len(named) == 60
     assert named <= set(tasks.known_tasks())
     assert tasks.METRIC.format("gsm8k_gold_bpb_5shot") == "eval/downstream/gsm8k_gold_bpb_5shot (BPB v2)"

@@ -29,7 +29,7 @@ def is_rooted_instance(statement: Statement, theorems: Collection[str]) -> bool:
     claim = upward(statement.claim)
     tests = (
         ("mean", _is_written_mean), ("mean", _is_written_in_groups), ("mean", _is_product_of_means),
-        ("cauchy", _is_cauchy_with_numbers),
+        ("cauchy", _is_cauchy_with_numbers), ("cauchy", _is_engel_form),
         ("hoelder", _is_hoelder), ("minkowski", _is_minkowski),
     )  # fmt: skip
     chosen = [test for name, test in tests if name in theorems]
@@ -161,6 +161,26 @@ def _is_cauchy_with_numbers(big: Expr, small: Expr, names: Sequence[str], points
         ratios = above**2 / below[list(order)]
         if np.allclose(ratios, ratios[:, :1], rtol=1e-8) and ratios[:, 0].sum() <= scale * (1 + 1e-9):
             return True
+    return False
+
+
+def _is_engel_form(big: Expr, small: Expr, names: Sequence[str], points: np.ndarray) -> bool:
+    """`sum(u**2 / v) >= sum(u)**2 / sum(v)`, whatever number each quotient on the left has been reduced by."""
+    squares = [f.base for f in (small.factors if isinstance(small, Mul) else (small,))
+               if isinstance(f, Pow) and f.exponent == num(2) and isinstance(f.base, Add)]  # fmt: skip
+    quotients = big.terms if isinstance(big, Add) else ()
+    for base in squares:
+        tops = base.terms
+        if len(tops) != len(quotients) or len(tops) > _MOST:
+            continue
+        values = _values([small, *quotients, *tops], names, points)
+        fractions, above = values[1 : len(tops) + 1], values[len(tops) + 1 :]
+        if not (fractions > 0).all():
+            continue
+        for order in itertools.permutations(range(len(tops))):
+            below = (above**2 / fractions[list(order)]).sum(axis=0)
+            if _close(values[0] * below, above.sum(axis=0) ** 2):
+                return True
     return False
 
 

@@ -18,10 +18,11 @@ from olmix.proofs.checking.equality import (
     check_in_case,
     contradiction,
     is_case,
+    read_case,
 )
 from olmix.proofs.checking.links import LinkResult
 from olmix.proofs.checking.proof_text import Formula
-from olmix.proofs.statements.expr import Expr, Relation, Var, substitute, variables_of
+from olmix.proofs.statements.expr import Expr, Num, Relation, Var, substitute, variables_of
 from olmix.proofs.statements.formulas import Chain
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
@@ -129,6 +130,8 @@ class EqualityCases:
         clash = contradiction(case)
         if clash is not None and self.impossible:
             return raw[0], latex, LinkResult("unrefuted", f"impossible indeed: {clash}")
+        if self.impossible and _excluded(statement, case):
+            return raw[0], latex, LinkResult("unrefuted", "impossible indeed: no point of the problem is such")
         if clash is not None:
             # Two cases that were read as one: only a sentence that names a single case contradicts itself.
             reason = f"these exclude each other: {clash}"
@@ -171,6 +174,13 @@ class EqualityCases:
         if how == "fails":
             return LinkResult("refuted" if certain else "doubtful", "it fails in the case")
         return LinkResult("doubtful", "what is said about equality could not be checked")
+
+
+def _excluded(statement: Statement, case: Sequence[Relation]) -> bool:
+    """Whether a case that is solved for positive variables gives one of them a value that it cannot have."""
+    by = read_case(case).by
+    values = [(by.get(n), d) for n, d in zip(statement.variables, statement.domains, strict=True)]
+    return any(isinstance(v, Num) and (v.value < 0 or (v.value == 0 and d == "pos")) for v, d in values if d != "real")
 
 
 def _equations(statement: Statement) -> list[Relation]:

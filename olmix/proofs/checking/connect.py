@@ -12,11 +12,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from olmix.proofs.checking.calculus import by_derivative
 from olmix.proofs.checking.carrying import carries, presumes, same_by_itself, stands
 from olmix.proofs.checking.combine import combination, product
 from olmix.proofs.checking.evidence import evident, is_identity, is_identity_by_terms, visibly_weaker
 from olmix.proofs.checking.facts import Fact, collect_facts, multiplied, restates, same, shapes
-from olmix.proofs.checking.forms import has_root
+from olmix.proofs.checking.forms import has_root, roots_in
 from olmix.proofs.checking.instances import same_form
 from olmix.proofs.checking.legitimacy import covers, exhaustive, legitimate
 from olmix.proofs.checking.link import Link
@@ -119,6 +120,8 @@ def _reach(target: Fact, facts: list[Fact], depth: int, effort: _Effort, above: 
         return "both sides are equal, term by term"
     if depth and evident(target, above[0] if above else target):
         return "the claim is evident"
+    if by_derivative(target, facts):
+        return "a derivative that the proof states shows it"
     effort.left -= 1
     for shape in shapes(target) if effort.left >= 0 else ():
         for used in _ways(shape, facts):
@@ -159,7 +162,10 @@ def _supported(
         f for f in facts
         if not _made_of(f, fact) and _admissible(f, fact) and all(_admissible(f, w) for w in waiting)
     ]  # fmt: skip
-    return _reach(fact, others, depth + 1, effort, (*above, target)) is not None
+    if fact.origin is not None and not _alike(fact.origin, target):
+        # A root of both sides: what the root was taken of has to be reached.
+        return _reach(fact.origin, others, depth + 1, effort, waiting) is not None
+    return _reach(fact, others, depth + 1, effort, waiting) is not None
 
 
 def _strict_enough(used: Sequence[Fact], target: Fact) -> bool:
@@ -206,7 +212,9 @@ def _ways(target: Fact, facts: list[Fact]) -> Iterator[list[Fact]]:
     plain = [f for f in facts if f.relation.op != "=" and not has_root(f.relation)]
     settled = [f for f in facts if not f.announced]
     other = [f for f in settled if f.key != target.key or f.derived]
-    for chosen in (first, other, settled, plain, facts):
+    known = roots_in(target.relation)
+    familiar = [f for f in settled if roots_in(f.relation) <= known]
+    for chosen in (first, familiar, other, settled, plain, facts):
         found = combination(target, chosen)
         if found is not None:
             yield found
@@ -226,7 +234,8 @@ def _admissible(fact: Fact, target: Fact) -> bool:
     if fact.relation.op == "=":
         return target.relation.op != "=" or fact.key != target.key
     if restates(fact, target):
-        return fact.derived or evident(fact, target)
+        rooted = fact.origin is not None and not restates(fact.origin, target)
+        return fact.derived or rooted or evident(fact, target)
     return fact.key != target.key or fact.proved
 
 

@@ -35,6 +35,8 @@ def differs(one: Relation, two: Relation, context: Context, given: Iterable[Rela
             if not _inside(first, at) or not _inside(second, at):
                 continue
             signs = [_sign(s.claim, at) for s in (first, second)]
+            if -1 not in signs and not all(_strictly(s, at) for s in (first, second)):
+                continue  # On the border a factor that was divided out may vanish.
         except Undefined:
             continue
         if None in signs or signs[0] == signs[1]:
@@ -50,6 +52,14 @@ def _inside(statement: Statement, at: dict[str, Fraction]) -> bool:
         if (domain == "pos" and at[name] <= 0) or (domain == "nonneg" and at[name] < 0) or domain == "natural":
             return False
     return all(holds_at(c, at) is True for c in statement.constraints)
+
+
+def _strictly(statement: Statement, at: dict[str, Fraction]) -> bool:
+    """Whether a point lies inside: inequalities among the hypotheses are strict there."""
+    strict = {"<=": "<", ">=": ">"}
+    return all(
+        holds_at(Relation(c.left, strict[c.op], c.right), at) is True for c in statement.constraints if c.op in strict
+    )
 
 
 def _sign(claim: Relation, at: dict[str, Fraction]) -> int | None:

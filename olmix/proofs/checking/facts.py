@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from olmix.proofs.checking.citations import NONE
-from olmix.proofs.checking.forms import implied, kinds_of, proportional, sufficient, visibly_nonneg
+from olmix.proofs.checking.forms import between_roots, implied, kinds_of, proportional, sufficient, visibly_nonneg
 from olmix.proofs.checking.limits import LONG_CHAIN
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, build_link
@@ -133,6 +133,9 @@ class _Pool:
                 self.put(
                     other, announced=announced, number=number, cited=cited, derived=derived, proved=proved, origin=fact
                 )
+            for other in between_roots(built):
+                # Nearly the product itself, which therefore needs support of its own.
+                self.put(other, announced=True, number=number, proved=proved, origin=fact)
 
     def put_visible(self, link: Link) -> None:
         """From `X = Y` where Y is visibly of one sign, as a sum of squares is: that sign."""
@@ -152,6 +155,12 @@ class _Pool:
                     self.put(
                         sign, announced=link.role == "goal", number=link.number, derived=True, proved=True, visible=True
                     )
+
+        for side in (left, right):
+            for term in side.terms if isinstance(side, Add) else ():
+                if _is_square(term):
+                    square = Relation(term, ">=", num(0))
+                    self.put(square, announced=False, number=link.number, derived=True, proved=True, visible=True)
 
     def shift(self) -> None:
         """Adds the cyclic versions of all facts, where the hypotheses are the same for all variables."""
@@ -216,6 +225,15 @@ class _Pool:
     def _fact(self, relation: Relation) -> Fact | None:
         built, _ = build_link(relation, self.context, self.given)
         return None if built is None else Fact(built.claim, built, "", False, 0)
+
+
+def _is_square(term: Expr) -> bool:
+    """`(x - 1/2)**2`, with a positive number before it."""
+    *scale, body = term.factors if isinstance(term, Mul) else (term,)
+    return (
+        all(isinstance(f, Num) and f.value > 0 for f in scale)
+        and isinstance(body, Pow) and body.exponent == num(2) and isinstance(body.base, Add)
+    )  # fmt: skip
 
 
 def _plain(built: Statement) -> Fact:

@@ -7,6 +7,7 @@ an expression as it is written, never those that a prover would find.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
@@ -20,11 +21,13 @@ from olmix.proofs.statements.expr import (
     Num,
     Pow,
     Relation,
+    Var,
     mul,
     neg,
     num,
     power,
     rebuild,
+    substitute,
     variables_of,
     walk,
 )
@@ -63,6 +66,8 @@ def implied(statement: Statement) -> Iterator[Relation]:
             yield Relation(root, relation.op, Fun("abs", (base,)))
             yield Relation(root, relation.op, base)
             yield Relation(root, relation.op, neg(base))
+        elif visibly_nonneg(big, domains):
+            yield Relation(root, relation.op, base)
     elif scale > 0 and 2 <= n.denominator <= _MOST:
         yield Relation(power(big, n.denominator), relation.op, power(small, n.denominator))
     if not visibly_nonneg(small, domains):
@@ -72,6 +77,26 @@ def implied(statement: Statement) -> Iterator[Relation]:
         yield Relation(base, relation.op, root_of(mul(num(1 / scale), small), int(n), domains))
     elif scale > 0 and 2 <= n.denominator <= _MOST:
         yield Relation(power(big, n.denominator), relation.op, power(small, n.denominator))
+
+
+def between_roots(statement: Statement) -> Iterator[Relation]:
+    """From `(3x - 2)(x - 2) <= 0` that x lies between the roots, where these are rational."""
+    relation = upward(statement.claim)
+    names = relation.variables()
+    if len(names) != 1 or relation.op not in (">=", ">") or any(isinstance(n, Fun) for n in walk(relation.gap())):
+        return
+    values = [substitute(relation.gap(), {names[0]: num(v)}) for v in (-1, 0, 1, 2)]
+    if has_root(relation) or not all(isinstance(v, Num) for v in values):
+        return
+    low, constant, high, far = (v.value for v in values)  # type: ignore[union-attr]
+    square, line = (high + low) / 2 - constant, (high - low) / 2
+    if square >= 0 or far != 4 * square + 2 * line + constant:
+        return
+    root = root_of(num(line**2 - 4 * square * constant), 2, {})
+    if isinstance(root, Num):
+        ends = sorted((-line + sign * root.value) / (2 * square) for sign in (1, -1))
+        yield Relation(Var(names[0]), relation.op, num(ends[0]))
+        yield Relation(num(ends[1]), relation.op, Var(names[0]))
 
 
 def sufficient(statement: Statement) -> Iterator[Relation]:
@@ -99,6 +124,10 @@ def _as_power(expr: Expr) -> tuple[Fraction, Expr, Fraction]:
     scale = numbers[0] if numbers else Fraction(1)
     if len(rest) == 1 and isinstance(rest[0], Pow) and isinstance(rest[0].exponent, Num):
         return scale, rest[0].base, rest[0].exponent.value
+    exponents = [f.exponent.value for f in rest if isinstance(f, Pow) and isinstance(f.exponent, Num)]
+    if len(rest) > 1 and len(exponents) == len(rest) and all(e.denominator == 1 and e > 0 for e in exponents):
+        common = math.gcd(*(int(e) for e in exponents))  # `x**2 * y**2 * z**2` is a square.
+        return scale, mul(*(power(f.base, e / common) for f, e in zip(rest, exponents, strict=True))), Fraction(common)  # type: ignore[union-attr]
     return scale, mul(*rest) if rest else num(1), Fraction(1)
 
 
@@ -114,10 +143,13 @@ def _roots_in(expr: Expr) -> set[int]:
 
 def root_of(expr: Expr, n: int, domains: Mapping[str, str]) -> Expr:
     """The n-th root, numbers and powers of what is visibly non-negative resolved."""
-    if isinstance(expr, Num):
+    if isinstance(expr, Num) and expr.value >= 0:
         top, bottom = (_whole_root(part, n) for part in (expr.value.numerator, expr.value.denominator))
         if top is not None and bottom is not None:
             return num(Fraction(top, bottom))
+    scale, base, exponent = _as_power(expr)
+    if n % 2 and exponent == n:
+        return mul(root_of(num(scale), n, domains), base)  # An odd power keeps the sign.
     return spread_roots(power(expr, Fraction(1, n)), domains)
 
 
@@ -163,10 +195,16 @@ def visibly_nonneg(expr: Expr, domains: Mapping[str, str]) -> bool:
 
 def has_root(relation: Relation) -> bool:
     """Whether a root, or a power that is no number, stands in a relation."""
+    return bool(roots_in(relation))
+
+
+def roots_in(relation: Relation) -> set[Expr]:
+    """What stands under roots, or has an exponent that is no number."""
     nodes = [*walk(relation.left), *walk(relation.right)]
-    return any(
-        isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1) for n in nodes
-    )
+    return {
+        n.base for n in nodes
+        if isinstance(n, Pow) and not (isinstance(n.exponent, Num) and n.exponent.value.denominator == 1)
+    }  # fmt: skip
 
 
 def proportional(one: Expr, two: Expr, kinds: Mapping[str, str]) -> bool:

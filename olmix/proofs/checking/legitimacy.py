@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from olmix.errors import UserError
+from olmix.proofs.checking.arrangement import attained
 from olmix.proofs.checking.links import Context
 from olmix.proofs.proving.algebra import Unsupported, build_system, to_fraction
 from olmix.proofs.refuting.falsify import Budget, feasible_points
-from olmix.proofs.statements.expr import NEGATED, STRICT, ZERO, Expr, Num, Relation, Var, variables_of
+from olmix.proofs.statements.expr import NEGATED, STRICT, ZERO, Expr, Fun, Num, Relation, Var, variables_of
 from olmix.proofs.statements.numeric import compile_floats
 from olmix.proofs.statements.statement import Statement
 
@@ -27,16 +28,25 @@ def legitimate(statement: Statement, assumed: Sequence[Relation], context: Conte
     """
     expanded = [r.map(context.expand) for r in assumed]
     names = set(statement.variables)
-    orders = [r for r in expanded if set(r.variables()) <= names and _is_order(r)]
+    orders = [r for r in expanded if set(r.variables()) <= names and _arranges(r)]
     scales = [r for r in expanded if set(r.variables()) <= names and r not in orders]
     fresh = [r for r in expanded if not set(r.variables()) <= names]
     points = np.random.default_rng(3).uniform(0.3, 2.0, size=(8, len(statement.variables)))
     if len(scales) > 1 or not all(_is_scaling(statement, r, points) for r in scales):
         return False
-    exchanged = all(_may_exchange(statement, r, points) for r in orders) and not _cyclic(orders)
-    if not exchanged and not (_is_extreme(statement, orders) and _may_shift(statement, points)):
+    plain = all(map(_is_order, orders))
+    exchanged = plain and all(_may_exchange(statement, r, points) for r in orders) and not _cyclic(orders)
+    extreme = plain and _is_extreme(statement, orders) and _may_shift(statement, points)
+    if not exchanged and not extreme and not attained(statement, orders):
         return False
     return not fresh or exist(statement, fresh, context)
+
+
+def _arranges(relation: Relation) -> bool:
+    """Whether an assumption says how the variables stand to each other, or to a number: no scale."""
+    return relation.op != "=" or any(
+        isinstance(s, Fun) and s.name in ("max", "min") for s in (relation.left, relation.right)
+    )
 
 
 def _is_order(relation: Relation) -> bool:

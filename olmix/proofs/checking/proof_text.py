@@ -44,8 +44,11 @@ class Remark:
 _CUES: tuple[tuple[str, str, str], ...] = (
     # (pattern, role, how long an assumption lasts)
     (r"(?<!\(or )\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
-    (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b", "hypothetical", ""),
+    (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b(?! (in general|always|for all))",
+     "hypothetical", ""),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
+    (r"\b(normali[sz]\w*|(re)?scal(e|ed|ing)|restrict ourselves|(suffices|enough) to (consider|look at|treat|study))"
+     r"( \w+){0,6}$", "normalise", "proof"),
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
     (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
     (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\bat$", "point", ""),
@@ -54,7 +57,8 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"\b(for|for all|for any|for every)\s*(real|positive|non-?negative|numbers?|reals?|\s|the|sequences?)*$", "assume",
      "sentence"),
     (r"\b(where|with)\b", "assume", "paragraph"),
-    (r"\bthere (exists?|are)\b[^.$]*|\bfor (some|suitable)\b[^.$]*", "define", "proof"),
+    (r"\bthere (exists?|are)\b(?! (only )?(two|three|four|several) (cases|possibilities))[^.$]*"
+     r"|\bfor (some|suitable)\b[^.$]*", "define", "proof"),
     (r"\b(let|denote|set|put|setting|putting|taking|take|choose|define|substitut\w*|introduce|let us|defined|notation)\b",
      "define", "proof"),
     (r"\b(suffices?|enough|remains?|need(s|ed)?|want|have to|must|equivalent\w*|rewritten|rewrite|becomes?|reduces?|"
@@ -113,6 +117,8 @@ class _Reader:
         #: `equality` colours a paragraph, `hypothetical` the rest of the proof.
         self.colour = ""
         self.waiting: list[Formula] = []
+        #: Whether a supposition has led to its contradiction.
+        self.refuted = False
         #: Whether the sentence has no formula yet.
         self.fresh = True
 
@@ -137,7 +143,12 @@ class _Reader:
 
     def math(self, latex: str) -> None:
         role, lasts = self._listed(latex) or _role(self.words)
-        opens = self.fresh and role == "equality" and re.match(r"\W*(the |for )?equality\b", self.words, re.IGNORECASE)
+        if role == "normalise":
+            # Only an equation is a scale.
+            role = "fact" if _INEQUALITY.search(latex) else "assume"
+        opens = role == "equality" and (
+            self.refuted or (self.fresh and re.match(r"\W*(the |for )?equality\b", self.words, re.IGNORECASE))
+        )
         if role == "hypothetical" or (self.colour == "hypothetical" and not opens):
             self.colour = role = "hypothetical"
         elif role == "equality" or (self.colour == "equality" and not (self.fresh and _INEQUALITY.search(latex))):
@@ -169,6 +180,7 @@ class _Reader:
     def end_sentence(self, mark: str) -> None:
         """Closes the sentence; a blank line (in `mark`) closes the paragraph."""
         if _IMPOSSIBLE.search(self.words):
+            self.refuted = self.refuted or self.colour == "hypothetical"
             supposed = [i for i, f in enumerate(self.waiting) if _SUPPOSED.search(f.words)]
             start = supposed[0] if supposed else 0
             about = bool(re.search(r"\bequality\b", self.words, re.IGNORECASE))
@@ -221,7 +233,9 @@ def _clean(text: str) -> str:
         lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$", text
     )
     text = re.sub(r"(?m)^\s*#{1,6}\s*(.*?)[ :.]*$", r"\n\n\1.\n\n", _without_boxes(text))
-    return re.sub(r"\*\*(.*?)\*\*", r"\1", text)
+    text = re.sub(r"\*\*(.*?)\*\*", r"\1", text)
+    # An item of a list that begins with a word begins a sentence.
+    return re.sub(r"(?m)^[ \t]*[-*•][ \t]+(?=[A-Z][a-z]+[ ,:])", "", text)
 
 
 #: A reason in brackets inside a formula.
@@ -268,5 +282,5 @@ def words_role(word: str) -> str | None:
     low = word.lower()
     for pattern, role, _ in _COMPILED:
         if pattern.search(low):
-            return role
+            return "assume" if role == "normalise" else role
     return None

@@ -12,6 +12,7 @@ from olmix.proofs.checking.equality import contradiction, holds_in_numbers, read
 from olmix.proofs.checking.links import Context, check_relation
 from olmix.proofs.checking.shapes import is_point
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
+from olmix.proofs.statements.formulas import Chain
 
 
 def excluded(relation: Relation, context: Context) -> bool:
@@ -94,3 +95,13 @@ def only_at_points(relation: Relation, context: Context, paragraph: int, sentenc
     if check_relation(turned, context, held).status not in ("proved", "unrefuted"):
         return False
     return check_relation(relation, context, [r for r in held if r not in points]).status == "refuted"
+
+
+def asserted(chain: Chain, context: Context, given: Sequence[Relation]) -> bool:
+    """`with four terms, A >= B = C`: of a chain with a proper inequality that holds all the rest is asserted as well."""
+    if "=" not in chain.ops or not any(op[0] in "<>" for op in chain.ops):
+        return False
+    proper = [
+        r for r in chain.relations() if r.op[0] in "<>" and not all(isinstance(s, Var | Num) for s in (r.left, r.right))
+    ]
+    return any(check_relation(r, context, given).status in ("proved", "unrefuted") for r in proper)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from olmix.proofs.statements.expr import Expr, Num, Pow, Relation, Var, children, num
 from olmix.proofs.statements.formulas import Chain
@@ -15,6 +15,17 @@ CITED = re.compile(
     r"|power.?mean|\b[aghq]m\b|arithmetic|geometric mean|bunyakovsky|huygens|mean inequality",
     re.IGNORECASE,
 )
+
+
+_AFTERWARDS = re.compile(
+    r"^\W*(?:but |and )?(?:this|which|it|that)(?: last)?(?: inequality| relation)? (?:is|follows|holds|was)\b",
+    re.IGNORECASE,
+)
+
+
+def names_afterwards(text: str) -> bool:
+    """`This is precisely the Cauchy-Schwarz inequality`, after a relation."""
+    return bool(_AFTERWARDS.search(text) and CITED.search(text))
 
 
 _ANALOGUES = re.compile(
@@ -56,6 +67,13 @@ def is_turned_theorem(chain: Chain) -> bool:
     )
 
 
+def written(chain: Chain) -> str:
+    """A chain as it stands in the proof."""
+    return " ".join(
+        " ".join(pair) for pair in zip(("", *chain.ops), (s.text for s in chain.sides), strict=True)
+    ).strip()
+
+
 def turns_round(chain: Chain) -> bool:
     """`A >= B <= C`: nothing follows about the ends of such a chain."""
     return len({op[0] for op in chain.ops} - {"=", "!"}) > 1
@@ -68,6 +86,15 @@ def ends(relations: Sequence[Relation]) -> list[Relation]:
     if len(directions) == 1 and linked:
         return [Relation(relations[0].left, f"{directions.pop()}=", relations[-1].right)]
     return list(relations)
+
+
+def bridges(chain: Chain) -> Iterator[Relation]:
+    """Relations across the sides of a chain that were not read: `X >= (unread) >= Y` says that X >= Y."""
+    read = [i for i, side in enumerate(chain.sides) if side.expr is not None]
+    for i, j in itertools.pairwise(read):
+        directions = {op[0] for op in chain.ops[i:j]} - {"="}
+        if j - i > 1 and len(directions) == 1 and "!" not in directions:
+            yield Relation(chain.sides[i].expr, f"{directions.pop()}=", chain.sides[j].expr)  # type: ignore[arg-type]
 
 
 def is_point(relation: Relation) -> bool:

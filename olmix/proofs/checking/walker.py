@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Sequence
 
@@ -14,13 +13,24 @@ from olmix.proofs.checking.equivalence import compare
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
+from olmix.proofs.checking.mentions import conditional, mentioned
+from olmix.proofs.checking.passages import about, at_point, own_case
 from olmix.proofs.checking.proof_text import Formula, words_role
-from olmix.proofs.checking.readings import agrees_in_own_letters, excluded, misplaced, never_holds, only_at_points
+from olmix.proofs.checking.readings import asserted, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
-from olmix.proofs.checking.shapes import CITED, ends, is_point, is_turned_theorem, names_a_theorem, turns_round
-from olmix.proofs.checking.wording import calls_same, subject
+from olmix.proofs.checking.shapes import (
+    CITED,
+    bridges,
+    is_point,
+    is_turned_theorem,
+    names_a_theorem,
+    names_afterwards,
+    turns_round,
+    written,
+)
+from olmix.proofs.checking.wording import calls_same, nearer, side_named, subject
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
-from olmix.proofs.statements.formulas import Chain, Member, Side, has_relation, read_formula
+from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
 
@@ -35,11 +45,6 @@ _POINT = re.compile(
 #: Words that announce what is to be proved, just before it.
 _ANNOUNCED = re.compile(
     r"\b(proving|prove|showing|show|suffic\w+|enough)\b( that| to prove| to show|:)*\s*$", re.IGNORECASE
-)
-#: `The left-hand side is`, just before an expression.
-_SIDE_IS = re.compile(
-    r"\b(left|right)[- ]*(?:hand[- ]*)?side (?:is|equals|is equal to|becomes|can be (?:re)?written as)\s*$",
-    re.IGNORECASE,
 )
 
 
@@ -65,14 +70,14 @@ class Walker:
         self.used: set[str] = set()
         #: An equation was supposed in a proof by contradiction: what follows from it need not hold otherwise.
         self.supposed = False
-        #: The opposite of the claim was supposed.
         self.contrary = False
-        #: Paragraph and sentence of each chain.
         self.places: dict[int, tuple[int, int]] = {}
 
     def remark(self, text: str) -> None:
         """Takes in a sentence without a formula, which may name the theorem of the next one."""
         self.remarks.append(text)
+        if names_afterwards(text) and self.links and self.links[-1].role in ("fact", "goal"):
+            self.links[-1] = dataclasses.replace(self.links[-1], cited=cited_theorems(text))
         self.announced = text if self.heard != (-1, -1) else f"{self.announced} {text}"
         self.heard = (-1, -1)
 
@@ -91,12 +96,16 @@ class Walker:
         if role in ("equality", "impossible"):
             self._equality(formula)
             return
+        if mentioned(formula):
+            self.remarks.append(formula.latex.strip())
+            return
         self.close_case()
         self.letters.at(formula.sentence)
         if role == "point":
             self._point(formula)
             return
         before: Chain | None = None
+        start = len(self.links)
         pieces = read_formula(self.letters.spelled(formula.latex), self.letters.scope)
         if role in ("assume", "define") and not any(isinstance(p, Member) or p.ops for p in pieces):
             bare = [e.name for p in pieces if isinstance(p, Chain) and isinstance(e := p.sides[0].expr, Var)]
@@ -111,12 +120,9 @@ class Walker:
             if role == "equality":
                 self._equality(dataclasses.replace(formula, between="when"), [piece])
                 continue
-            side = _SIDE_IS.search(formula.words) if isinstance(piece, Chain) and not piece.lead else None
-            if side and isinstance(piece, Chain) and self.letters.scope.sides and piece.sides[0].expr is not None:
-                index = int(side[1].lower() == "right")
-                first = Side(("\\lhs", "\\rhs")[index], self.letters.scope.sides[index])
-                piece = dataclasses.replace(piece, sides=(first, *piece.sides), ops=("=", *piece.ops))
-                role = "fact"
+            named = side_named(piece, formula, self.letters.scope.sides) if isinstance(piece, Chain) else None
+            if named is not None:
+                piece, role = nearer(named, self.before, self.context, self._given(formula)), "fact"
             if isinstance(piece, Member):
                 self._member(piece)
             elif piece.ops:
@@ -126,20 +132,32 @@ class Walker:
                     self._equivalent(before, piece, formula)
                 elif same and self.before is not None:
                     self._equivalent(self.before, piece, formula, same)
-                before = self.before = piece
+                before = piece
+                if role in ("fact", "goal"):
+                    self.before = piece  # No condition (`which is true for a < 3`) is what `i.e.` is about.
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
                 self._names(piece, formula.words)
             if not isinstance(piece, Member) and not piece.ops:
                 self.letters.side(piece, formula.sentence_words)
+        if conditional(formula):
+            self._spare(start, place)
+
+    def _spare(self, first: int, place: tuple[int, int]) -> None:
+        """`A if and only if B`, where both are refuted: neither need be asserted. `first` is the first link of B."""
+        here = [i for i in range(len(self.links)) if self.places.get(self.links[i].chain) == place]
+        if first - 1 in here and first in here and self.links[first - 1].status in ("refuted", "unread"):
+            for i in here:
+                if self.links[i].status == "refuted":
+                    reason = f"{self.links[i].reason}; but it may be a condition only"
+                    self.links[i] = dataclasses.replace(self.links[i], status="doubtful", reason=reason)
 
     def _point(self, formula: Formula) -> None:
         """`It attains its minimum at x = 1`: no step, but what is given must not exclude the point."""
         self.chains += 1
         pieces = read_formula(formula.latex, self.letters.scope)
-        clash = misplaced([r for p in pieces if isinstance(p, Chain) for r in p.relations()], self.context)
-        result = LinkResult("refuted", f"not given: {clash}") if clash else LinkResult("unread", "a point")
+        result = at_point([r for p in pieces if isinstance(p, Chain) for r in p.relations()], self.context)
         self._add(None, "point", formula.latex, result)
 
     def _equality(self, formula: Formula, pieces: Sequence[object] | None = None) -> None:
@@ -158,41 +176,16 @@ class Walker:
         """Checks what has been said about equality."""
         told, self.equality = self.equality, EqualityCases()
         expand = self.context.expand
-        near, far = self._about(told.place)
+        near, far = about(self.links, self.places, told.place, expand)
         self.conditional = False
         certain = not self.context.unread
         for relation, latex, result in told.verdicts(
             self.context.statement, near, far, expand, self.letters.constant, certain
         ):
             if relation is not None and result.status == "doubtful":
-                result = self._own_case(told, relation) or result
+                result = own_case(told, relation, self.links, self.context) or result
             self.chains += 1
             self._add(relation, "equality", latex, result)
-
-    def _own_case(self, told: EqualityCases, first: Relation) -> LinkResult | None:
-        """A case in letters that the proof has defined, `a = b = c = 0` where a = 1/(1 - x): looked at in those letters."""
-        case = next((c for c in told.cases if c and c[0] == first), [])
-        if not case or {v for r in case for v in r.variables()} - set(self.context.definitions):
-            return None
-        shown = [k.relation for k in self.links if k.relation and k.role in ("fact", "goal") and k.status != "refuted"]
-        named = [Relation(Var(name), "=", expr) for name, expr in self.context.definitions.items()]
-        agrees = agrees_in_own_letters(case, [*named, *shown])
-        if agrees is False:
-            return LinkResult("refuted", "in this case what the proof has shown is no equality")
-        return LinkResult("unrefuted", "equality would hold there") if agrees and told.impossible else None
-
-    def _about(self, place: tuple[int, int]) -> tuple[list[Relation], list[Relation]]:
-        """What a sentence about equality may be about: the ends of the chains just before it; and all other relations."""
-        expand = self.context.expand
-        chains: dict[int, list[Relation]] = {}
-        for link in self.links:
-            if link.relation is not None and link.role in ("fact", "goal") and link.status != "refuted":
-                chains.setdefault(link.chain, []).append(link.relation.map(expand))
-        near = []
-        for number, relations in chains.items():
-            if number == max(chains) or self.places.get(number, (-1, -1))[0] == place[0]:
-                near += ends(relations)
-        return near, [r for relations in chains.values() for r in relations]
 
     def _member(self, piece: Member) -> None:
         for name in piece.names:
@@ -212,13 +205,10 @@ class Walker:
 
     def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
         if names_a_theorem(chain):
-            text = " ".join(
-                " ".join(pair) for pair in zip(("", *chain.ops), (s.text for s in chain.sides), strict=False)
-            )
             if is_turned_theorem(chain):
-                self._add(None, "fact", text.strip(), LinkResult("refuted", "the means compare the other way round"))
+                self._add(None, "fact", written(chain), LinkResult("refuted", "the means compare the other way round"))
             else:
-                self.remarks.append(text.strip())
+                self.remarks.append(written(chain))
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
             # `which is $\geq 1$`: what it is about stands in the words.
@@ -239,13 +229,10 @@ class Walker:
         self.chains += 1
         self.places[self.chains] = (formula.paragraph, formula.sentence)
         if turns_round(chain) and role in ("fact", "goal"):
-            text = " ".join(
-                " ".join(pair) for pair in zip(("", *chain.ops), (s.text for s in chain.sides), strict=False)
-            )
             simple = all(isinstance(s.expr, Var | Num) for s in chain.sides)
             result = LinkResult("doubtful" if simple else "refuted", "the chain changes its direction")
-            self._add(None, role, text.strip(), result)
-        if role in ("assume", "define") and self._asserted(chain, formula):
+            self._add(None, role, written(chain), result)
+        if role in ("assume", "define") and asserted(chain, self.context, self._given(formula)):
             role = "fact"
         self._across(chain, role, formula)
         relations = chain.relations()
@@ -260,34 +247,19 @@ class Walker:
                 self._unread(left if left.expr is None else right, op, role, f"{left.text} {op} {right.text}")
                 continue
             self._relation(Relation(left.expr, op, right.expr), role, formula, f"{left.text} {op} {right.text}")
+            if role == "define" and op == "=" and [right.expr] == list(self.letters.named.values())[-1:]:
+                role = "fact" if variables_of(chain.sides[-1].expr or right.expr) else role  # `Let D = A = B`.
         self.last = chain.sides[-1].expr
 
     def _equivalent(self, before: Chain, after: Chain, formula: Formula, how: str = "firm") -> None:
         """`A <=> B`, or words that say so."""
         result = None if self.context.unread else compare(before, after, self.context, self._given(formula), how)
         if result is not None:
-            self._add(None, "fact", f"the relation before <=> {' '.join(side.text for side in after.sides)}", result)
-
-    def _asserted(self, chain: Chain, formula: Formula) -> bool:
-        """`with four terms, A >= B = C`: of a chain with a proper inequality that holds all the rest is asserted as well."""
-        if "=" not in chain.ops or not any(op[0] in "<>" for op in chain.ops):
-            return False
-        proper = [
-            r for r in chain.relations()
-            if r.op[0] in "<>" and not all(isinstance(s, Var | Num) for s in (r.left, r.right))
-        ]  # fmt: skip
-        return any(
-            check_relation(r, self.context, self._given(formula)).status in ("proved", "unrefuted") for r in proper
-        )
+            self._add(None, "fact", f"the relation before <=> {written(after)}", result)
 
     def _across(self, chain: Chain, role: str, formula: Formula) -> None:
         """`X >= (unread) >= Y` says that X >= Y: refuted where that is false."""
-        read = [i for i, side in enumerate(chain.sides) if side.expr is not None]
-        for i, j in itertools.pairwise(read):
-            directions = {op[0] for op in chain.ops[i:j]} - {"="}
-            if j - i < 2 or len(directions) != 1 or "!" in directions or role not in ("fact", "goal"):
-                continue
-            relation = Relation(chain.sides[i].expr, f"{directions.pop()}=", chain.sides[j].expr)  # type: ignore[arg-type]
+        for relation in bridges(chain) if role in ("fact", "goal") else ():
             result = check_relation(relation, self.context, self._given(formula))
             if result.status == "refuted":
                 self._add(relation, role, relation_text(relation), result)
@@ -385,20 +357,8 @@ class Walker:
         number = len(self.links) + 1
         if relation is not None and role in ("fact", "goal"):
             self.used |= set(relation.variables())
-        self.links.append(
-            Link(
-                number,
-                latex,
-                relation,
-                role,
-                result.status,
-                result.reason,
-                self.chains,
-                self.conditional,
-                cited,
-                self.under,
-            )
-        )
+        held = (self.chains, self.conditional, cited, self.under)
+        self.links.append(Link(number, latex, relation, role, result.status, result.reason, *held))
 
     def _note(self, chain: Chain, formula: Formula) -> None:
         """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
@@ -430,7 +390,9 @@ class Walker:
         return self.contrary and opposes(relation, self.context)
 
     def _follows(self, relation: Relation, formula: Formula, latex: str) -> None:
-        there, role, result = under_contrary(relation, self.context, self._given(formula), not self.supposed)
+        there, role, result = under_contrary(
+            relation, self.context, self._given(formula), not self.supposed, formula.role == "absurd"
+        )
         self._add(there, role, latex if there == relation else relation_text(there), result, self._cites(formula))
 
     def _cites(self, formula: Formula) -> frozenset[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from olmix.proofs.checking.links import Context, check_relation
 from olmix.proofs.checking.proof_text import Formula
 from olmix.proofs.statements.expr import Expr, Mul, Num, Pow, Relation, mul, num, power
-from olmix.proofs.statements.formulas import Chain
+from olmix.proofs.statements.formulas import Chain, Side
 
 _SUBJECT = re.compile(
     r"(?P<top>numerator)|(?P<bottom>denominator)|(?P<left>left(-| )?hand side|\blhs\b|left side)"
@@ -21,6 +22,36 @@ _SAME = re.compile(
 )
 #: What is spoken of is not the relation just before.
 _OTHER = re.compile(r"\b(inequality|claim|statement|problem|desired|required|given|want|show|prove|it suffices)\b")
+
+#: `The left-hand side is`, just before an expression.
+_SIDE_IS = re.compile(
+    r"\b(left|right)[- ]*(?:hand[- ]*)?side (?:is|equals|is equal to|becomes|can be (?:re)?written as)\s*$",
+    re.IGNORECASE,
+)
+
+
+def side_named(chain: Chain, formula: Formula, sides: tuple[Expr, Expr] | None) -> Chain | None:
+    """`The left-hand side is X`: the chain with that side of the claim before it; None where no side is named."""
+    found = _SIDE_IS.search(formula.words) if not chain.lead and sides else None
+    if found is None or sides is None or chain.sides[0].expr is None:
+        return None
+    index = int(found[1].lower() == "right")
+    first = Side(("\\lhs", "\\rhs")[index], sides[index])
+    return dataclasses.replace(chain, sides=(first, *chain.sides), ops=("=", *chain.ops))
+
+
+def nearer(named: Chain, before: Chain | None, context: Context, given: Sequence[Relation]) -> Chain:
+    """`The left side is X` after a relation may mean that relation's side: where X is that side, and not the claim's."""
+    right, side = named.sides[1].expr, named.sides[0]
+    if before is None or right is None or side.expr is None:
+        return named
+    other = before.sides[0 if side.text == "\\lhs" else -1].expr
+    held = ("proved", "unrefuted")
+    if other is None or check_relation(Relation(side.expr, "=", right), context, given).status in held:
+        return named
+    if check_relation(Relation(other, "=", right), context, given).status not in held:
+        return named
+    return dataclasses.replace(named, sides=(dataclasses.replace(side, expr=other), *named.sides[1:]))
 
 
 def subject(

@@ -216,17 +216,24 @@ def proportional(one: Expr, two: Expr, kinds: Mapping[str, str]) -> bool:
     if names != variables_of(two):
         return False
     real = tuple(kinds.get(n) == "real" for n in names)
-    with np.errstate(all="ignore"):
-        ratios = _profile(one, names, real) / _profile(two, names, real)
-    ratios = ratios[np.isfinite(ratios)]
-    return bool(len(ratios) > 4 and ratios[0] > 0 and np.allclose(ratios, ratios[0], rtol=1e-7))
+    for scale in _SCALES:
+        with np.errstate(all="ignore"):
+            ratios = _profile(one, names, real, scale) / _profile(two, names, real, scale)
+        ratios = ratios[np.isfinite(ratios)]
+        if len(ratios) > 4:
+            return bool(ratios[0] > 0 and np.allclose(ratios, ratios[0], rtol=1e-7))
+    return False
+
+
+#: Roots may be there for large or for small numbers only.
+_SCALES = (1.0, 3.0, 0.1)
 
 
 @functools.lru_cache(maxsize=2048)
-def _profile(expr: Expr, names: tuple[str, ...], real: tuple[bool, ...]) -> np.ndarray:
+def _profile(expr: Expr, names: tuple[str, ...], real: tuple[bool, ...], scale: float) -> np.ndarray:
     """The values at a few points; negative ones too where variables are real: |x| and x differ only there."""
     rng = np.random.default_rng(11)
-    points = rng.uniform(0.4, 2.3, size=(9, len(names)))
+    points = scale * rng.uniform(0.4, 2.3, size=(9, len(names)))
     if any(real):
         turned = points * np.where(real, rng.choice([-1, 1], size=points.shape), 1)
         points = np.concatenate([points, turned])

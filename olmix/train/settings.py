@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pathlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -175,5 +176,11 @@ class Proxy:
             raise UserError(f"proxy.vocabulary is the size of the tokenizer; it is {self.vocabulary}.")
         if self.sequence_length < 2:
             raise UserError(f"proxy.sequence_length must be at least 2 tokens; it is {self.sequence_length}.")
+        where = self.checkpoint_store
+        if where is not None and "://" not in where and not pathlib.PurePath(where).is_absolute():
+            raise UserError(
+                f"proxy.checkpoint_store={where} is neither an address (s3://bucket/folder) nor an absolute path: "
+                "machines would look for it in folders of their own."
+            )
         for name, rule in _OF_NUMBERS.items():
             _number(f"proxy.{name}", getattr(self, name), rule)

@@ -123,6 +123,15 @@ def test_numbers_that_mean_nothing_are_refused_when_they_are_set(name: str, valu
         SkipRule(window=0)
 
 
+@pytest.mark.parametrize("place", ["checkpoints", "~/checkpoints", "./a"])
+def test_checkpoints_go_where_every_machine_finds_them(place: str) -> None:
+    settings = {"model": "olmo3_14m", "vocabulary": 100_278, "sequence_length": 2048, "tokens": 10_000_000}
+    with pytest.raises(UserError, match="is neither an address .* nor an absolute path"):
+        Proxy(**settings, checkpoint_store=place)
+    for fine in ("s3://bucket/folder", "/shared/checkpoints", None):
+        assert Proxy(**settings, checkpoint_store=fine).checkpoint_store == fine
+
+
 def test_exactly_one_length() -> None:
     with pytest.raises(UserError, match="exactly one"):
         Proxy(model="olmo3_14m", vocabulary=100_278, sequence_length=2048)

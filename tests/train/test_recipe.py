@@ -126,7 +126,7 @@ def test_numbers_that_mean_nothing_are_refused_when_they_are_set(name: str, valu
 @pytest.mark.parametrize("place", ["checkpoints", "~/checkpoints", "./a"])
 def test_checkpoints_go_where_every_machine_finds_them(place: str) -> None:
     settings = {"model": "olmo3_14m", "vocabulary": 100_278, "sequence_length": 2048, "tokens": 10_000_000}
-    with pytest.raises(UserError, match="is neither an address .* nor an absolute path"):
+    with pytest.raises(UserError, match=r"is neither an address .* nor an absolute path"):
         Proxy(**settings, checkpoint_store=place)
     for fine in ("s3://bucket/folder", "/shared/checkpoints", None):
         assert Proxy(**settings, checkpoint_store=fine).checkpoint_store == fine

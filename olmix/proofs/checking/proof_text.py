@@ -48,7 +48,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (
      "hypothetical", ""),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
     (r"\b(normali[sz]\w*|(re)?scal(e|ed|ing)|restrict ourselves|(suffices|enough) to (consider|look at|treat|study))"
-     r"( \w+){0,6}$", "normalise", "proof"),
+     r"( \w+){0,6}(?<!with)(?<!where)$", "normalise", "proof"),
     (r"\b(assum(e|ed|ing|ption)|suppos(e|ed|ing))\b", "assume", "proof"),
     (r"\b(case|in the case|let us say|say)\b", "assume", "paragraph"),
     (r"\b(minimum|maximum|minimal|maximal|extrem\w+|zeros?|roots?|vanish\w*|attains?)\b[^.$]*\bat$", "point", ""),

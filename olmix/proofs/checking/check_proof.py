@@ -9,7 +9,6 @@ in its context (`walker.py`, `links.py`); and what was checked must connect the 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 
 from olmix.errors import UserError
@@ -17,15 +16,16 @@ from olmix.proofs.checking.best import check_best
 from olmix.proofs.checking.connect import reaches_claim
 from olmix.proofs.checking.limits import TooLarge, too_long
 from olmix.proofs.checking.link import Link
-from olmix.proofs.checking.links import LINK_BUDGET
+from olmix.proofs.checking.links import LINK_BUDGET, LinkResult
 from olmix.proofs.checking.proof_text import Formula, read_proof
 from olmix.proofs.checking.shapes import speaks_of_analogues
 from olmix.proofs.checking.walker import Walker
 from olmix.proofs.refuting.falsify import search
+from olmix.proofs.statements.answers import find_answer, options, read_answer, same_answer
 from olmix.proofs.statements.expr import Relation, Var
 from olmix.proofs.statements.formulas import Chain, read_formula
 from olmix.proofs.statements.latex import Scope
-from olmix.proofs.statements.problem_text import find_answer, parse_latex
+from olmix.proofs.statements.problem_text import parse_latex
 from olmix.proofs.statements.statement import Statement
 
 
@@ -60,14 +60,15 @@ def check_proof(
     `answer` fills the blank of the problem where it has one; without it the proof's own "the answer is" is used.
     """
     proofs = [proof] if isinstance(proof, str) else list(proof)
+    found = find_answer("\n".join(proofs))
+    told = answer or (found.latex() if found else None)
     if isinstance(problem, Statement):
         statement = problem
     else:
         try:
-            statement = parse_latex(problem, answer or find_answer("\n".join(proofs)))
+            statement = parse_latex(problem, told)
         except UserError as error:
             return ProofVerdict("unknown", str(error))
-    told = answer or find_answer("\n".join(proofs))
     constant = _constant(told)
     verdicts = [check_text(statement, text, connect, constant) for text in proofs]
     seen = search(statement, LINK_BUDGET)
@@ -76,17 +77,17 @@ def check_proof(
         return ProofVerdict("rejected", f"the claim itself fails at {seen.counterexample.describe()}", statement, links)
     if not seen.feasible:
         return ProofVerdict("unknown", "no point that satisfies the problem's hypotheses was found", statement)
-    if answer is not None:
-        given = [find_answer(text) for text in proofs]
-        other = next((g for g in given if g is not None and _normal(g) != _normal(answer)), None)
-        if other is not None:
-            return ProofVerdict("rejected", f"the proof's answer {other} is not the problem's", statement)
+    other = _other_answer(problem, answer, proofs) if answer is not None else None
+    if other is not None and other.status == "refuted":
+        return ProofVerdict("rejected", other.reason, statement)
     order = {"rejected": 0, "unknown": 1, "accepted": 2}
     worst = min(verdicts, key=lambda v: order[v.verdict], default=None)
     if worst is None or not any(v.links for v in verdicts):
         reason = worst.reason if worst else "the proof contains no relation that could be checked"
         return ProofVerdict("unknown", reason, statement)
     links = tuple(link for v in verdicts for link in v.links)
+    if worst.verdict == "accepted" and other is not None:
+        return ProofVerdict("unknown", other.reason, statement, links)
     if worst.verdict == "accepted" and isinstance(problem, str) and constant is not None:
         fault = check_best(problem, told or "", constant)
         if fault is not None:
@@ -96,13 +97,20 @@ def check_proof(
     return ProofVerdict(worst.verdict, worst.reason, statement, numbered, tuple(r for v in verdicts for r in v.remarks))
 
 
-def _normal(answer: str) -> str:
-    """An answer without dollars, choice letters, spaces and spelling variants."""
-    found = re.search(r"\$+(.*?)\$+", answer, re.DOTALL)
-    text = found[1] if found else answer
-    return (
-        re.sub(r"[\s{}.]|\\left|\\right|\\d?frac", "", text).replace(r"\le" + "q", r"\le").replace(r"\ge" + "q", r"\ge")
-    )
+def _other_answer(problem: str | Statement, answer: str, proofs: Sequence[str]) -> LinkResult | None:
+    """Refuted where a proof gives another answer than the problem's; unread where that cannot be told."""
+    right = read_answer(answer)
+    meaning = options(problem) if isinstance(problem, str) else {}
+    unclear = None
+    for given in (find_answer(text) for text in proofs):
+        if given is None or right is None:
+            continue
+        same = same_answer(given, right, meaning)
+        if same is False and given.announced:
+            return LinkResult("refuted", f"the proof's answer {given.text} is not the problem's")
+        if same is not True:
+            unclear = LinkResult("unread", f"it is not clear whether the proof's answer {given.text} is the problem's")
+    return unclear
 
 
 def _constant(answer: str | None) -> Relation | None:

@@ -229,6 +229,7 @@ def _clean(text: str) -> str:
     """Removes markdown and the sentence about the answer, which is no step of the proof."""
     text = _BECAUSE.sub(r"\\quad \\text{ \1 } \2", text)
     text = re.sub(r"(Therefore|Thus|Hence),? the answer is.*?(\$\$?.*?\$\$?\.?|$)", " ", text, flags=re.DOTALL)
+    text = _ANSWER.sub(" ", text)
     text = _DISPLAYS.sub(
         lambda m: m[0] if _inside_math(text, m.start()) else f"$$\\begin{{aligned}}{m[2]}\\end{{aligned}}$$", text
     )
@@ -238,6 +239,11 @@ def _clean(text: str) -> str:
     return re.sub(r"(?m)^[ \t]*[-*•][ \t]+(?=[A-Z][a-z]+[ ,:])", "", text)
 
 
+#: `So the correct relation is (B) $\\geq$`, with the formula just behind it.
+_ANSWER = re.compile(
+    r"(?:\b(?:Therefore|Thus|Hence|So|Consequently),?\s+)?\b[Tt]he\s+(?:(?:correct|final)\s+)?(?:answer|option|choice|relation)\s+is"
+    r"[\s:*]*(?:\(?[A-F]\)?[\s.:*]*)?\$\$?[^$]*\$\$?\.?"
+)
 #: A reason in brackets inside a formula.
 _BECAUSE = re.compile(
     r"\(\s*\\text\s*\{\s*(since|because|as|by)\s*\}((?:[^()$]|\((?:[^()$]|\([^()$]*\))*\))*)\)(?=\s*\.?\s*(?:\\\\|\$|\\end))"

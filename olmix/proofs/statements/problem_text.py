@@ -51,12 +51,6 @@ def _broken(first: str, second: str) -> bool:
     )
 
 
-def find_answer(text: str) -> str | None:
-    """The last "the answer is ..." of a solution: a relation symbol in LaTeX, or `C = value`."""
-    found = re.findall(r"answer is:?\s*(?:\(?[A-F]\)\s*)?(\$\$?.*?\$\$?)", text, re.DOTALL)
-    return found[-1].strip("$ \n") if found else None
-
-
 def parse_latex(problem: str, answer: str | None = None) -> Statement:
     """The statement of a problem; `answer` fills the blank or gives the constant that is asked for.
 
@@ -83,4 +77,4 @@ def _clean_answer(answer: str | None) -> str | None:
     return (found[1] if found else answer).strip()
 
 
-__all__ = ["Span", "find_answer", "parse_latex", "spans"]
+__all__ = ["Span", "parse_latex", "spans"]

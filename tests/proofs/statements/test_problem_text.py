@@ -3,7 +3,7 @@ import json
 import pytest
 
 from olmix.errors import UserError
-from olmix.proofs.statements.problem_text import find_answer, parse_latex
+from olmix.proofs.statements.problem_text import parse_latex
 from olmix.proofs.statements.statement import parse_text
 from tests.shared_data import shared_data
 
@@ -57,11 +57,6 @@ def test_what_has_no_certain_reading_is_not_read(problem, why):
 def test_a_statement_survives_its_own_latex(statement):
     parsed = parse_text(*statement)
     assert parse_latex(parsed.to_latex()) == parsed
-
-
-def test_the_last_answer_counts():
-    assert find_answer(r"... the answer is $C=3$. No: the answer is (B) $\geq$.") == r"\geq"
-    assert find_answer("nothing") is None
 
 
 def test_most_published_problems_are_read():

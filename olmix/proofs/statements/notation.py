@@ -28,6 +28,11 @@ _BOX = re.compile(r"\\f?box(?:ed)?\s*\{(.*)\}", re.DOTALL)
 _WORDS = re.compile(r"\\(?:text|mbox|textrm|textit|textbf|mathrm)\s*\{([^{}]*)\}")
 #: Braces around one letter: its fractional part, or nothing but brackets.
 _FRACTIONAL = re.compile(r"\\(?:lbrace|\{)\s*[A-Za-z]\s*(?:\\right\s*)?\\(?:rbrace|\})")
+#: `| P Q |`, `[ A B C ]`, a triangle, `\\tau ( m )`, as tokens with spaces between them.
+_FIGURE = re.compile(
+    r"(?:\||\\[lr]?vert)(?: [A-Z]){2,3} (?:\||\\[lr]?vert)|\[(?: [A-Z]){3,} \]|\\triangle|\\overline"
+    r"|\\(?:tau|sigma|phi|varphi|varepsilon|epsilon|pi|mu|omega|Omega|Phi|Gamma|zeta) \( [A-Za-z] \)"
+)
 _FOR_ALL = ("for all", "for any", "for every", "for each")
 _SUMS = (r"\sum", r"\prod")
 
@@ -186,6 +191,9 @@ def _is_bare(tokens: list[str], at: int) -> bool:
 def _unclear_letters(tokens: list[list[str]]) -> str:
     """`e^{x}` is Euler's number or a variable, `x2` a variable or a product: both readings are usual."""
     for each in tokens:
+        figure = _FIGURE.search(" ".join(each))
+        if figure:
+            return f"{figure[0].replace(' ', '')} may stand for something that is not defined (a length, an area, a function)"
         for at, (token, after) in enumerate(itertools.pairwise(each)):
             if len(token) == 1 and token.isalpha() and after[0].isdigit() and each[at - 1 : at] not in (["^"], ["_"]):
                 return f"{token}{after} may be a variable ({token}_{after}) or a product ({after} {token})"

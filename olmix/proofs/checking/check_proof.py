@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from olmix.errors import UserError
 from olmix.proofs.checking.best import check_best
 from olmix.proofs.checking.connect import reaches_claim
+from olmix.proofs.checking.curvature import wrong_bend
 from olmix.proofs.checking.limits import TooLarge, too_long
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import LINK_BUDGET, LinkResult
@@ -126,9 +127,11 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
     if fault is not None:
         return ProofVerdict("unknown", fault, statement)
     checker = Walker(statement, constant)
+    formulas: list[Formula] = []
     try:
         for item in read_proof(text):
             if isinstance(item, Formula):
+                formulas.append(item)
                 checker.formula(item)
             else:
                 checker.remark(item.text)
@@ -154,6 +157,9 @@ def check_text(statement: Statement, text: str, connect: bool = True, constant: 
         return ProofVerdict(
             "unknown", "every link holds; whether they reach the claim was not asked", statement, links, remarks
         )
+    bend = wrong_bend(formulas, checker.letters.scope.functions, statement)
+    if bend is not None:
+        return ProofVerdict("unknown", f"not everything could be checked: {bend}", statement, links, remarks)
     how = reaches_claim(statement, links, checker.context, speaks_of_analogues(text))
     if how is None:
         reason = "every link holds, but they were not seen to reach the claim"

@@ -20,6 +20,7 @@ from olmix.proofs.checking.equality import (
     is_case,
     read_case,
 )
+from olmix.proofs.checking.equality_points import says_only
 from olmix.proofs.checking.links import LinkResult
 from olmix.proofs.checking.proof_text import Formula
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, substitute, variables_of
@@ -48,6 +49,8 @@ class EqualityCases:
     impossible: bool = False
     #: Cases are alternatives of each other, so that numbers of several of them may differ.
     several: bool = False
+    #: The words before the first case say that there is no other one.
+    only: bool = False
     place: tuple[int, int] = (-1, -1)
 
     def take(self, formula: Formula, pieces: Sequence[object]) -> None:
@@ -55,6 +58,7 @@ class EqualityCases:
         words = formula.between.lower()
         sentence = (formula.paragraph, formula.sentence)
         fresh, self.place = sentence != self.place, sentence
+        self.only = self.only if self.cases else says_only(formula.words)
         if self.cases and (_OTHER.search(words) or (fresh and _IF.search(formula.words))):
             self.several = True
             if _FOLLOWS.search(words):

@@ -23,6 +23,9 @@ from olmix.proofs.statements.sum_groups import sum_groups
 _ANSWER = re.compile(
     r"\b(answer|constant|optimal|best|largest|greatest|smallest|least|(max|min)im(al|um))\b[^.]*$", re.IGNORECASE
 )
+#: Words before a point: where something is looked at, for one sentence at most.
+_AT = re.compile(r"\bat( the point)?$", re.IGNORECASE)
+_FOR = re.compile(r"\b(for|when|if)$", re.IGNORECASE)
 #: Words after a list of letters that say what holds for all of them.
 _TOGETHER = re.compile(
     r"^\W*(?:have|has|having|with|whose)(?: the| a)? (product|sum)(?: is| equal to|=)? ?([0-9]+)", re.IGNORECASE
@@ -93,6 +96,11 @@ class Letters:
             return False
         if variables_of(right):
             return False
+        if _AT.search(words):
+            return True  # `Its tangent line at t = 1`: the letter stays free.
+        if role == "assume" and _FOR.search(words):
+            self.context.assumptions.append(Assumption(relation, "sentence", -1, self.sentence))
+            return True
         self.fresh.append((left.name, right))
         if role in ("define", "assume"):
             self.context.definitions[left.name] = self.named[left.name] = right
@@ -112,6 +120,15 @@ class Letters:
             return False
         self.context.domains[name] = "pos" if relation.op == ">" else "nonneg"
         return True
+
+    def kind(self, piece: Chain, words: str) -> None:
+        """`for positive x`: a new variable with the domain that the words name."""
+        only = piece.sides[0].expr
+        if isinstance(only, Var) and not self.context.knows(only.name):
+            low = words.lower()
+            kind = "nonneg" if re.search(r"non-?negative", low) else "pos" if "positive" in low else "real"
+            if kind != "real" or "real" in low:
+                self.context.domains[only.name] = kind
 
     def introduce(self, relation: Relation) -> bool:
         """New symbols without a word about where they live: they live where the problem's variables do."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from olmix.proofs.checking.cases import EqualityCases
 from olmix.proofs.checking.equality import check_case
+from olmix.proofs.checking.equality_points import never_equal, says_never, too_narrow
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Context, LinkResult
 from olmix.proofs.checking.readings import agrees_in_own_letters, misplaced
 from olmix.proofs.checking.shapes import ends
 from olmix.proofs.statements.expr import Expr, Relation, Var
+
+#: Words that may restrict the problem without a formula: `normalise so that the sum is 1`, `they are not all equal`.
+_RESTRICTS = re.compile(
+    r"\b(homogen\w*|normali[sz]\w*|(re)?scal\w+|w\.?l\.?o\.?g|generality|assum\w+|suppos\w+|distinct|different|otherwise"
+    r"|not all|not both|cases?)\b",
+    re.IGNORECASE,
+)
 
 
 def about(
@@ -39,6 +48,33 @@ def own_case(told: EqualityCases, first: Relation, links: Sequence[Link], contex
     if agrees is False:
         return LinkResult("refuted", "in this case what the proof has shown is no equality")
     return LinkResult("unrefuted", "equality would hold there") if agrees and told.impossible else None
+
+
+def only_case(
+    told: EqualityCases, near: Sequence[Relation], far: Sequence[Relation], context: Context, said: str
+) -> LinkResult | None:
+    """What is wrong with a case that a passage calls the only one; None where another reading of it may be right.
+
+    `said` are the words of the proof so far.
+    """
+    cases = [c for c in told.cases if c]
+    if not told.only or told.several or told.unread or told.impossible or len(cases) != 1:
+        return None
+    return _weighed(too_narrow(context, [r.map(context.expand) for r in cases[0]], near, far), said)
+
+
+def no_case(
+    text: str, near: Sequence[Relation], far: Sequence[Relation], context: Context, said: str
+) -> LinkResult | None:
+    """What is wrong with a sentence that says that equality never holds; None for other sentences."""
+    return _weighed(never_equal(context, near, far), said) if says_never(text) else None
+
+
+def _weighed(fault: LinkResult | None, said: str) -> LinkResult | None:
+    """Where words may have restricted the problem, a point of it refutes nothing."""
+    if fault is None or not _RESTRICTS.search(said):
+        return fault
+    return LinkResult("doubtful", f"{fault.reason}, unless something else was assumed")
 
 
 def at_point(relations: Sequence[Relation], context: Context) -> LinkResult:

@@ -105,6 +105,21 @@ _IMPOSSIBLE = re.compile(
 #: What opens the part of a sentence that a contradiction ends.
 _SUPPOSED = re.compile(r"\b(equality|if|suppose|assume|contrary|would|otherwise)\b", re.IGNORECASE)
 
+#: A point before the words that say that equality holds there.
+_OPENS = re.compile(
+    r"^\W*(\w+,? )?(for|when|if|with|at|in( the)? case|taking|setting|putting)( the point)?$", re.IGNORECASE
+)
+_EQUATIONS = re.compile(r"[^<>=\\]+(=[^<>=\\]+)+")
+_EQUAL_THERE = re.compile(
+    r"^\W*(then |that |indeed |clearly |the )*(we )?((see|find|observe|note|check) )?(that )?(then )?(there is |we have |the )*"
+    r"(equality\b|both sides (are|become) (equal|the same)"
+    r"|(upper |lower )?(bound|value|maximum|minimum) (is|can be) (attained|reached|achieved))[^.]{0,40}$",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(not|never|cannot|no|fails|impossible|only|unless|would|iff|otherwise|contradict\w*)\b", re.IGNORECASE
+)
+
 
 class _Reader:
     """Cuts the document into sentences and paragraphs and gives every formula its role."""
@@ -187,6 +202,8 @@ class _Reader:
             for i in range(start, len(self.waiting)):
                 self.waiting[i] = dataclasses.replace(self.waiting[i], role="impossible" if about else "absurd")
         self.waiting = [dataclasses.replace(f, sentence_words=self.words) for f in self.waiting]
+        if _points_of_equality(self.waiting, self.words):
+            self.waiting = [dataclasses.replace(f, role="equality") for f in self.waiting]
         if self.waiting:
             for group in _by_condition(self.waiting):
                 group = [dataclasses.replace(f, sentence=self.sentence) for f in group]
@@ -203,6 +220,15 @@ class _Reader:
         self.sentence += 1
         if "\n" in mark:
             self._new_paragraph()
+
+
+def _points_of_equality(formulas: list[Formula], words: str) -> bool:
+    """Whether a sentence names a point and then says that equality holds there: `For x = 2y equality holds`."""
+    if not formulas or not _OPENS.match(formulas[0].words) or any(f.role == "hypothetical" for f in formulas):
+        return False
+    after = words.strip()[len(formulas[-1].words) :]
+    plain = all(_EQUATIONS.fullmatch(f.latex.strip(" .,;\n")) for f in formulas)
+    return plain and bool(_EQUAL_THERE.match(after)) and not _DENIED.search(words)
 
 
 def _is_condition(formula: Formula) -> bool:

@@ -14,7 +14,7 @@ from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
 from olmix.proofs.checking.mentions import conditional, mentioned
-from olmix.proofs.checking.passages import about, at_point, own_case
+from olmix.proofs.checking.passages import about, at_point, no_case, only_case, own_case
 from olmix.proofs.checking.proof_text import Formula, words_role
 from olmix.proofs.checking.readings import asserted, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
@@ -28,24 +28,12 @@ from olmix.proofs.checking.shapes import (
     turns_round,
     written,
 )
-from olmix.proofs.checking.wording import calls_same, nearer, side_named, subject
+from olmix.proofs.checking.totals import unbound_total
+from olmix.proofs.checking.wording import ANNOUNCED, POINT, SUPPOSITION, calls_same, nearer, side_named, subject
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
 from olmix.proofs.statements.statement import Statement
-
-_SUPPOSITION = re.compile(
-    r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
-)
-_POINT = re.compile(
-    r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
-)
-
-
-#: Words that announce what is to be proved, just before it.
-_ANNOUNCED = re.compile(
-    r"\b(proving|prove|showing|show|suffic\w+|enough)\b( that| to prove| to show|:)*\s*$", re.IGNORECASE
-)
 
 
 class Walker:
@@ -56,6 +44,7 @@ class Walker:
         self.letters = Letters(self.context, constant)
         self.links: list[Link] = []
         self.remarks: list[str] = []
+        self.said = ""  # All words so far.
         #: What the sentences just before say (`Apply Cauchy-Schwarz.`), and the sentence that they may be about.
         self.announced, self.heard = "", (-1, -1)
         self.chains = 0
@@ -76,6 +65,8 @@ class Walker:
     def remark(self, text: str) -> None:
         """Takes in a sentence without a formula, which may name the theorem of the next one."""
         self.remarks.append(text)
+        self.said += f" {text}"
+        self._never(text)
         if names_afterwards(text) and self.links and self.links[-1].role in ("fact", "goal"):
             self.links[-1] = dataclasses.replace(self.links[-1], cited=cited_theorems(text))
         self.announced = text if self.heard != (-1, -1) else f"{self.announced} {text}"
@@ -84,6 +75,7 @@ class Walker:
     def formula(self, formula: Formula) -> None:
         """Takes in one formula."""
         role = formula.role
+        self.said += f" {formula.sentence_words}"
         place = (formula.paragraph, formula.sentence)
         self.heard = place if self.heard == (-1, -1) else self.heard
         if place != self.heard:
@@ -123,6 +115,10 @@ class Walker:
             named = side_named(piece, formula, self.letters.scope.sides) if isinstance(piece, Chain) else None
             if named is not None:
                 piece, role = nearer(named, self.before, self.context, self._given(formula)), "fact"
+            if isinstance(piece, Chain) and piece is pieces[0] and role in ("fact", "goal"):
+                vague = unbound_total(piece, formula, self.links, self.context, self._given(formula))
+                if vague is not None:
+                    self._add(None, role, written(piece), vague)
             if isinstance(piece, Member):
                 self._member(piece)
             elif piece.ops:
@@ -138,9 +134,11 @@ class Walker:
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
-                self._names(piece, formula.words)
+                self.letters.kind(piece, formula.words)
             if not isinstance(piece, Member) and not piece.ops:
                 self.letters.side(piece, formula.sentence_words)
+        if not any(isinstance(p, Chain) and p.ops for p in pieces):
+            self._never(formula.sentence_words)
         if conditional(formula):
             self._spare(start, place)
 
@@ -186,6 +184,17 @@ class Walker:
                 result = own_case(told, relation, self.links, self.context) or result
             self.chains += 1
             self._add(relation, "equality", latex, result)
+        narrow = only_case(told, near, far, self.context, self.said) if certain else None
+        if narrow is not None:
+            self._add(None, "equality", "the only case", narrow)
+
+    def _never(self, text: str) -> None:
+        """`Equality never holds`, outside of proofs by contradiction."""
+        if self.links and not (self.contrary or self.supposed):
+            place = self.places.get(max(self.places, default=0), (-1, -1))
+            fault = no_case(text, *about(self.links, self.places, place, self.context.expand), self.context, self.said)
+            if fault is not None:
+                self._add(None, "equality", text, fault)
 
     def _member(self, piece: Member) -> None:
         for name in piece.names:
@@ -193,15 +202,6 @@ class Walker:
                 self.context.domains[name] = piece.domain
         for relation in piece.relations:
             self.context.assumptions.append(Assumption(relation, "proof", 0, 0))
-
-    def _names(self, piece: Chain, words: str) -> None:
-        """`for positive x`: a new variable with the domain that the words name."""
-        only = piece.sides[0].expr
-        if isinstance(only, Var) and not self.context.knows(only.name):
-            low = words.lower()
-            kind = "nonneg" if re.search(r"non-?negative", low) else "pos" if "positive" in low else "real"
-            if kind != "real" or "real" in low:
-                self.context.domains[only.name] = kind
 
     def _chain(self, chain: Chain, role: str, formula: Formula) -> None:
         if names_a_theorem(chain):
@@ -236,9 +236,9 @@ class Walker:
             role = "fact"
         self._across(chain, role, formula)
         relations = chain.relations()
-        if role == "fact" and len(relations) == len(chain.ops) and _POINT.search(formula.sentence_words):
+        if role == "fact" and len(relations) == len(chain.ops) and POINT.search(formula.sentence_words):
             clash = misplaced(relations, self.context)
-            if clash is not None and not _SUPPOSITION.search(formula.sentence_words.replace("when", "")):
+            if clash is not None and not SUPPOSITION.search(formula.sentence_words.replace("when", "")):
                 self._add(
                     relations[-1], role, relation_text(relations[-1]), LinkResult("refuted", f"not given: {clash}")
                 )
@@ -291,7 +291,7 @@ class Walker:
             names = set(relation.variables())
             more = not new and bool(before & names)
             lasts = "sentence" if more else "proof" if new or role == "define" else formula.lasts
-            if lasts == "sentence" and not names & set(self.context.statement.variables):
+            if lasts == "sentence" and not names & set(self.context.statement.variables) and not is_point(relation):
                 lasts = "paragraph"  # `for 0 < t < 1`, where t is the proof's own.
             self.context.assume(Assumption(relation, lasts, formula.paragraph, formula.sentence))
             return
@@ -301,7 +301,7 @@ class Walker:
         result = check_relation(relation, self.context, self._given(formula))
         if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
-        if result.status == "refuted" and is_point(relation) and _POINT.search(formula.sentence_words):
+        if result.status == "refuted" and is_point(relation) and POINT.search(formula.sentence_words):
             result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
         if result.status in ("proved", "unrefuted") and only_at_points(
             relation, self.context, formula.paragraph, formula.sentence
@@ -363,7 +363,7 @@ class Walker:
     def _note(self, chain: Chain, formula: Formula) -> None:
         """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
         self.chains += 1
-        supposed = bool(_SUPPOSITION.search(formula.words))
+        supposed = bool(SUPPOSITION.search(formula.words))
         for relation in chain.relations():
             if supposed and self._opposes(relation):
                 continue
@@ -377,7 +377,7 @@ class Walker:
                 result = found if found.status == "refuted" else result
             elif (
                 relation.op != "="
-                and _ANNOUNCED.search(formula.words)
+                and ANNOUNCED.search(formula.words)
                 and not supposed
                 and never_holds(relation, self.context)
             ):

@@ -23,6 +23,17 @@ _SAME = re.compile(
 #: What is spoken of is not the relation just before.
 _OTHER = re.compile(r"\b(inequality|claim|statement|problem|desired|required|given|want|show|prove|it suffices)\b")
 
+#: Words that may make a relation a supposition, or the name of a point.
+SUPPOSITION = re.compile(
+    r"\b(suppos\w*|assum\w*|contrary|let|if|when\w*|case|where|equality|otherwise|would|false|not)\b", re.IGNORECASE
+)
+POINT = re.compile(
+    r"\b(when|at|if|for|case|point|minim\w+|maxim\w+|approach\w*|equal\w*|attain\w*|achiev\w*|occurs?)\b", re.IGNORECASE
+)
+#: Words that announce what is to be proved, just before it.
+ANNOUNCED = re.compile(
+    r"\b(proving|prove|showing|show|suffic\w+|enough)\b( that| to prove| to show|:)*\s*$", re.IGNORECASE
+)
 #: `The left-hand side is`, just before an expression.
 _SIDE_IS = re.compile(
     r"\b(left|right)[- ]*(?:hand[- ]*)?side (?:is|equals|is equal to|becomes|can be (?:re)?written as)\s*$",

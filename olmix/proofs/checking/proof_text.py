@@ -46,6 +46,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (
     (r"(?<!\(or )\bequality\b|\bequals? (holds|occurs)|\battained\b|\bat the point\b|\bboth sides are equal\b", "equality", ""),
     (r"\bcontrary\b|\b(is|were) false\b|\bdoes not hold\b|\bnot true\b(?! (in general|always|for all))",
      "hypothetical", ""),
+    (r"^\W*(otherwise|else)\W*((we (may|can) assume|assume|suppose|we have)( that)?\W*)?$", "assume", "paragraph"),
     (r"\bwithout (any )?loss of generality\b|\bwlog\b|\bw\.l\.o\.g", "assume", "proof"),
     (r"\b(normali[sz]\w*|(re)?scal(e|ed|ing)|restrict ourselves|(suffices|enough) to (consider|look at|treat|study))"
      r"( \w+){0,6}(?<!with)(?<!where)$", "normalise", "proof"),
@@ -252,7 +253,8 @@ def _by_condition(formulas: list[Formula]) -> list[list[Formula]]:
 
 
 def _clean(text: str) -> str:
-    """Removes markdown and the sentence about the answer, which is no step of the proof."""
+    """Removes comments, markdown and the sentence about the answer, which is no step of the proof."""
+    text = _COMMENT.sub("", text)
     text = _BECAUSE.sub(r"\\quad \\text{ \1 } \2", text)
     text = re.sub(r"(Therefore|Thus|Hence),? the answer is.*?(\$\$?.*?\$\$?\.?|$)", " ", text, flags=re.DOTALL)
     text = _ANSWER.sub(" ", text)
@@ -261,6 +263,7 @@ def _clean(text: str) -> str:
     )
     text = re.sub(r"(?m)^\s*#{1,6}\s*(.*?)[ :.]*$", r"\n\n\1.\n\n", _without_boxes(text))
     text = re.sub(r"\*\*(.*?)\*\*", r"\1", text)
+    text = re.sub(r"(?<![\w*\\^])\*([A-Z][^*$\n]{1,60})\*(?![\w*])", r"\1", text)  # *Case 1:*
     # An item of a list that begins with a word begins a sentence.
     return re.sub(r"(?m)^[ \t]*[-*•][ \t]+(?=[A-Z][a-z]+[ ,:])", "", text)
 
@@ -270,6 +273,8 @@ _ANSWER = re.compile(
     r"(?:\b(?:Therefore|Thus|Hence|So|Consequently),?\s+)?\b[Tt]he\s+(?:(?:correct|final)\s+)?(?:answer|option|choice|relation)\s+is"
     r"[\s:*]*(?:\(?[A-F]\)?[\s.:*]*)?\$\$?[^$]*\$\$?\.?"
 )
+#: A LaTeX comment: a line of its own, or the end of a line; `50%` in plain text is none.
+_COMMENT = re.compile(r"(?m)^[ \t]*%.*\n?|(?<![\\\d])%.*$")
 #: A reason in brackets inside a formula.
 _BECAUSE = re.compile(
     r"\(\s*\\text\s*\{\s*(since|because|as|by)\s*\}((?:[^()$]|\((?:[^()$]|\([^()$]*\))*\))*)\)(?=\s*\.?\s*(?:\\\\|\$|\\end))"

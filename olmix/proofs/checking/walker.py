@@ -13,8 +13,8 @@ from olmix.proofs.checking.equivalence import compare
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
-from olmix.proofs.checking.mentions import conditional, mentioned
 from olmix.proofs.checking.passages import about, at_point, no_case, only_case, own_case
+from olmix.proofs.checking.mentions import Governed, conditional, doubted, mentioned, spared
 from olmix.proofs.checking.proof_text import Formula, words_role
 from olmix.proofs.checking.readings import asserted, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
@@ -29,7 +29,16 @@ from olmix.proofs.checking.shapes import (
     written,
 )
 from olmix.proofs.checking.totals import unbound_total
-from olmix.proofs.checking.wording import ANNOUNCED, POINT, SUPPOSITION, calls_same, nearer, side_named, subject
+from olmix.proofs.checking.wording import (
+    ANNOUNCED,
+    POINT,
+    SUPPOSITION,
+    calls_same,
+    is_aside,
+    nearer,
+    side_named,
+    subject,
+)
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
@@ -54,6 +63,8 @@ class Walker:
         self.under: tuple[Relation, ...] = ()
         #: The last chain, which `i.e.` may be about.
         self.before: Chain | None = None
+        self.aside = False
+        self.governed = Governed()
         self.equality = EqualityCases()
         #: Symbols that relations have used.
         self.used: set[str] = set()
@@ -67,6 +78,7 @@ class Walker:
         self.remarks.append(text)
         self.said += f" {text}"
         self._never(text)
+        self.governed.remark(text)
         if names_afterwards(text) and self.links and self.links[-1].role in ("fact", "goal"):
             self.links[-1] = dataclasses.replace(self.links[-1], cited=cited_theorems(text))
         self.announced = text if self.heard != (-1, -1) else f"{self.announced} {text}"
@@ -97,13 +109,14 @@ class Walker:
             self._point(formula)
             return
         before: Chain | None = None
-        start = len(self.links)
+        start, told = len(self.links), False
         pieces = read_formula(self.letters.spelled(formula.latex), self.letters.scope)
         if role in ("assume", "define") and not any(isinstance(p, Member) or p.ops for p in pieces):
             bare = [e.name for p in pieces if isinstance(p, Chain) and isinstance(e := p.sides[0].expr, Var)]
             after = formula.sentence_words.strip()[len(formula.words) :]
             if len(bare) == len(pieces) and not any(map(self.context.knows, bare)):
                 self.letters.family(bare, after)
+                told = True
             elif len(bare) == len(pieces) == 1:
                 self.letters.extreme(bare[0], after)
         for piece in pieces:
@@ -123,33 +136,29 @@ class Walker:
                 self._member(piece)
             elif piece.ops:
                 self._chain(piece, role, formula)
-                same = calls_same(formula) if piece is pieces[0] else ""
+                same = calls_same(formula, self.aside) if piece is pieces[0] else ""
                 if piece.lead == "<=>" and before is not None:
                     self._equivalent(before, piece, formula)
                 elif same and self.before is not None:
                     self._equivalent(self.before, piece, formula, same)
                 before = piece
                 if role in ("fact", "goal"):
-                    self.before = piece  # No condition (`which is true for a < 3`) is what `i.e.` is about.
+                    # No condition (`which is true for a < 3`) is what `i.e.` is about.
+                    self.before, self.aside = piece, is_aside(piece, formula)
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
                 self.letters.kind(piece, formula.words)
             if not isinstance(piece, Member) and not piece.ops:
                 self.letters.side(piece, formula.sentence_words)
+        if conditional(formula):
+            for i, link in spared(self.links, start, place, self.places).items():
+                self.links[i] = link
+        why = self.governed.why(formula, told or any(isinstance(p, Member) or p.ops for p in pieces))
+        if why:
+            self.links[start:] = [doubted(link, why) for link in self.links[start:]]
         if not any(isinstance(p, Chain) and p.ops for p in pieces):
             self._never(formula.sentence_words)
-        if conditional(formula):
-            self._spare(start, place)
-
-    def _spare(self, first: int, place: tuple[int, int]) -> None:
-        """`A if and only if B`, where both are refuted: neither need be asserted. `first` is the first link of B."""
-        here = [i for i in range(len(self.links)) if self.places.get(self.links[i].chain) == place]
-        if first - 1 in here and first in here and self.links[first - 1].status in ("refuted", "unread"):
-            for i in here:
-                if self.links[i].status == "refuted":
-                    reason = f"{self.links[i].reason}; but it may be a condition only"
-                    self.links[i] = dataclasses.replace(self.links[i], status="doubtful", reason=reason)
 
     def _point(self, formula: Formula) -> None:
         """`It attains its minimum at x = 1`: no step, but what is given must not exclude the point."""

@@ -34,6 +34,17 @@ POINT = re.compile(
 ANNOUNCED = re.compile(
     r"\b(proving|prove|showing|show|suffic\w+|enough)\b( that| to prove| to show|:)*\s*$", re.IGNORECASE
 )
+_IT = re.compile(r"\b(this|which|it|that (?!is)|inequality|claim|statement|latter|former)\b")
+#: What a relation is a reason for stands in the words around it.
+_REASON = re.compile(
+    r"(\b(since|because)|(^|[,.;(])\s*as)\W*((we have|clearly|obviously|of course)\W*)?$", re.IGNORECASE
+)
+_FACTOR = re.compile(
+    r"\b(by|with|for|(multipl|divid)\w*[^.;]*\bby( the| a)?( (positive|non-?negative|number|factor|quantity|expression))*"
+    r"|(positive|non-?negative) (number|factor|quantity|expression))\W*$",
+    re.IGNORECASE,
+)
+
 #: `The left-hand side is`, just before an expression.
 _SIDE_IS = re.compile(
     r"\b(left|right)[- ]*(?:hand[- ]*)?side (?:is|equals|is equal to|becomes|can be (?:re)?written as)\s*$",
@@ -109,9 +120,22 @@ def quotient(expr: Expr) -> tuple[Expr, Expr]:
     return mul(num(1), *above), mul(num(1), *(power(f.base, -f.exponent.value) for f in below))  # type: ignore[union-attr]
 
 
-def calls_same(formula: Formula) -> str:
-    """`firm` where the words before a relation call it the same as the relation just before, `loose` for `i.e.`, else empty."""
+def is_aside(chain: Chain, formula: Formula) -> bool:
+    """Whether a relation only gives a reason or a sign: `multiplying by t**2 > 0`, `since a >= b`."""
+    if _REASON.search(formula.words):
+        return True
+    zero = any(side.expr == num(0) for side in (chain.sides[0], chain.sides[-1]))
+    return zero and chain.ops[-1][0] in "<>" and bool(_FACTOR.search(formula.words))
+
+
+def calls_same(formula: Formula, aside: bool = False) -> str:
+    """`firm` where the words before a relation call it the same as the relation just before, `loose` for `i.e.`, else empty.
+
+    `this` and `which` are never about an `aside`: what they are about then is not clear.
+    """
     between = formula.between.lower()
+    if aside and _IT.search(between):
+        return ""
     found = list(_SAME.finditer(between))
     if not found or len(between) > 80 or re.search(r"[.;]\s", between[: found[-1].start()]):
         return ""

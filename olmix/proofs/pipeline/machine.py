@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from olmix.proofs.statements.statement import Statement
 
 #: Raised whenever the same proof could now get another verdict.
-VERSION = 9
+VERSION = 10
 
 #: What `check_proof` says when the claim is so plain that it followed from nothing.
 EVIDENT = "the claim is evident"

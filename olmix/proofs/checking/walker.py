@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+from olmix.proofs.checking import wording
 from olmix.proofs.checking.cases import EqualityCases
 from olmix.proofs.checking.citations import NONE, cited_theorems
 from olmix.proofs.checking.contrary import opposes, under_contrary
@@ -13,8 +14,8 @@ from olmix.proofs.checking.equivalence import compare
 from olmix.proofs.checking.letters import Letters
 from olmix.proofs.checking.link import Link
 from olmix.proofs.checking.links import Assumption, Context, LinkResult, check_relation
-from olmix.proofs.checking.passages import about, at_point, no_case, only_case, own_case
 from olmix.proofs.checking.mentions import Governed, conditional, doubted, mentioned, spared
+from olmix.proofs.checking.passages import about, at_point, no_case, only_case, own_case
 from olmix.proofs.checking.proof_text import Formula, words_role
 from olmix.proofs.checking.readings import asserted, excluded, misplaced, never_holds, only_at_points
 from olmix.proofs.checking.sequences import is_cauchy, sequences, wrong_count, wrong_weights
@@ -29,16 +30,6 @@ from olmix.proofs.checking.shapes import (
     written,
 )
 from olmix.proofs.checking.totals import unbound_total
-from olmix.proofs.checking.wording import (
-    ANNOUNCED,
-    POINT,
-    SUPPOSITION,
-    calls_same,
-    is_aside,
-    nearer,
-    side_named,
-    subject,
-)
 from olmix.proofs.statements.expr import Expr, Num, Relation, Var, variables_of
 from olmix.proofs.statements.formulas import Chain, Member, has_relation, read_formula
 from olmix.proofs.statements.printing import relation_text
@@ -125,9 +116,9 @@ class Walker:
             if role == "equality":
                 self._equality(dataclasses.replace(formula, between="when"), [piece])
                 continue
-            named = side_named(piece, formula, self.letters.scope.sides) if isinstance(piece, Chain) else None
+            named = wording.side_named(piece, formula, self.letters.scope.sides) if isinstance(piece, Chain) else None
             if named is not None:
-                piece, role = nearer(named, self.before, self.context, self._given(formula)), "fact"
+                piece, role = wording.nearer(named, self.before, self.context, self._given(formula)), "fact"
             if isinstance(piece, Chain) and piece is pieces[0] and role in ("fact", "goal"):
                 vague = unbound_total(piece, formula, self.links, self.context, self._given(formula))
                 if vague is not None:
@@ -136,7 +127,7 @@ class Walker:
                 self._member(piece)
             elif piece.ops:
                 self._chain(piece, role, formula)
-                same = calls_same(formula, self.aside) if piece is pieces[0] else ""
+                same = wording.calls_same(formula, self.aside) if piece is pieces[0] else ""
                 if piece.lead == "<=>" and before is not None:
                     self._equivalent(before, piece, formula)
                 elif same and self.before is not None:
@@ -144,7 +135,7 @@ class Walker:
                 before = piece
                 if role in ("fact", "goal"):
                     # No condition (`which is true for a < 3`) is what `i.e.` is about.
-                    self.before, self.aside = piece, is_aside(piece, formula)
+                    self.before, self.aside = piece, wording.is_aside(piece, formula)
             elif has_relation(piece.sides[0].text):
                 self._unread(piece.sides[0], "", role, piece.sides[0].text)
             elif role in ("define", "assume"):
@@ -221,7 +212,7 @@ class Walker:
             return
         if chain.continues and formula.between.strip(" .,:;") and not formula.latex.lstrip().startswith("\\begin"):
             # `which is $\geq 1$`: what it is about stands in the words.
-            about = subject(chain, formula, self.last, self.context, self._given(formula))
+            about = wording.subject(chain, formula, self.last, self.context, self._given(formula))
             if about is None:
                 self._unread(chain.sides[0], chain.ops[0], role, formula.latex)
                 return
@@ -245,9 +236,9 @@ class Walker:
             role = "fact"
         self._across(chain, role, formula)
         relations = chain.relations()
-        if role == "fact" and len(relations) == len(chain.ops) and POINT.search(formula.sentence_words):
+        if role == "fact" and len(relations) == len(chain.ops) and wording.POINT.search(formula.sentence_words):
             clash = misplaced(relations, self.context)
-            if clash is not None and not SUPPOSITION.search(formula.sentence_words.replace("when", "")):
+            if clash is not None and not wording.SUPPOSITION.search(formula.sentence_words.replace("when", "")):
                 self._add(
                     relations[-1], role, relation_text(relations[-1]), LinkResult("refuted", f"not given: {clash}")
                 )
@@ -310,7 +301,7 @@ class Walker:
         result = check_relation(relation, self.context, self._given(formula))
         if result.status == "refuted" and re.search(r"\\[lr]hs\b", latex) and any(k.role == "goal" for k in self.links):
             result = LinkResult("doubtful", f"{result.reason}; but LHS and RHS may be those of another relation")
-        if result.status == "refuted" and is_point(relation) and POINT.search(formula.sentence_words):
+        if result.status == "refuted" and is_point(relation) and wording.POINT.search(formula.sentence_words):
             result = LinkResult("doubtful", f"{result.reason}; but the sentence may be about that point only")
         if result.status in ("proved", "unrefuted") and only_at_points(
             relation, self.context, formula.paragraph, formula.sentence
@@ -372,7 +363,7 @@ class Walker:
     def _note(self, chain: Chain, formula: Formula) -> None:
         """What stands in a proof by contradiction. Identities must hold all the same: no inequality makes them true."""
         self.chains += 1
-        supposed = bool(SUPPOSITION.search(formula.words))
+        supposed = bool(wording.SUPPOSITION.search(formula.words))
         for relation in chain.relations():
             if supposed and self._opposes(relation):
                 continue
@@ -386,7 +377,7 @@ class Walker:
                 result = found if found.status == "refuted" else result
             elif (
                 relation.op != "="
-                and ANNOUNCED.search(formula.words)
+                and wording.ANNOUNCED.search(formula.words)
                 and not supposed
                 and never_holds(relation, self.context)
             ):

@@ -126,6 +126,9 @@ def _granted(inner: Expr, root: bool, fact: Fact, target: Fact) -> bool:
 
 
 def _negative_somewhere(expr: Expr, statement: Statement) -> bool:
+    """Whether an expression may be negative: so it may where it has letters of the proof's own."""
+    if not set(variables_of(expr)) <= set(statement.variables):
+        return True
     points = feasible_points(statement, Budget(starts=120, seed=7))
     if not len(points):
         return True

@@ -90,3 +90,13 @@ def test_the_weights_of_a_mean_are_found():
     assert not is_mean_instance(parse_text("2*x + y >= 2.9*cbrt(x*y^2)", "pos", []))
     assert is_common(parse_text("x/y + y/x + z/x + x/z >= 4", "pos", []))
     assert not is_common(parse_text("x/y + y/z + z/x >= 3", "pos", []))
+
+
+def test_a_substitution_by_angles_is_not_seen_through_and_breaks_nothing():
+    problem = r"Let $x, y \in [0,1]$. Prove that $x\sqrt{1-y^{2}}+y\sqrt{1-x^{2}} \leq 1$."
+    proof = (
+        r"Let $x=\sin\alpha$, $y=\sin\beta$ with $\alpha,\beta \in \left[0,\frac{\pi}{2}\right]$. Then "
+        r"$\sqrt{1-x^{2}}=\cos\alpha$ and $\sqrt{1-y^{2}}=\cos\beta$, so "
+        r"$$x\sqrt{1-y^{2}}+y\sqrt{1-x^{2}}=\sin\alpha\cos\beta+\sin\beta\cos\alpha=\sin(\alpha+\beta) \leq 1.$$"
+    )
+    assert check_proof(problem, proof).verdict == "unknown"

@@ -98,10 +98,11 @@ class Letters:
             return False
         if _AT.search(words):
             return True  # `Its tangent line at t = 1`: the letter stays free.
-        if role == "assume" and _FOR.search(words):
+        self.fresh.append((left.name, right))
+        if role == "assume" and _FOR.search(words) and "_" not in left.name:
+            # `for t = 1`; but `for a_1 = 1, a_2 = 3` are the numbers that a theorem is applied to.
             self.context.assumptions.append(Assumption(relation, "sentence", -1, self.sentence))
             return True
-        self.fresh.append((left.name, right))
         if role in ("define", "assume"):
             self.context.definitions[left.name] = self.named[left.name] = right
         else:

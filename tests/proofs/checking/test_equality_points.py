@@ -73,3 +73,13 @@ def test_a_bound_of_the_product_in_words_is_looked_at():
     proof = r"We have $u+v\ge2\sqrt{uv}$ and two similar relations, so the product is at least $8uvw$."
     assert check_proof(problem, proof).verdict == "accepted"
     assert check_proof(problem, proof.replace("least $8uvw", r"least $9uvw\ge 8uvw")).verdict == "unknown"
+
+
+def test_for_names_the_numbers_that_a_theorem_is_applied_to():
+    problem = r"Let $x, y$ be positive real numbers. Prove that $(3x+4y)^2 \leq 25(x^2+y^2)$."
+    proof = (
+        r"By the Cauchy-Schwarz inequality for $a_1=x, a_2=y; b_1=3, b_2=FOUR$ we get "
+        r"$$(3x+4y)^2 \leq (3^2+4^2)(x^2+y^2) = 25(x^2+y^2).$$"
+    )
+    assert check_proof(problem, proof.replace("FOUR", "4")).verdict == "accepted"
+    assert check_proof(problem, proof.replace("FOUR", "5")).verdict == "rejected"

@@ -42,6 +42,8 @@ def nothing_left_in_the_temporary_folder(tmp_path_factory: pytest.TempPathFactor
     folder = tempfile.mkdtemp(prefix="olmix-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
+        # What was remembered an hour ago of folders of the same name is not of this session, and the user's own stays his.
+        patch.setenv("OLMIX_CACHE", f"{folder}/cache")
         patch.setattr(tempfile, "tempdir", folder)
         # Or multiprocessing would make one of its own in it, and miss that at the end.
         patch.setitem(multiprocessing.current_process()._config, "tempdir", folder)  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from olmix.train.continuing import check_settings as check_continues
 from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
+from olmix.train.stacks import check_stack, side_by_side
 from olmix.train.training import Training
 
 #: Seeds of a validation start here by default: far from a swarm's, whose luck chose the best observed variant.
@@ -87,33 +88,6 @@ def _ready_for_all(proxy: Proxy, pool: tuple[Needs, ...]) -> Proxy:
     return found[0]
 
 
-def side_by_side(pieces: Mapping[str, Step], stack: int | None) -> list[tuple[str, ...]]:
-    """The names of `TrainProxy` pieces in groups of `stack` of like needs; None: as many as the planner thinks."""
-    kinds: dict[tuple[Needs, int], list[str]] = {}
-    for name, piece in pieces.items():
-        assert isinstance(piece, TrainProxy)
-        begins = resolve(piece.continues.proxy).tokens if piece.continues is not None else 0
-        kinds.setdefault((piece.needs or ONE_CPU, begins), []).append(name)
-    groups = []
-    for (needs, _), names in kinds.items():
-        first = pieces[names[0]]
-        assert isinstance(first, TrainProxy)
-        size = planner.stack_size(first.proxy, needs, len(names)) if stack is None else stack
-        groups += [tuple(names[start : start + size]) for start in range(0, len(names), size)]
-    return groups
-
-
-def _check_stack(stack: int | None, proxy: Proxy, where: str) -> None:
-    """Raises UserError for a stack that nobody can train."""
-    if stack is None:
-        return
-    if stack < 1:
-        raise UserError(f"A stack needs at least 1 variant; {where}.stack is {stack}.")
-    why = planner.why_not_stacked(proxy)
-    if stack > 1 and why is not None:
-        raise UserError(f"{where}.stack={stack} cannot be: {why}; set it to 1, or to None for what the planner thinks.")
-
-
 def _name(arm: str, seed: int) -> str:
     """The name of one run of a validation."""
     return f"{arm.replace(' ', '-')}-seed-{seed}"
@@ -167,7 +141,7 @@ class Swarm(FanOut):
         pool = tuple(self.pool) or (self.each_needs,)
         proxy = _ready_for_all(self.proxy, pool)
         check_settings(proxy, *pool)  # A mistake shows here, before anything is started.
-        _check_stack(self.stack, proxy, "swarm")
+        check_stack(self.stack, proxy, "swarm")
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
@@ -331,7 +305,7 @@ class Validation(FanOut):
             raise UserError(f"A validation needs at least 1 seed; it has {self.seeds}.")
         proxy = ready(self.proxy, self.each_needs)
         check_settings(proxy, self.each_needs)
-        _check_stack(self.stack, proxy, "validation")
+        check_stack(self.stack, proxy, "validation")
         arms = self._arms(context)
         check_supply(proxy, arms, context.read(self.scan), self.repetition_limits, self.groups)
         pieces = {

@@ -84,21 +84,19 @@ def mcnemar(gained: int, lost: int) -> float:
     """The exact two-sided p-value: of the problems that changed, each was as likely gained as lost (McNemar 1947; the binomial
     instead of his chi-squared).
     """
-    changed, ways, tail = gained + lost, 1, 0
-    for count in range(min(gained, lost) + 1):
-        tail += ways
-        ways = ways * (changed - count) // (count + 1)
-    return min(1.0, 2 * tail / 2**changed)
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 def clopper_pearson(hits: int, of: int, level: float = 0.95) -> tuple[float, float]:
     """The exact interval of a rate (Clopper & Pearson 1934); (0, 1) for 0 of 0."""
-    from scipy import stats
+    from scipy.stats import binomtest
 
-    tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, of - hits + 1))
-    high = 1.0 if hits == of else float(stats.beta.ppf(1 - tail, hits + 1, of - hits))
-    return low, high
+    if of == 0:
+        return 0.0, 1.0
+    found = binomtest(hits, of).proportion_ci(level, method="exact")
+    return float(found.low), float(found.high)
 
 
 def paired_change(before: Sequence[bool], after: Sequence[bool], *, draws: int = 10_000, seed: int = 0) -> Change:

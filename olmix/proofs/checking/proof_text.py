@@ -270,7 +270,7 @@ def _clean(text: str) -> str:
 
 #: `So the correct relation is (B) $\\geq$`, with the formula just behind it.
 _ANSWER = re.compile(
-    r"(?:\b(?:Therefore|Thus|Hence|So|Consequently),?\s+)?\b[Tt]he\s+(?:(?:correct|final)\s+)?(?:answer|option|choice|relation)\s+is"
+    r"(?:\b(?:Therefore|Thus|Hence|So|Consequently),?\s+)?\b[Tt]he\s+(?:(?:final\s+)?answer|correct\s+(?:answer|option|choice|relation))\s+is"
     r"[\s:*]*(?:\(?[A-F]\)?[\s.:*]*)?\$\$?[^$]*\$\$?\.?"
 )
 #: A LaTeX comment: a line of its own, or the end of a line; `50%` in plain text is none.

@@ -27,7 +27,7 @@ _OPS = {
 }  # fmt: skip
 #: What comes before an answer.
 _TOLD = re.compile(
-    r"(?:\banswer\s+is|\bcorrect\s+(?:option|choice|answer|relation)\s+is|\b(?:option|choice)\s+is|\banswer\s*:)[\s:*]*"
+    r"(?:\banswer\s+is|\bcorrect\s+(?:option|choice|answer|relation)\s+is|\banswer\s*:)[\s:*]*"
     r"|(?=\\boxed\b)",
     re.IGNORECASE,
 )
@@ -59,7 +59,8 @@ def find_answer(solution: str) -> Answer | None:
     for match in _TOLD.finditer(solution):
         answer = read_answer(_sentence(solution[match.end() :]))
         if answer is not None:
-            again = match[0] == "" and found is not None and answer.text == found.text
+            # `the answer is $\\boxed{3}$` is found twice, as an announced answer and as a box.
+            again = found is not None and found.announced and answer.text == found.text
             found = dataclasses.replace(answer, announced=match[0] != "" or again)
     return found
 
@@ -78,6 +79,8 @@ def read_answer(text: str) -> Answer | None:
     bare = _bare(text)
     letter = re.match(r"\(?\s*([A-F])\s*\)?(?=[\s,.:;]|$)(?!\s*=)", bare)
     rest = (bare[letter.end() :] if letter else bare).strip(" .,:;")
+    if letter and rest not in ("", *_OPS) and not letter[0].startswith("("):
+        letter, rest = None, bare  # `Answer: A standard argument shows ...`
     op = _OPS.get(rest)
     words = re.search(r"(?<![\\A-Za-z])[A-Za-z]{2,}", rest)
     value = None if op or words or not rest else _value(rest)

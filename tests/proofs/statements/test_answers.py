@@ -32,6 +32,26 @@ def test_the_last_answer_counts() -> None:
     assert find_answer("The answer is yes.") is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: A standard argument shows it.",
+        "A natural choice is $t=1$.",
+        "Another option is $C = 2$, which is too large.",
+    ],
+)
+def test_what_is_no_answer(text: str) -> None:
+    assert find_answer(text) is None
+
+
+def test_a_box_is_no_announcement_however_often_it_stands_there() -> None:
+    twice = find_answer(r"\boxed{D} and once more \boxed{D}")
+    told = find_answer(r"The answer is $\boxed{D}$. So \boxed{D}")
+    assert twice is not None
+    assert told is not None
+    assert (twice.announced, told.announced) == (False, True)
+
+
 def test_what_the_letters_stand_for() -> None:
     assert options(OPTIONS) == {"A": "<=", "B": ">=", "C": "=", "D": "<", "E": ">"}
     assert options("no letters") == {}
@@ -95,3 +115,5 @@ def test_a_proof_with_another_answer_is_rejected_and_a_box_around_something_else
     other = check_proof(OPTIONS, rf"{proof} The correct option is **(A)**.", r"(B) $\geq$")
     assert (other.verdict, other.reason) == ("rejected", "the proof's answer (A) is not the problem's")
     assert check_proof(OPTIONS, rf"{proof} \boxed{{D}}", r"(B) $\geq$").verdict == "unknown"
+    false = rf"The relation is $x^2 \geq x^2+1$. {proof}"
+    assert check_proof(OPTIONS, false, r"(B) $\geq$").verdict == "rejected"

@@ -111,7 +111,10 @@ def _store(proxy: Proxy, scratch: pathlib.Path) -> str | None:
 
 
 class _Page:
-    """The step that was launched last, not yet written down: what it did is asked for when the next one is under way."""
+    """The step that was launched last, not yet written down: what it did is asked for when the next one is under way.
+
+    Not on a CPU, which has done a step when it returns: written down later, it would be given the time of the next.
+    """
 
     def __init__(
         self,
@@ -120,6 +123,7 @@ class _Page:
         progress: Callable[[float, float, str], None],
     ) -> None:
         self._plan, self._world, self._diaries, self._progress = trainer.plan, trainer.world, diaries, progress
+        self._at_once = trainer.device.type == "cpu"
         self._step: tuple[Sequence[StepRecord], Sequence[Batch], float] | None = None
         self.clock = 0.0
 
@@ -131,6 +135,8 @@ class _Page:
         """Writes the step before down and takes the next."""
         self.write()
         self._step = records, batches, waited
+        if self._at_once:
+            self.write()
 
     def write(self) -> None:
         """Writes the step down, once the device is done with it."""

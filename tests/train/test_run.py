@@ -224,6 +224,29 @@ def test_terminated_in_an_evaluation_it_saves_at_once_and_evaluates_when_it_is_b
     assert all(torch.equal(x, toys.weights(again)[name]) for name, x in toys.weights(whole).items())
 
 
+def test_each_step_is_given_the_time_it_took(tmp_path) -> None:
+    """On a CPU too, where a step that ends before its numbers are asked for must not look like one that took no time."""
+    proxy = toys.proxy(checkpoint_tokens=5 * 128, evaluate_tokens=7 * 128, log_tokens=1)
+    trained, notes = toys.trainer(proxy), []
+    original = trained.step
+
+    def step(batch):
+        time.sleep(0.002 if trained.done < 15 else 0.02)
+        return original(batch)
+
+    trained.step = step
+    found = toys.run_whole(
+        trained, toys.Languages(trained.plan), proxy, tmp_path, lambda _: {"x": 1.0}, lambda *told: notes.append(told)
+    )
+    steps = [record for record in read_metrics(tmp_path / "metrics.jsonl") if "train/loss" in record]
+    seconds = [128 / record["throughput/device tokens per second"] for record in steps]
+    assert len(steps) == len(notes) == 30
+    assert min(seconds[:15]) > 0.002
+    assert min(seconds[15:]) > 0.02
+    assert sum(seconds) == pytest.approx(found.seconds)
+    assert all(record["throughput/share waiting for data"] <= 1 for record in steps)
+
+
 def test_not_a_number_ends_the_run_as_a_result(tmp_path) -> None:
     proxy = toys.proxy()
     trained = toys.trainer(proxy)

@@ -121,8 +121,6 @@ def why_not_stacked(proxy: Proxy) -> str | None:
         return f"only OLMo models can be stacked, and this one is a {proxy.model.model_type}"
     if proxy.device.processes > 1:
         return f"a stack is one process, and device.processes is {proxy.device.processes}"
-    if proxy.device.dtype == "float16":
-        return "stacked proxies have no loss scaling for float16"
     return None
 
 
@@ -132,11 +130,9 @@ def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     On a GPU, as many as make the stacked width about 2,048 (16 for 14m, 8 for 30m, 4 for 60m), a power of two, at most
     what fits beside one sequence each. A rule of thumb, not yet measured; set `swarm.stack` to have it otherwise.
     """
-    if needs is None or not needs.gpus or isinstance(proxy.model, Foreign) or why_not_stacked(proxy) is not None:
+    if needs is None or needs.accelerator is None or isinstance(proxy.model, Foreign) or why_not_stacked(proxy):
         return 1
-    hardware = hardware_of(needs) if needs.accelerator else None
-    if hardware is None or (hardware.loss_scaling and proxy.device.dtype == "auto"):
-        return 1
+    hardware = hardware_of(needs)
     shape, half = shape_of(proxy.model), (proxy.device.dtype != "float32")
     count = min(_BUSY_WIDTH // shape.width, _MOST_STACKED, variants)
     count = 1 << max(0, count.bit_length() - 1)

@@ -2,8 +2,8 @@
 
 A model of a few million parameters keeps a large GPU busy for a fraction of the time: its kernels end before the next one
 is launched. Stacked, every parameter has a leading axis of K variants, every product is a batch of K products, and one
-launch does the work of K. Each variant has its own batches, optimiser state, gradient norm, skipped steps and end, and
-nothing it does can reach another: its numbers are those of a run alone, to rounding.
+launch does the work of K. Each variant has its own batches, optimiser state, gradient norm, loss scale, skipped steps and
+end, and nothing it does can reach another: its numbers are those of a run alone, to rounding.
 
 It trades away everything but the OLMo architectures, one process, and variants that share their plan.
 """
@@ -27,6 +27,7 @@ from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
 from olmix.train.loss import objective_of_heads
+from olmix.train.loss_scales import LossScales
 from olmix.train.optimizer import Jumps
 from olmix.train.proxy import build_model, default_micro_batch, to_device
 from olmix.train.recipe import Plan
@@ -199,10 +200,6 @@ class StackedTrainer:
             raise UserError(
                 f"Only OLMo models can be stacked, and this one is a {model.model_type}; train its proxies one by one."
             )
-        if arithmetic.loss_scaling:
-            raise UserError(
-                "Stacked proxies have no loss scaling for float16; use bfloat16 or float32, or train them one by one."
-            )
         self.shape = shape_of(model)
         self.plan, self.arithmetic, self.vocabulary = plan, arithmetic, vocabulary
         self.world = World()
@@ -218,6 +215,7 @@ class StackedTrainer:
         self.variants = len(seeds)
         self.optimizer = StackedAdamW(self.model, plan, self.variants, self.device)
         self.jumps = Jumps(skip, self.device, self.variants)
+        self.scaler = LossScales(self.variants, self.device, enabled=arithmetic.loss_scaling)
         self._alive = torch.ones(self.variants, dtype=torch.bool, device=self.device)
         self._skips = torch.zeros(self.variants, dtype=torch.int64, device=self.device)
         self.done = 0
@@ -249,14 +247,17 @@ class StackedTrainer:
         rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
         tokens = to_device(np.stack([batch.tokens for batch in batches]), self.device)
         losses = self._halving(tokens)
-        norms = self._norms().double()
+        norms = self.scaler.unscaled(self._norms()).double()
         finite = losses.isfinite() & norms.isfinite()
         jumps = self.jumps.judge(losses, norms, finite & self._alive)
-        scale = (self.plan.clip / norms).clamp(max=1.0).float() if self.plan.clip else torch.ones_like(norms).float()
-        self.optimizer.step(rate, scale, self._alive & finite & ~jumps)
-        self._skips += jumps
-        told = torch.stack([number.double() for number in (losses, norms, jumps, self._alive, self._skips)], dim=1)
-        self._alive = self._alive & finite
+        clip = (self.plan.clip / norms).clamp(max=1.0).float() if self.plan.clip else torch.ones_like(norms).float()
+        self.optimizer.step(rate, self.scaler.unscaled(clip), self._alive & finite & ~jumps)
+        overflow = self.scaler.update(losses, norms, self._alive)
+        skipped = jumps | overflow
+        self._skips += skipped
+        numbers = (losses, norms.where(~overflow, 0.0), skipped, self._alive, self._skips)
+        told = torch.stack([number.double() for number in numbers], dim=1)
+        self._alive = self._alive & (finite | overflow)
         self.model.zero_grad(set_to_none=True)
         self.done += 1
         read = records.fetch(told)
@@ -292,12 +293,12 @@ class StackedTrainer:
                 hidden, self.model.parameter("head"), targets, self.plan.z_loss, dtype
             )
             # The sum's gradient with respect to a variant's parameters is that of its own objective.
-            (objectives / predicted).sum().backward()
+            self.scaler.scaled(objectives / predicted).sum().backward()
             nats += losses
         return nats / predicted
 
     def _norms(self) -> Tensor:
-        """Each variant's gradient norm (K)."""
+        """The norm of each variant's gradient as it is, under its loss scale (K)."""
         squares = [
             torch.linalg.vector_norm(p.grad.flatten(1), dim=1).square()
             for p in self.model.parameters()
@@ -321,6 +322,7 @@ class StackedTrainer:
             "second": {name: moments.second for name, moments in self.optimizer.moments.items()},
             "counts": self.optimizer.counts,
             "jumps": self.jumps.state(),
+            "scaler": self.scaler.state(),
             "alive": self._alive,
             "skipped": self._skips,
             "done": self.done,
@@ -343,7 +345,7 @@ class StackedTrainer:
                 name: {"step": count.clone(), "exp_avg": first[name], "exp_avg_sq": second[name]} for name in first
             },
             "jumps": self.jumps.state_of(number),
-            "scaler": {},
+            "scaler": self.scaler.state_of(number),
             "done": self.done,
             "skipped": self._skips[number].clone(),
             "alive": self._alive[number].clone(),
@@ -364,6 +366,7 @@ class StackedTrainer:
         counts = torch.tensor([float(state["optimizer"][any_name]["step"]) for state in states], dtype=torch.float64)
         self.optimizer.counts.copy_(counts)
         self.jumps.restore(*(state["jumps"] for state in states))
+        self.scaler.restore_each([state["scaler"] for state in states])
         self._alive.copy_(torch.stack([state["alive"] for state in states]))
         self._skips.copy_(torch.stack([state["skipped"] for state in states]))
         (self.done,) = {state["done"] for state in states}
@@ -377,6 +380,8 @@ class StackedTrainer:
             moments.second.copy_(state["second"][name])
         self.optimizer.counts.copy_(state["counts"])
         self.jumps.restore(state["jumps"])
+        # Of a format without loss scaling there is nothing in it, or, in checkpoints of an earlier olmix, not even that.
+        self.scaler.restore(state.get("scaler", {}))
         self._alive.copy_(state["alive"])
         self._skips.copy_(state["skipped"])
         self.done = state["done"]

@@ -92,6 +92,7 @@ def placed_on(trained: Trainer | StackedTrainer) -> list[str]:
         held += [scale] if scale is not None else []
     else:
         held += [m for both in trained.optimizer.moments.values() for m in (both.first, both.second)]
+        held += [trained.scaler.scales, trained.scaler.good]
         held += [trained.optimizer.counts, *trained.variant(1).parameters(), *trained.variant(1).buffers()]
     held += [trained.jumps.history, trained.jumps.seen, trained._alive, trained._skips]
     return sorted({f"{value.device.type}" for value in held})
@@ -190,7 +191,7 @@ class Readable(TorchDispatchMode):
 def resumption() -> dict[str, Any]:
     """A state is copied to the host whole; a trainer restored from it, or from those of single runs, goes on on the GPU."""
     return {f"{name} {kind}": _resumption(name, kind)
-            for name, kind in (("A100", "single"), ("A100", "stacked"), ("V100", "single"))}  # fmt: skip
+            for name in ("A100", "V100") for kind in ("single", "stacked")}  # fmt: skip
 
 
 def _resumption(name: str, kind: str) -> list[Any]:
@@ -341,7 +342,6 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
         for name in FORMATS
         for shape in SHAPES
         for stacked in (False, True)
-        if not (stacked and name == "V100")
     },
     "host reads": host_reads,
     "evaluation": evaluation,

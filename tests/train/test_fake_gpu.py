@@ -20,10 +20,12 @@ STEPS = [
     ("A100", "olmo3", "stacked", "bfloat16"),
     ("A100", "olmo2", "stacked", "bfloat16"),
     ("V100", "olmo2", "single", "float16"),
+    ("V100", "olmo3", "stacked", "float16"),
+    ("V100", "olmo2", "stacked", "float16"),
     ("float32", "olmo3", "stacked", "float32"),
 ]
-#: One model and one stack; all sizes, and several processes, by `python -m benchmarks.memory`.
-MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8")
+#: One model and two stacks; all sizes, and several processes, by `python -m benchmarks.memory`.
+MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8", "memory olmo3_14m float16 1 8")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_held_out_text_is_read_off_once_at_the_end(found) -> None:
     assert list(found["evaluation"].values()) == [["DataDependentOutputException", 4]] * 4
 
 
-@pytest.mark.parametrize("kind", ["A100 single", "A100 stacked", "V100 single"])
+@pytest.mark.parametrize("kind", ["A100 single", "A100 stacked", "V100 single", "V100 stacked"])
 def test_a_checkpoint_is_copied_to_the_host_and_goes_on_on_the_gpu(found, kind) -> None:
     assert isinstance(found["resumption"], dict), found["resumption"]
     *places, done = found["resumption"][kind]

@@ -16,7 +16,7 @@ from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
 from tests.train.test_steps import Given
 
-A100 = Needs(gpus=1, accelerator="A100")
+A100, V100 = (Needs(gpus=1, accelerator=name) for name in ("A100", "V100"))
 
 
 def proxy(model: str = "olmo3_14m", **changes) -> Proxy:
@@ -83,7 +83,9 @@ def test_what_is_planned_knows_the_slices_of_the_loss() -> None:
         ("olmo3_14m", A100, 5, 4),
         ("olmo3_1b", A100, 128, 1),
         ("olmo3_7b", A100, 128, 1),
-        ("olmo3_14m", Needs(gpus=1, accelerator="V100"), 128, 1),
+        ("olmo3_14m", V100, 128, 16),
+        ("olmo3_60m", V100, 3, 2),
+        ("olmo3_14m", Needs(gpus=1, accelerator="V100", gpu_memory_gib=5), 128, 4),
         ("olmo3_14m", Needs(), 128, 1),
         ("olmo3_14m", Needs(gpus=1), 128, 1),
         (Foreign(model_type="llama"), A100, 128, 1),

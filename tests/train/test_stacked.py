@@ -157,8 +157,6 @@ def test_memory_is_halved_here_too(monkeypatch, caplog) -> None:
 def test_what_cannot_be_stacked_says_so() -> None:
     with pytest.raises(UserError, match="llama"):
         stack_of(toys.proxy(model=Foreign(model_type="llama")))
-    with pytest.raises(UserError, match="float16"):
-        stack_of(toys.proxy(), dtype="float16", loss_scaling=True)
     trained = stack_of(toys.proxy())
     wrong = [
         dataclasses.replace(feed.batch(0), tokens=feed.batch(0).tokens + toys.VOCABULARY)

@@ -318,6 +318,8 @@ def test_a_mixed_pool_must_do_the_same_arithmetic(graph, scan) -> None:  # noqa:
         pieces = swarm(scan, 4, proxy=toys.proxy(device=Device(dtype=dtype)), pool=pool).pieces(graph)
         assert [p.needs.accelerator for p in pieces.values()] == ["A100", "V100", "A100", "V100"]
         assert {p.proxy.device.dtype for p in pieces.values()} == {dtype}
+        stacks = swarm(scan, 4, proxy=toys.proxy(device=Device(dtype=dtype)), pool=pool, stack=None).together(pieces)
+        assert stacks == [("v0", "v2"), ("v1", "v3")]
     with pytest.raises(UserError, match="V100"):
         swarm(scan, proxy=toys.proxy(device=Device(dtype="bfloat16")), pool=pool).pieces(graph)
 

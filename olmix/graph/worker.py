@@ -16,7 +16,7 @@ import pathlib
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from olmix.errors import UserError
@@ -25,6 +25,8 @@ from olmix.graph.step import Context, Step, WorkerLost
 from olmix.graph.store import ABOUT, RESULT, Store, StoreError, disk_sentence, write_atomically
 
 PROGRESS = "progress.json"
+#: In the scratch folder of several steps: the artifacts of which it is.
+MEMBERS = "members.json"
 log = logging.getLogger(__name__)
 
 
@@ -133,7 +135,7 @@ def perform(jobs: Sequence[Job], *, told: Callable[[str], None] = log.info) -> l
             # All runners take locks in the same order, so that none waits for one that waits for it.
             missing = {name for name in sorted(each) if _locked(store, each[name], locks, told) is not None}
             mine = [job for name, job in each.items() if name in missing]
-            seconds = _run_locked(store, mine, together_name([job.artifact for job in jobs])) if mine else 0.0
+            seconds = _run_locked(store, mine, [job.artifact for job in jobs]) if mine else 0.0
         except Exception as error:
             failure = _failed(error, jobs[0].store, (time.monotonic() - began) / len(jobs))
             return [Outcome("found") if store.has(job.artifact) else failure for job in jobs]
@@ -173,12 +175,11 @@ def _locked(store: Store, job: Job, locks: contextlib.ExitStack, told: Callable[
         time.sleep(0.2)
 
 
-def _run_locked(store: Store, jobs: Sequence[Job], watched: str) -> float:
-    """Runs the jobs, publishes their results, returns the seconds; progress is told in the scratch folder `watched`."""
+def _run_locked(store: Store, jobs: Sequence[Job], watched: Sequence[str]) -> float:
+    """Runs the jobs, publishes their results, returns the seconds; progress is told in the scratch folder of `watched`."""
     started, began = provenance.now(), time.monotonic()
     # Those that are left of a group have a scratch folder of their own: checkpoints are of exactly these steps.
-    scratch = store.scratch(together_name([job.artifact for job in jobs]))
-    progress = store.scratch(watched)
+    scratch, progress = _scratch(store, [job.artifact for job in jobs]), _scratch(store, watched)
     with contextlib.ExitStack() as staging:
         contexts = []
         for number, job in enumerate(jobs):
@@ -187,7 +188,6 @@ def _run_locked(store: Store, jobs: Sequence[Job], watched: str) -> float:
             own = scratch if len(jobs) == 1 else scratch / f"{number:03d}"
             own.mkdir(parents=True, exist_ok=True)
             contexts.append(StoreContext(job, out, own, progress))
-        progress.mkdir(parents=True, exist_ok=True)
         # A mark for whoever watches: work has begun, in this process.
         write_atomically(
             progress / PROGRESS,
@@ -205,9 +205,30 @@ def _run_locked(store: Store, jobs: Sequence[Job], watched: str) -> float:
         # All are whole before the first one is seen: a crash between two renames is all that could part them.
         for job, context in zip(jobs, contexts, strict=True):
             store.reveal(context.out, job.artifact)
-    for folder in {scratch, progress, *(store.scratch(job.artifact) for job in jobs)}:
+    for folder in {scratch, progress, *(store.scratch(job.artifact) for job in jobs), *_abandoned(store, jobs)}:
         shutil.rmtree(folder, ignore_errors=True)
     return seconds
+
+
+def _scratch(store: Store, artifacts: Sequence[str]) -> pathlib.Path:
+    """The scratch folder of steps that are done together, which is there now."""
+    folder = store.scratch(together_name(artifacts))
+    folder.mkdir(parents=True, exist_ok=True)
+    if len(artifacts) > 1:
+        write_atomically(folder / MEMBERS, json.dumps(list(artifacts)), durable=False)
+    return folder
+
+
+def _abandoned(store: Store, finished: Sequence[Job]) -> Iterator[pathlib.Path]:
+    """The scratch folders of earlier groups that nobody can go on with, because one of theirs is finished in another way.
+
+    Call it while holding the locks of `finished`: whoever works in such a folder would hold one of them.
+    """
+    names = {job.artifact for job in finished}
+    for path in (store.root / "scratch").glob(f"*-together-*/{MEMBERS}"):
+        with contextlib.suppress(OSError, ValueError):
+            if not names.isdisjoint(json.loads(path.read_text())):
+                yield path.parent
 
 
 def _seal(

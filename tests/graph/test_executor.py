@@ -21,7 +21,7 @@ from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.resources import Needs
 from olmix.graph.store import Store
-from olmix.graph.worker import Job, StoreContext, perform
+from olmix.graph.worker import MEMBERS, Job, StoreContext, perform
 from tests.graph.toy import Part, Source, Toy, diary, groups, toy
 
 
@@ -166,6 +166,24 @@ def test_a_lost_group_goes_on_in_its_own_scratch_and_one_failure_is_all_of_their
     assert run.read(mended.parts).value == 100
     assert "2 of 4 are there already" in said
     assert groups(tmp_path)[3:] == ["2 ++"]
+
+
+def test_what_a_group_left_that_never_comes_back_is_removed(go: Any, tmp_path: pathlib.Path) -> None:
+    """Four together fail, and three others; once one of the four is finished alone, nobody can go on with the four."""
+    scratch = tmp_path / "store" / "scratch"
+
+    def left() -> list[list[str]]:
+        return sorted(json.loads((path / MEMBERS).read_text()) for path in scratch.iterdir() if "together" in path.name)
+
+    with pytest.raises(StepsFailed, match="4 of 4 failed"):
+        go(toy(tmp_path, factors=(1.0, 2.0, 3.0, 4.0), group=4, trouble={"4": "raise"}))
+    with pytest.raises(StepsFailed, match="3 of 3 failed"):
+        go(toy(tmp_path, factors=(5.0, 6.0, 7.0), group=3, trouble={"7": "raise"}))
+    assert sorted(len(members) for members in left()) == [3, 4]
+    go(toy(tmp_path, factors=(1.0,)))
+    assert [len(members) for members in left()] == [3]
+    go(toy(tmp_path, factors=(1.0, 2.0, 6.0, 7.0), group=2))
+    assert not list(scratch.iterdir())
 
 
 def test_what_another_runner_has_finished_is_left_out_of_a_group(tmp_path: pathlib.Path) -> None:

@@ -116,6 +116,7 @@ class Runs:
         for path in (self.folder / "store" / "artifacts").glob("train_proxy-*"):
             label = json.loads((path / "about.json").read_text())["label"]
             found[label.rpartition("/")[2]] = json.loads((path / "result.json").read_text())
+        assert not list((self.folder / "store" / "scratch").iterdir()), "what no run needs any more stayed"
         table = done.read(asked)
         assert set(found) == {*table.runs, *table.failed}
         return found, said.getvalue(), engine.groups

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from olmix.errors import UserError
@@ -98,6 +99,28 @@ def on_this_gpu(arithmetic: Arithmetic, needs: Needs | None) -> Arithmetic:
 
     peak = profile(needs.accelerator).of_part(torch.cuda.get_device_name()).peak(arithmetic.dtype)
     return dataclasses.replace(arithmetic, peak_flops=peak)
+
+
+def check_kernels(name: str, capability: tuple[int, int], built_for: Sequence[str]) -> None:
+    """Raises UserError if a build of torch has no kernels for a GPU.
+
+    Args:
+      name: the GPU's.
+      capability: its compute capability, (7, 0) for a V100.
+      built_for: what torch was compiled for, such as ("sm_80", "compute_120"); code for sm_80 runs on 8.0 to 8.9, and what is
+        meant for compute_120 is compiled anew for any later GPU.
+    """
+    found = [re.fullmatch(r"(sm|compute)_(\d+)(\d)[af]?", arch) for arch in built_for]
+    known = [(match[1], (int(match[2]), int(match[3]))) for match in found if match is not None]
+    runs = [
+        built <= capability and (kind == "compute" or built[0] == capability[0]) for kind, built in known
+    ]  # fmt: skip
+    if known and not any(runs):
+        major, minor = capability
+        raise UserError(
+            f"This build of torch has no kernels for the {name} (sm_{major}{minor}), only for {', '.join(built_for)}; "
+            f"install one that has them (for a V100 one for CUDA 12.6)."
+        )
 
 
 @contextlib.contextmanager

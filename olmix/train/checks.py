@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.train.arithmetic import arithmetic_of
-from olmix.train.recipe import check_split, resolve
+from olmix.train.ladder import padded
+from olmix.train.recipe import check_split, resolve, sharded
 from olmix.train.results import group_means
 from olmix.train.settings import Proxy
 
@@ -26,7 +27,8 @@ def check_settings(proxy: Proxy, *pool: Needs) -> None:
 
     Numbers that do not add up, batches and GPUs that do not divide, and tasks that do not exist, where their package is here.
     """
-    check_split(resolve(proxy), proxy.device.processes)
+    split = proxy.device.processes > 1 and sharded(proxy.model, padded(proxy.vocabulary))
+    check_split(resolve(proxy), proxy.device.processes, split)
     for needs in pool:
         arithmetic_of(proxy.device, needs)
     if (proxy.tasks.names or proxy.tasks.families) and importlib.util.find_spec("olmo_eval") is not None:

@@ -75,6 +75,17 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, torch.distributed.tensor.DTensor) else tensor
 
 
+def gathered(tensor: torch.Tensor, keep: bool) -> torch.Tensor:
+    """A sharded tensor put together on the host (all processes must ask at once); any other as it is.
+
+    One after the other, all parts of a model go through a GPU that has no room for the whole. Who does not `keep` gets nothing.
+    """
+    if not isinstance(tensor, torch.distributed.tensor.DTensor):
+        return tensor
+    together = tensor.full_tensor()
+    return together.cpu() if keep else together.new_empty(0, device="cpu")
+
+
 def placed(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """A whole tensor in the place, the dtype and the sharding of `like`."""
     if isinstance(like, torch.distributed.tensor.DTensor) and tensor.dim():

@@ -5,6 +5,9 @@ training length that overlap by one token, so that every token but the very firs
 with half a window of context. (Overlapping by more would lower all figures alike, at several times the cost.)
 
 `alive` is called after every forward pass: who watches a run for progress must not take a long evaluation for a hang.
+
+No gradients, but no `inference_mode` either: weights of a sharded model that are put together in it can never be trained again,
+and a run that goes on from the end of a period measures before it trains.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def windows(tokens: npt.NDArray[np.integer], length: int) -> list[npt.NDArray[np
     return parts
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def held_out_nats(
     model: torch.nn.Module,
     held_out: HeldOut,
@@ -95,7 +98,7 @@ def bits_per_byte(
         model.train(training)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def row_nats(
     model: torch.nn.Module,
     rows: Sequence[Encoded],

@@ -229,6 +229,8 @@ def _process(told: dict[str, Any]) -> None:
         outcome = ("mistake", str(error))
     except Interrupted as error:
         outcome = ("interrupted", str(error))
+    except WorkerLost as error:
+        outcome = ("lost", str(error))
     except BaseException as error:
         cut_off = any(mark in str(error) for mark in _CUT_OFF)
         outcome = ("cut off" if cut_off else "failure", traceback.format_exc())
@@ -256,6 +258,8 @@ def _answer(heard: _Heard, stopped: bool, ended: BaseException | None) -> Any:
         return heard.outcomes[0][1]
     for _, what in by_kind.get("mistake", []):
         raise UserError(what)
+    for _, what in by_kind.get("lost", []):
+        raise WorkerLost(what)
     if heard.first != GONE:
         for rank, what in by_kind.get("failure", []):
             raise WorkerFailed(f"process {rank} of {heard.size} failed:\n{what}")

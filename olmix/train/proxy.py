@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from olmix.errors import UserError
+from olmix.graph.step import WorkerLost
 from olmix.train import micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
-from olmix.train.distributed import World, placed, shard, whole
+from olmix.train.distributed import World, gathered, placed, shard, whole
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import Foreign, Model, config_of
 from olmix.train.loss import objective_of
@@ -88,7 +90,7 @@ class Trainer:
     """A model, its optimiser and its counters; `step` does one global batch.
 
     The loss of a global batch is the sum over its predicted tokens divided by their number, whatever the micro-batch and
-    the number of processes in `world`.
+    the number of processes in `world`. `begin_with` is the micro-batch to try first where none is set or remembered.
     """
 
     def __init__(
@@ -100,12 +102,13 @@ class Trainer:
         skip: SkipRule,
         seed: int,
         world: World | None = None,
+        begin_with: int | None = None,
     ) -> None:
         self.model = model
         self.plan = plan
         self.arithmetic = arithmetic
         self.world = world or World()
-        check_split(plan, self.world.size)
+        check_split(plan, self.world.size, self.world.sharded)
         self.schedule = plan.schedule()
         self.device = torch.device(arithmetic.device)
         self.vocabulary: int = model.config.vocab_size  # type: ignore[union-attr, assignment]
@@ -124,7 +127,9 @@ class Trainer:
         self.jumps = Jumps(skip, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=arithmetic.loss_scaling)
         self._hint = self._hint_key()
-        self.micro_batch = self._first_micro_batch()
+        self._known = micro_batch.remembered(self._hint) if self._hint is not None else None
+        self.micro_batch = self._first_micro_batch(begin_with)
+        self._tried = self.world.size == 1 or self.world.sharded
 
     @property
     def tokens(self) -> int:
@@ -170,18 +175,43 @@ class Trainer:
         mine = batch.tokens[self.world.rows(len(batch.tokens))]
         tokens = to_device(mine, self.device)
         predicted = len(batch.tokens) * (tokens.shape[1] - 1)
-        if self.world.size > 1 and not self.world.sharded and self.done == 0:
+        if not self._tried:
             # Processes that wait for each other's gradients cannot start again one by one, so each tries alone first.
-            self._halving(lambda: self._accumulate(tokens[: self.micro_batch], predicted, exchange=False))
-            self.optimizer.zero_grad(set_to_none=True)
+            self._halving(lambda: self._alone(tokens, predicted))
             self.micro_batch = self.world.lowest(self.micro_batch)
-        if self.world.size > 1:
-            nats = self._accumulate(tokens, predicted)
-        else:
+            self._tried = True
+        if self.world.size == 1:
             nats = self._halving(lambda: self._accumulate(tokens, predicted))
-        if self._hint is not None and self.done == 0 and self.world.first:
+        else:
+            nats = self._together(tokens, predicted)
+        if self._hint is not None and self.micro_batch != self._known and self.world.first:
             micro_batch.remember(self._hint, self.micro_batch)
+            self._known = self.micro_batch
         return self.world.total(nats) / predicted
+
+    def _alone(self, tokens: torch.Tensor, predicted: int) -> torch.Tensor:
+        """One piece, beside all that will be in the memory later: gradients, and Adam's moments unless they are there."""
+        parameters = list(self.model.parameters())
+        arrays = 1 if any(self.optimizer.state.values()) else 3
+        later = [torch.empty_like(p) for p in parameters for _ in range(arrays)]
+        nats = self._accumulate(tokens[: self.micro_batch], predicted, exchange=False)
+        del later
+        self.optimizer.zero_grad(set_to_none=True)
+        return nats
+
+    def _together(self, tokens: torch.Tensor, predicted: int) -> torch.Tensor:
+        """`_accumulate` among several. If one's memory does not suffice the others wait for it: all begin again with half."""
+        try:
+            return self._accumulate(tokens, predicted)
+        except torch.OutOfMemoryError as error:
+            half = -(-self.micro_batch // 2)
+            said = f"Out of memory with {self.micro_batch} sequences at once in process {self.world.rank} of {self.world.size}"
+            if self._hint is None or half == self.micro_batch:
+                raise UserError(
+                    f"{said}; set device.micro_batch to {half} or to None, or ask for more GPUs."
+                ) from error
+            micro_batch.remember(self._hint, half)
+            raise WorkerLost(f"{said}; the next attempt begins with {half}, same result.") from error
 
     def _halving(self, work: Callable[[], torch.Tensor]) -> torch.Tensor:
         while True:
@@ -246,26 +276,33 @@ class Trainer:
     def _hint_key(self) -> str | None:
         if self.device.type != "cuda" or self.arithmetic.micro_batch is not None:
             return None
+        how = "sharded processes" if self.world.sharded else "processes"
         return micro_batch.key(
             self.model.config.to_json_string(),  # type: ignore[union-attr, operator]
-            self.plan.length, self.arithmetic.dtype, torch.cuda.get_device_name(),
+            self.plan.length, self.arithmetic.dtype,
+            f"{torch.cuda.get_device_name()} {self._share} of {self.world.size} {how}",
         )  # fmt: skip
 
-    def _first_micro_batch(self) -> int:
-        share = -(-self.plan.batch // self.world.size)
-        hint = micro_batch.remembered(self._hint) if self._hint is not None else None
-        return min(share, hint or default_micro_batch(self.plan, self.arithmetic))
+    @property
+    def _share(self) -> int:
+        """Sequences of a global batch that are this process's, at most."""
+        return -(-self.plan.batch // self.world.size)
+
+    def _first_micro_batch(self, begin_with: int | None) -> int:
+        first = min(self._share, self._known or begin_with or default_micro_batch(self.plan, self.arithmetic))
+        # Sharded processes with pieces of other sizes would wait for each other for ever.
+        return first if self.arithmetic.micro_batch is not None else self.world.lowest(first)
 
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs to go on as if nothing had happened, on any number of processes.
 
-        All processes must ask at once.
+        All processes must ask at once; of sharded ones the first alone gets it.
         """
-        named = dict(self.model.named_parameters())
+        named, keep = dict(self.model.named_parameters()), self.world.first
         return {
-            "model": {name: whole(value) for name, value in self.model.state_dict().items()},
+            "model": {name: gathered(value, keep) for name, value in self.model.state_dict().items()},
             "optimizer": {
-                name: {key: whole(value) for key, value in self.optimizer.state[parameter].items()}
+                name: {key: gathered(value, keep) for key, value in self.optimizer.state[parameter].items()}
                 for name, parameter in named.items()
             },
             "jumps": self.jumps.state(),

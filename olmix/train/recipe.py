@@ -117,12 +117,21 @@ def _period_ends(multiple: float, parameters: float, tokens: int, batch_tokens: 
     return (*[end for end in ends if end < tokens], tokens)
 
 
-def check_split(plan: Plan, processes: int) -> None:
-    """Raises UserError if a global batch has fewer sequences than there are processes."""
+def check_split(plan: Plan, processes: int, sharded: bool = False) -> None:
+    """Raises UserError if a global batch has fewer sequences than there are processes, or sharded ones would have unequal parts.
+
+    Sharded processes put every layer together for every piece of a batch: one with a piece more would wait for ever.
+    """
     if plan.batch < processes:
         raise UserError(
             f"A global batch of {plan.batch} sequences cannot be split over {processes} processes; "
             f"lower device.processes or raise proxy.batch_tokens."
+        )
+    if sharded and plan.batch % processes:
+        each = -(-plan.batch // processes)
+        raise UserError(
+            f"A global batch of {plan.batch} sequences is not the same number for each of {processes} processes that share a "
+            f"model (FSDP); proxy.batch_tokens={each * processes * plan.length:,} would be, or change device.processes."
         )
 
 

@@ -22,11 +22,11 @@ import torch
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
-from olmix.train import compiling, source, tasks
-from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, on_this_gpu
+from olmix.train import compiling, memory, source, tasks
+from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, on_this_gpu
 from olmix.train.continuing import METRICS, PERIODS, Start, is_kept, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
-from olmix.train.distributed import World, whole
+from olmix.train.distributed import World, gathered
 from olmix.train.evaluate import bits_per_byte, task_bits_per_byte
 from olmix.train.feed import Batch, HeldOuts
 from olmix.train.ladder import Foreign, flops_per_token, padded
@@ -127,7 +127,8 @@ def _train(
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
-        trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world)
+        begin_with = _fits_by_arithmetic(proxy, plan, arithmetic, world)
+        trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world, begin_with=begin_with)
         diary = stack.enter_context(open_diary(step, place if world.first else None, plan, arithmetic, feed.leaves))
         setting_up = time.perf_counter() - began
 
@@ -137,7 +138,8 @@ def _train(
                 return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world, alive)
 
         def keep_model(folder: pathlib.Path) -> None:
-            state = {name: whole(value) for name, value in model.state_dict().items()}  # All processes must ask.
+            # All processes must ask.
+            state = {name: gathered(value, world.first) for name, value in model.state_dict().items()}
             if world.first:
                 save_model(model, state, folder, plan, tokenizer)
 
@@ -164,6 +166,18 @@ def _train(
     return result
 
 
+def _fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: World) -> int | None:
+    """The micro-batch of sharded processes on GPUs, none of which can try alone; None for all others."""
+    if not world.sharded or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
+        return None
+    memory_gib = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30
+    count = memory.micro_batch_that_fits(
+        proxy.model, padded(proxy.vocabulary), plan.length, -(-plan.batch // world.size), memory_gib,
+        half=arithmetic.autocast is not None, processes=world.size, sharded=True,
+    )  # fmt: skip
+    return count or 1
+
+
 def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
     """Brings what this attempt and earlier ones have written to where the result is."""
     shutil.copyfile(scratch / METRICS, out / METRICS)
@@ -177,6 +191,8 @@ def checked_arithmetic(step: Training, variants: int = 1) -> Arithmetic:
         raise UserError(
             "The step asks for a GPU (needs.gpus), and torch sees none here; is this build of torch for CPUs only?"
         )
+    if arithmetic.device == "cuda":
+        check_kernels(torch.cuda.get_device_name(), torch.cuda.get_device_capability(), torch.cuda.get_arch_list())
     decision = compiling.possible_here(compiling.decide(step.proxy, step.needs, variants=variants), arithmetic.device)
     if arithmetic.device == "cuda":
         log.info("%s.", compiling.line(decision))

@@ -8,7 +8,7 @@ import torch
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.train import micro_batch, proxy
-from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, resolve_device
+from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, resolve_device
 from olmix.train.settings import Device
 from tests.train import toys
 
@@ -119,6 +119,25 @@ def test_hints_are_remembered_and_may_be_lost(monkeypatch, tmp_path) -> None:
     assert micro_batch.remembered(one) == 8
 
 
+def test_what_fits_is_remembered_as_the_second_step_knows_it(monkeypatch, tmp_path) -> None:
+    """A first step has no moments of Adam in the memory yet: what fits there may be too much for all that follow."""
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path))
+    trained = toys.trainer(toys.proxy(), micro_batch=8)
+    trained._hint = "a GPU"
+    feed, original = toys.Languages(trained.plan), proxy.objective_of
+    trained.step(feed.batch(0))
+    assert micro_batch.remembered("a GPU") == 8
+
+    def less_memory(model, tokens, *rest, **more):
+        if len(tokens) > 4:
+            raise torch.OutOfMemoryError("tried to allocate 12 PiB")
+        return original(model, tokens, *rest, **more)
+
+    monkeypatch.setattr(proxy, "objective_of", less_memory)
+    trained.step(feed.batch(1))
+    assert micro_batch.remembered("a GPU") == 4
+
+
 def test_float16_with_loss_scaling_is_near_float32() -> None:
     """On a CPU only to test what a V100 does: same losses, and an overflow under the scale is a skipped step."""
     expected = steps(toys.trainer(toys.proxy(learning_rate=2e-3)))
@@ -167,3 +186,25 @@ def test_a_gradient_that_is_no_number_at_the_smallest_scale_is_the_end() -> None
     next(iter(trained.model.parameters())).register_hook(lambda gradient: gradient * float("nan"))
     assert not trained.step(feed.batch(1)).finite
     assert not trained.step(feed.batch(2)).alive
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for", "works"),
+    [
+        ((7, 0), ["sm_70", "sm_80", "compute_120"], True),
+        ((7, 0), ["sm_75", "sm_80", "sm_90", "sm_100", "compute_120"], False),
+        ((8, 6), ["sm_80"], True),
+        ((8, 0), ["sm_86"], False),
+        ((9, 0), ["sm_80", "sm_90a"], True),
+        ((12, 1), ["sm_80", "compute_120"], True),
+        ((9, 0), ["gfx942"], True),
+        ((9, 0), [], True),
+    ],
+)
+def test_a_build_of_torch_without_kernels_for_a_gpu_is_named(capability, built_for, works) -> None:
+    """CUDA 13 has dropped the V100; builds of other makers have other names, of which we know nothing."""
+    if works:
+        check_kernels("GPU", capability, built_for)
+        return
+    with pytest.raises(UserError, match=r"no kernels for the GPU \(sm_\d+\), only for sm_.*CUDA 12\.6"):
+        check_kernels("GPU", capability, built_for)

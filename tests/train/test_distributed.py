@@ -6,6 +6,8 @@ Starting the processes takes about ten seconds of two cores each time, so a few 
 from __future__ import annotations
 
 import dataclasses
+import gc
+import logging
 import pathlib
 import threading
 import time
@@ -15,15 +17,19 @@ from typing import Any
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 
 from olmix.errors import UserError
 from olmix.graph import Needs
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.step import WorkerLost
-from olmix.train import distributed
+from olmix.train import distributed, loss, micro_batch
 from olmix.train.channel import GONE
+from olmix.train.checks import check_settings
 from olmix.train.distributed import World
+from olmix.train.ladder import Shape
 from olmix.train.processes import WorkerFailed, _answer, _check_shared, _Heard, launch
+from olmix.train.recipe import check_split, resolve
 from olmix.train.run import Interrupted
 from olmix.train.settings import Device
 from tests.train import corpus, toys
@@ -38,6 +44,8 @@ def train(world: World, progress, proxy, folder, until: int | None = None):
     trained = toys.trainer(proxy, world=world)
     feed = toys.Languages(trained.plan)
     if until is not None:
+        # As a run that goes on from the end of a period: it measures before it trains.
+        bits_per_byte(trained.model, toys.held_outs(100), 16, device=trained.device, world=world)
         losses = [trained.step(feed.batch(step)).loss for step in range(until)]
         return losses, trained.state()
 
@@ -53,6 +61,8 @@ def alone(proxy, folder, until=None):
     return train(World(), lambda *_: None, proxy, folder, until)
 
 
+#: What holds numbers: the rest of what is in the memory may look like a tensor.
+KINDS = (torch.Tensor, torch.nn.Parameter)
 PROXY = toys.proxy(device=Device(dtype="float32", micro_batch=3), learning_rate=2e-3)
 SAVING = toys.proxy(checkpoint_tokens=10 * 128)
 ENDLESS = toys.proxy(tokens=10**6 * 128)
@@ -220,6 +230,88 @@ def test_a_node_that_does_not_see_the_store_says_so(tmp_path) -> None:
 def test_more_processes_than_sequences_is_a_mistake() -> None:
     with pytest.raises(UserError, match="cannot be split over 9 processes"):
         toys.trainer(toys.proxy(), world=World(0, 9))
+
+
+def test_sharded_processes_have_equal_parts_of_a_batch() -> None:
+    """Or one would wait for the piece that the others do not have. Whole models exchange once, whatever their parts."""
+    plan = resolve(toys.proxy(batch_tokens=7 * 16, tokens=70 * 16))
+    check_split(plan, 2)
+    check_split(plan, 7, sharded=True)
+    with pytest.raises(
+        UserError, match=r"not the same number for each of 2 processes .* proxy.batch_tokens=128 would be"
+    ):
+        check_split(plan, 2, sharded=True)
+    model = Shape(width=2048, layers=16, heads=16, hidden=8192)
+    proxy = toys.proxy(
+        model=model, batch_tokens=7 * 16, device=Device(dtype="float32", processes=2), vocabulary=100_278
+    )
+    with pytest.raises(UserError, match=r"\(FSDP\)"):
+        check_settings(proxy)
+
+
+@pytest.fixture
+def nobody_else(monkeypatch) -> Iterator[World]:
+    """The first of two processes, as it thinks; it exchanges all with itself."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+    yield World(0, 2)
+    dist.destroy_process_group()
+
+
+def test_each_tries_alone_what_fits_beside_all_that_will_be_there(nobody_else, monkeypatch) -> None:
+    """Beside the weights: gradients and both moments of Adam, which a first step does not have yet."""
+    original, held, told = loss.objective_of_heads, [], []
+
+    def tight(hidden, head, *rest):
+        shape = torch.Size([toys.VOCABULARY, 16])
+        storages = {t.untyped_storage().data_ptr() for t in gc.get_objects() if type(t) in KINDS and t.shape == shape}
+        held.append((hidden.shape[1] // 15, len(storages)))
+        if hidden.shape[1] > 2 * 15:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return original(hidden, head, *rest)
+
+    monkeypatch.setattr(loss, "objective_of_heads", tight)
+    monkeypatch.setattr(logging.getLogger("olmix.train.proxy"), "warning", lambda *words: told.append(words[1:3]))
+    trained = toys.trainer(toys.proxy(), world=nobody_else)
+    feed = toys.Languages(trained.plan)
+    assert trained.micro_batch == 4
+    trained.step(feed.batch(0))
+    state, first = trained.state(), list(held)
+    held.clear()
+    trained.step(feed.batch(1))
+    assert [rows for rows, _ in first] == [4, 2, 2, 2]
+    assert told == [(4, 2)]
+    # Two such matrices, embedding and head: alone as many arrays as any later piece finds.
+    assert first[1][1] >= max(count for _, count in held) >= 2 * 4 - 1
+    again = toys.trainer(toys.proxy(), world=nobody_else)
+    again.restore(state)
+    again.step(feed.batch(1))
+    assert again.micro_batch == 2  # One that goes on tries too: it may be on another GPU.
+
+
+def test_out_of_memory_among_several_is_half_at_the_next_attempt(nobody_else, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("OLMIX_CACHE", str(tmp_path))
+    trained = toys.trainer(toys.proxy(), world=nobody_else)
+    feed = toys.Languages(trained.plan)
+    trained.step(feed.batch(0))
+
+    def tight(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(loss, "objective_of_heads", tight)
+    with pytest.raises(UserError, match=r"4 sequences at once in process 0 of 2; set device\.micro_batch to 2"):
+        trained.step(feed.batch(1))
+    trained._hint = "a GPU"
+    with pytest.raises(WorkerLost, match="4 sequences at once in process 0 of 2; the next attempt begins with 2"):
+        trained.step(feed.batch(1))
+    assert micro_batch.remembered("a GPU") == 2
+    assert _answer_raises(r1=("lost", "Out of memory"), r0=("cut off", "trace"), first="lost") == "Out of memory"
+
+
+def _answer_raises(first: str, **outcomes: tuple[str, Any]) -> str:
+    with pytest.raises(WorkerLost) as lost:
+        _answer(_said(first=first, **outcomes), False, None)
+    return str(lost.value)
 
 
 def test_rows_cover_the_batch() -> None:

@@ -11,6 +11,7 @@ bias-free linear head, against memory and speed; other models take `objective_of
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -62,32 +63,38 @@ class _HeadObjective(torch.autograd.Function):
         want = hidden.requires_grad
         matrix = head.to(dtype)
         models, entries = head.shape[:2]
-        rows = max(1, (CPU_SLICE if hidden.device.type == "cpu" else GPU_SLICE) // (models * entries))
+        count = (CPU_SLICE if hidden.device.type == "cpu" else GPU_SLICE) // entries
+        # As few models as fill a slice: all of them in each one would add to all of their heads' gradients each time.
+        group = min(models, max(1, count // hidden.shape[1]))
+        rows = max(1, count // group)
         grad_hidden = torch.empty_like(hidden if want else hidden[:, :0])
         grad_head = torch.zeros_like(head if want else head[:, :0])
         objective = torch.zeros(models, dtype=torch.float32, device=hidden.device)
         nats = torch.zeros_like(objective)
-        for start in range(0, hidden.shape[1], rows):
-            piece, answers = hidden[:, start : start + rows].to(dtype), targets[:, start : start + rows, None]
-            logits = torch.bmm(piece, matrix.mT).float()
-            top = logits.gather(2, answers)
-            peak = logits.amax(2, keepdim=True)
-            logits.sub_(peak).exp_()
+        parts = itertools.product(range(0, models, group), range(0, hidden.shape[1], rows))
+        for these, part in ((slice(m, m + group), (slice(m, m + group), slice(t, t + rows))) for m, t in parts):
+            piece, answers = hidden[part].to(dtype), targets[part].unsqueeze(2)
+            logits = torch.bmm(piece, matrix[these].mT)
+            top, peak = logits.gather(2, answers).float(), logits.amax(2, keepdim=True).float()
+            # From here on float32. A GPU's time is that of its memory here, so each pass over a slice counts.
+            logits = logits.sub_(peak) if dtype == torch.float32 else logits - peak
+            logits.exp_()
             sums = logits.sum(2, keepdim=True)
             normaliser = sums.log() + peak
             loss = (normaliser - top).sum((1, 2))
-            nats += loss
-            objective += loss + z_loss * normaliser.square().sum((1, 2))
+            nats[these] += loss
+            objective[these] += loss + z_loss * normaliser.square().sum((1, 2))
             if want:
-                # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in the place of the logits themselves.
-                logits.mul_((1.0 + 2.0 * z_loss * normaliser) / sums)
-                logits.scatter_add_(2, answers, torch.full_like(top, -1.0))
-                slope = logits.to(dtype)
-                grad_hidden[:, start : start + rows] = torch.bmm(slope, matrix)
+                # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in float32 where it ends near zero.
+                factor = (1.0 + 2.0 * z_loss * normaliser) / sums
+                right = (logits.gather(2, answers) * factor - 1.0).to(dtype)
+                slope = logits if dtype == torch.float32 else torch.empty_like(logits, dtype=dtype)
+                torch.mul(logits, factor, out=slope).scatter_(2, answers, right)
+                grad_hidden[part] = torch.bmm(slope, matrix[these])
                 if dtype == head.dtype:
-                    grad_head.baddbmm_(slope.mT, piece)
+                    grad_head[these].baddbmm_(slope.mT, piece)
                 else:
-                    grad_head.add_(torch.bmm(slope.mT, piece))
+                    grad_head[these].add_(torch.bmm(slope.mT, piece))
                 del slope
             del logits  # Or two slices of them would be held at once.
         ctx.save_for_backward(grad_hidden, grad_head)

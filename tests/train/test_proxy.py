@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from olmix.errors import UserError
+from olmix.train import loss
 from olmix.train.feed import Batch
 from olmix.train.ladder import Foreign
 from olmix.train.loss import objective_of_head, objective_of_logits
@@ -40,6 +41,29 @@ def test_sliced_head_equals_whole_logits(z_loss: float, vocabulary: int) -> None
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+@pytest.mark.parametrize(("numbers", "group", "rows"), [(37 * 70, 5, 14), (37 * 25, 2, 12), (37 * 4, 1, 4)])
+def test_heads_side_by_side_are_each_alone(monkeypatch, numbers: int, group: int, rows: int, dtype) -> None:
+    """However many of them share a slice: as few as fill it, for each slice adds to the gradients of all heads in it."""
+    torch.manual_seed(0)
+    hidden, head = torch.randn(5, 12, 8, requires_grad=True), torch.randn(5, 37, 8, requires_grad=True)
+    targets = torch.randint(0, 37, (5, 12))
+    monkeypatch.setattr(loss, "CPU_SLICE", numbers)
+    shapes, bmm = [], torch.bmm
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "bmm", lambda a, b: shapes.append(tuple(a.shape)) or bmm(a, b))
+        objectives, nats = loss.objective_of_heads(hidden, head, targets, 1e-2, dtype)
+    assert shapes[0] == (group, min(rows, 12), 8)
+    gradients = torch.autograd.grad(objectives.sum(), [hidden, head])
+    for k in range(5):
+        alone = hidden[k].detach().requires_grad_(), head[k].detach().requires_grad_()
+        want, want_nats = objective_of_logits(alone[0] @ alone[1].T, targets[k], 1e-2)
+        close = {"rtol": 1e-3, "atol": 1e-5} if dtype is None else {"rtol": 0.02, "atol": 0.05}
+        torch.testing.assert_close((objectives[k], nats[k]), (want, want_nats), **close)
+        for mine, theirs in zip(gradients, torch.autograd.grad(want, alone), strict=True):
+            torch.testing.assert_close(mine[k], theirs, **close)
 
 
 def test_loss_is_transformers_own() -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from olmix.graph import Context, FanOut, Needs, Step, runner
 from olmix.graph.progress import Reporter
-from olmix.graph.ray_engine import _ALWAYS, _LOOPBACK_ONLY, RaySettings
+from olmix.graph.ray_engine import _ALWAYS, _LOOPBACK_ONLY, RaySettings, _only_what_is_used
 from olmix.graph.store import Store
 from tests.graph.toy import Part, Total, diary, toy
 
@@ -67,14 +67,15 @@ def cluster() -> Iterator[Any]:
     os.environ.update({"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "2"})
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 * 2**20})
-    kinds = ("A100", "A100", "V100")
-    cluster.olmix_nodes = [
-        cluster.add_node(
-            num_cpus=2, num_gpus=2, resources={f"accelerator_type:{kind}": 1}, object_store_memory=80 * 2**20
-        )
-        for kind in kinds
-    ]
+    with _only_what_is_used(dashboard=False):
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 * 2**20})
+        kinds = ("A100", "A100", "V100")
+        cluster.olmix_nodes = [
+            cluster.add_node(
+                num_cpus=2, num_gpus=2, resources={f"accelerator_type:{kind}": 1}, object_store_memory=80 * 2**20
+            )
+            for kind in kinds
+        ]
     yield cluster
     cluster.shutdown()
 

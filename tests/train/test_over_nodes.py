@@ -14,7 +14,7 @@ from rich.console import Console
 
 from olmix.graph import Experiment, Needs, Step, runner
 from olmix.graph.progress import Reporter
-from olmix.graph.ray_engine import _ALWAYS, _LOOPBACK_ONLY, RaySettings
+from olmix.graph.ray_engine import _ALWAYS, _LOOPBACK_ONLY, RaySettings, _only_what_is_used
 from olmix.graph.store import Store
 from olmix.train import TrainProxy
 from olmix.train.settings import Device
@@ -38,9 +38,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_health_check_failure_threshold", "4")
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 * 2**20})
-    for _ in range(3):
-        cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+    with _only_what_is_used(dashboard=False):
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 * 2**20})
+        for _ in range(3):
+            cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
     yield cluster
     cluster.shutdown()
 

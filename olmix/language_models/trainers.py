@@ -18,6 +18,7 @@ from olmix.language_models.jobs import Data, Job
 from olmix.language_models.trl_trainers import build
 from olmix.language_models.tuning import Grpo, TuningResult
 from olmix.language_models.watching import WHOLE, LossIsNoNumberError, begin_metrics, keep_records, watch
+from olmix.lean import spare_scikit_learn
 
 
 def tune(job: Job) -> TuningResult:
@@ -26,6 +27,7 @@ def tune(job: Job) -> TuningResult:
     Raises:
       UserError: on examples that are too long, a loss that is not a number, or a missing teacher, reward or validation.
     """
+    spare_scikit_learn()
     import torch
     import transformers
 

@@ -19,6 +19,7 @@ import torch
 
 from olmix.errors import UserError
 from olmix.graph.step import WorkerLost
+from olmix.lean import spare_scikit_learn
 from olmix.train import micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
@@ -47,6 +48,7 @@ def build_model(
     end_token: int | None = None,
 ) -> torch.nn.Module:
     """A freshly initialised model on its device, the same for the same seed wherever it is built."""
+    spare_scikit_learn()
     import transformers
 
     config = config_of(model, vocabulary=vocabulary, sequence_length=plan.length, end_token=end_token)

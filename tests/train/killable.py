@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import multiprocessing
+import multiprocessing.context
 import os
 import pathlib
 import resource
@@ -26,15 +27,17 @@ import psutil
 from olmix.train.metrics import read_metrics
 
 #: What a run needs, imported once.
-WARM = [
-    "torch",
-    "transformers.models.olmo3.modeling_olmo3",
-    "transformers.models.olmo2.modeling_olmo2",
-    "olmix.train.work",
-]
+WARM = ["tests.train.warm"]
 #: Seconds to wait for processes on a machine that has other things to do.
 LONG = 240.0
 TIMES = {"seconds", "seconds_setting_up", "tokens_per_second", "share_waiting_for_data"}
+
+
+def warm_context() -> multiprocessing.context.ForkServerContext:
+    """Starts processes that have imported what a run needs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(WARM)
+    return context
 
 
 class Killable:
@@ -42,8 +45,7 @@ class Killable:
 
     def __init__(self, data: pathlib.Path, folder: pathlib.Path, **settings: Any) -> None:
         folder.mkdir(exist_ok=True)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(WARM)
+        context = warm_context()
         self.log = folder / "log"
         self.log.write_text("")
         self.process = context.Process(target=main, args=(str(data), str(folder), settings))
@@ -113,11 +115,12 @@ def steps_since_resumed(folder: pathlib.Path) -> int:
     return len(lines) - 1 - marks[-1] if marks else 0
 
 
-def wait_for(condition, seconds: float = LONG) -> None:
+def wait_for(condition, seconds: float = LONG, pause: float = 0.005) -> None:
+    """Looks every `pause` seconds: one that looks at a short step often enough, and takes a tenth of a processor."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited too long"
-        time.sleep(0.005)
+        time.sleep(pause)
 
 
 def below(title: str, parent: int | None = None) -> list[psutil.Process]:

@@ -176,7 +176,7 @@ def test_a_failure_ends_all_and_says_where(two: Two, engine: RayEngine) -> None:
     assert "process 1 of 2 failed" in str(two.failure)
     assert "ValueError: the second one fails" in str(two.failure)
     assert two.ending < LONG / 2  # The other one was asleep for longer.
-    wait_for(lambda: ray.available_resources().get("CPU") == 2.0)
+    wait_for(lambda: ray.available_resources().get("CPU") == 2.0, pause=0.05)
     assert below("ray::RayTrainWorker") == []
 
 
@@ -194,7 +194,7 @@ def test_stopped_before_there_was_room_for_them_nothing_stays_behind(engine: Ray
     with pytest.raises(Interrupted):
         launch(2, "cpu", False, train, (PROXY, tmp_path), tmp_path, stop, progress, Needs(cpus=2))
     ray.cancel(blocker, force=True)
-    wait_for(lambda: ray.available_resources().get("CPU") == 2.0)
+    wait_for(lambda: ray.available_resources().get("CPU") == 2.0, pause=0.05)
 
 
 def _said(size: int = 2, first: str = "", gone: set[int] | None = None, **outcomes: tuple[str, Any]) -> _Heard:
@@ -333,7 +333,7 @@ def test_killed_with_two_processes_ended_with_one(tmp_path) -> None:
     length = {"learning_rate": 2e-3, "tokens": 160 * 128}
     whole = Killable(tmp_path / "text", tmp_path / "whole", **length)
     first = Killable(tmp_path / "text", tmp_path / "run", device=Device(dtype="float32", processes=2), **length)
-    wait_for(lambda: steps_done(tmp_path / "run") >= 12, LONG)
+    wait_for(lambda: steps_done(tmp_path / "run") >= 12, LONG, pause=0.05)
     family = psutil.Process(first.process.pid).children(recursive=True)
     assert len(below("ray::RayTrainWorker", first.process.pid)) == 2
     first.process.kill()

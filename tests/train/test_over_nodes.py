@@ -64,7 +64,8 @@ def test_a_run_over_two_nodes_survives_a_killed_process_and_a_lost_node(cluster:
 
     def when(steps: int, work: Any) -> threading.Thread:
         def watch() -> None:
-            wait_for(lambda: done() >= steps, 4 * LONG)  # From the beginning of all, two starts of Ray Train included.
+            # From the beginning of all, two starts of Ray Train included.
+            wait_for(lambda: done() >= steps, 4 * LONG, pause=0.1)
             work()
 
         thread = threading.Thread(target=watch, daemon=True)

@@ -9,6 +9,7 @@ import pathlib
 import random
 import shutil
 import signal
+import sys
 import time
 
 import pytest
@@ -22,7 +23,7 @@ from olmix.train.run import Interrupted, run
 from tests.data.s3_server import server  # noqa: F401
 from tests.patience import patience
 from tests.train import corpus, toys
-from tests.train.killable import Killable, outcome, steps_done, wait_for
+from tests.train.killable import LONG, Killable, outcome, steps_done, wait_for, warm_context
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,22 @@ def undisturbed(data, tmp_path_factory) -> tuple[dict, bytes]:
     folder = tmp_path_factory.mktemp("undisturbed")
     Killable(data, folder).finish()
     return outcome(folder)
+
+
+def left_out() -> None:
+    """Ends with 0 if transformers' generation is there, scikit-learn is not, and nobody later is told that it is missing."""
+    from transformers.utils import is_sklearn_available
+
+    there = "transformers.generation.candidate_generator" in sys.modules and "sklearn" not in sys.modules
+    sys.exit(0 if there and is_sklearn_available() else 1)
+
+
+def test_a_worker_imports_no_scikit_learn() -> None:
+    pytest.importorskip("sklearn")
+    process = warm_context().Process(target=left_out)
+    process.start()
+    process.join(LONG)
+    assert process.exitcode == 0
 
 
 def test_killed_at_random_steps_it_ends_in_the_same_bits(data, undisturbed, tmp_path) -> None:

@@ -192,6 +192,17 @@ def _spread(proxy: Proxy, needs: Needs) -> str:
     )
 
 
+def _counted(proxy: Proxy) -> str:
+    """The parameters beside the input embedding, as they are, next to those that budgets are made from."""
+    if isinstance(proxy.model, Foreign):
+        return ""
+    counted, nominal = count_parameters(proxy.model, padded(proxy.vocabulary)), nominal_parameters(proxy.model)
+    by_name = f" ({nominal:,} by its name)" if nominal is not None else ""
+    return (
+        f"; {counted.non_embedding:,} parameters beside the input embedding{by_name}, {counted.body:,} without the head"
+    )
+
+
 def declared(proxy: Proxy, needs: Needs) -> tuple[str, ...]:
     """Of the plan in words, what is known without any data."""
     return lines(proxy, 1, needs)[: 2 if proxy.device.processes > 1 else 1]
@@ -202,7 +213,7 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
     plan = resolve(proxy)
     found = [
         f"each {plan.tokens:,} tokens = {training_budget(proxy).computed}; learning rate {plan.learning_rate:.3g}, "
-        f"warm-up {plan.warmup_tokens:,} tokens"
+        f"warm-up {plan.warmup_tokens:,} tokens{_counted(proxy)}"
     ]
     if proxy.device.processes > 1:
         found.append(_spread(proxy, needs or Needs()))

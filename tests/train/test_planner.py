@@ -110,6 +110,12 @@ def test_lines_say_tokens_and_rounding_and_every_kind_of_gpu_where_none_is_named
     )
     assert f"each {budget} of 64 × 2,048 tokens" in text
     assert f"128 runs, {128 * 139_984_896:,} tokens" in text
+    # 4 layers of 4 · 128² + 3 · 128 · 512 + 4 · 128, one norm more, and a head of 100,352 · 128.
+    body = 4 * (4 * 128**2 + 3 * 128 * 512 + 4 * 128) + 128
+    counted = (
+        f"{body + 100_352 * 128:,} parameters beside the input embedding (14,000,000 by its name), {body:,} without"
+    )
+    assert counted in text
     assert all(kind in text for kind in ("A100", "V100", "H100", "H200"))
     foreign = Foreign(model_type="llama")
     few = planner.lines(

@@ -44,8 +44,12 @@ class _Task:
     nodes: tuple[Node, ...]
     needs: Needs
     attempt: int = 1
+    #: When it was last seen to move, by our clock; what its progress file was then; whether it has begun at all.
     alive: float = dataclasses.field(default_factory=time.monotonic)
+    seen: tuple[int, int] | None = None
     begun: bool = False
+    #: Why we ended it ourselves, if we did.
+    ended: str = ""
     #: The share of the work that any attempt had done when it ended, and the attempts in a row that came no further.
     furthest: float = 0.0
     in_vain: int = 0
@@ -147,6 +151,7 @@ class Executor:
                     outcomes = self.engine.outcomes(reference)
                     if isinstance(outcomes, str):
                         again = task.again(self._reached(task))
+                        outcomes = task.ended or outcomes
                         if again is not None:
                             why = outcomes.rstrip(".")
                             self.reporter.say(f"{task.label}: {why}; started again (attempt {again.attempt})")
@@ -180,37 +185,57 @@ class Executor:
                 later.append(task)
                 continue
             there[task.kind] += 1
-            task.alive = time.monotonic()
+            task.alive, task.seen = time.monotonic(), self._stamp(task)
             tasks[self.engine.submit([self._job(node) for node in task.nodes], task.needs)] = task
         return later
 
     def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
-        """Passes a running task's progress on, and ends it if it has shown none for longer than it may."""
-        try:
-            changed = time.time() - self._progress_of(task).stat().st_mtime
-            state = json.loads(self._progress_of(task).read_text())
-        except (OSError, ValueError):
+        """Passes a running task's progress on, and ends it if it has shown none for longer than it may.
+
+        That its progress file changed is what counts, and not when: the clocks of machines differ, and jump.
+        """
+        stamp, now = self._stamp(task), time.monotonic()
+        state = self._progress(task)
+        if stamp is None or state is None:
             return
-        if changed < time.monotonic() - task.alive + 1:
-            task.begun = True
-            for node in task.nodes:
-                stage.running(node.label, state["done"], state["total"], state["note"], 1 / len(task.nodes))
+        if stamp != task.seen:
+            task.seen, task.alive, task.begun = stamp, now, True
+        if not task.begun:
+            return
+        for node in task.nodes:
+            stage.running(node.label, state["done"], state["total"], state["note"], 1 / len(task.nodes))
         patience = task.needs.patience_minutes
-        if task.begun and patience is not None and changed > 60 * patience:
-            self.reporter.say(f"{task.label}: no progress for {patience:g} minutes; ending it")
-            task.alive, task.begun = time.monotonic(), False
+        if patience is not None and now > task.alive + 60 * patience:
+            share = 100 * state["done"] / state["total"] if state["total"] else 0.0
+            where = f"at {share:.0f} %{', ' if state['note'] else ''}{state['note']}"
+            task.ended = f"no progress for {patience:g} minutes ({where})"
+            self.reporter.say(f"{task.label}: {task.ended}; ending it")
+            task.alive = now  # Should it live on, it is ended again.
             self.engine.kill(reference)
+
+    def _stamp(self, task: _Task) -> tuple[int, int] | None:
+        """What tells one state of a task's progress file from another; None while there is no file."""
+        try:
+            status = self._progress_of(task).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _progress(self, task: _Task) -> dict[str, Any] | None:
+        """What a task has last told about itself."""
+        try:
+            state: dict[str, Any] = json.loads(self._progress_of(task).read_text())
+        except (OSError, ValueError):
+            return None
+        return state
 
     def _progress_of(self, task: _Task) -> pathlib.Path:
         return self.store.scratch(task.scratch) / PROGRESS
 
     def _reached(self, task: _Task) -> float:
         """The share of its work that a task had done when it was last heard of."""
-        try:
-            state = json.loads(self._progress_of(task).read_text())
-            return float(state["done"] / state["total"])
-        except (OSError, ValueError, ZeroDivisionError):
-            return 0.0
+        state = self._progress(task)
+        return float(state["done"] / state["total"]) if state is not None and state["total"] else 0.0
 
     def _job(self, node: Node) -> Job:
         """All that a process must know to do this node."""

@@ -153,8 +153,7 @@ class RayEngine:
             outcomes: list[Outcome] = ray.get(reference)
             return next((outcome.message for outcome in outcomes if outcome.status == "lost"), outcomes)
         except ray.exceptions.RayError as error:
-            lines = str(error).strip().splitlines()
-            return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+            return _lost(error)
 
     def kill(self, reference: Any) -> None:
         """Ends a job that hangs, by force; its outcome is then a lost worker."""
@@ -178,6 +177,18 @@ class RayEngine:
                 self._guardian.dismiss()
                 self._guardian = None
         self._started = False
+
+
+def _lost(error: Exception) -> str:
+    """One line about a lost worker. Ray's own, of the two commonest, sends people to files that are gone with it."""
+    import ray
+
+    if isinstance(error, ray.exceptions.TaskCancelledError):
+        return "its worker was ended"
+    if isinstance(error, ray.exceptions.WorkerCrashedError):
+        return "its worker died (killed, out of memory, or its machine is being taken away?)"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
 
 
 def _describe(resources: dict[str, float]) -> str:

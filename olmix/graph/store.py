@@ -18,6 +18,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -154,6 +155,25 @@ def flush_folder(folder: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def whole_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A new folder to write in, which becomes `folder`, in place of an earlier one, once all of it is on the disk.
+
+    One writer at a time; what a killed one left is removed by the next of the same folder.
+    """
+    beside = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        flush(beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(beside, folder)
+        flush_folder(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def write_atomically(path: pathlib.Path, text: str, *, durable: bool = True) -> None:
     """Replaces `path` by `text` in one step; `durable=False` skips the flush (for progress, which may be lost)."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
@@ -183,15 +203,28 @@ def disk_errors(root: pathlib.Path) -> Iterator[None]:
 
 def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
     """The sentence for an error of the disk below `root`, or None if it is not one."""
-    if not isinstance(error, OSError):
-        return None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    named = getattr(error, "filename", None)
+    ours = named is None or os.path.abspath(str(named)).startswith(os.path.abspath(root))
+    if _is_full(error):
+        if not ours:
+            return f"A disk is full, and not that of the store: {error}; free some space and run the same command again."
         left = shutil.disk_usage(root).free
         return (
             f"The disk of the store {root} is full ({left / 2**20:.0f} MiB free): nothing half-written was left; "
             "free some space and run the same command again."
         )
-    ours = error.filename is not None and str(error.filename).startswith(str(root))
-    if ours and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE):
+    number = error.errno if isinstance(error, OSError) else None
+    # What goes wrong with an open file has no name.
+    kinds = {errno.EROFS, errno.EIO, errno.ESTALE} | ({errno.EACCES, errno.EPERM} if named is not None else set())
+    if ours and isinstance(error, OSError) and number in kinds:
         return f"The store {root} cannot be written any more: {error.strerror}; run the same command again once it can."
     return None
+
+
+#: How a full disk or quota looks in errors without a number: of Rust (safetensors, tokenizers), of numpy's `tofile`, of tracebacks.
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|\b\d+ requested and \d+ written")
+
+
+def _is_full(error: BaseException) -> bool:
+    number = getattr(error, "errno", None)
+    return number in (errno.ENOSPC, errno.EDQUOT) or (number is None and _FULL.search(str(error)) is not None)

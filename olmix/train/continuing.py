@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from olmix.errors import UserError
 from olmix.graph import identity
 from olmix.graph.step import Context
+from olmix.graph.store import write_atomically
 from olmix.train.recipe import Plan, resolve
 from olmix.train.training import Training
 
@@ -129,8 +130,9 @@ def start_of(step: Training, context: Context, scan: ScanResult) -> Start | None
     check_order(shorter, step, scan)
     folder = context.folder(shorter)
     if not (context.scratch / METRICS).exists():
-        shutil.copyfile(folder / METRICS, context.scratch / METRICS)
         take_over(folder, context.scratch, models=step.proxy.save_model, states=step.proxy.save_states)
+        # Last, and at once: where it lies, all of the rest does.
+        write_atomically(context.scratch / METRICS, (folder / METRICS).read_text(encoding="utf-8"))
     return Start(folder, resolve(shorter.proxy).steps)
 
 
@@ -142,6 +144,7 @@ def take_over(source: pathlib.Path, target: pathlib.Path, *, models: bool, state
 
 
 def _linked(source: str, target: str) -> None:
+    pathlib.Path(target).unlink(missing_ok=True)  # Of an attempt that died, maybe half.
     try:
         os.link(source, target)
     except OSError:  # Other file systems, or one that knows no links.

@@ -26,6 +26,8 @@ from olmix.train.records import StepRecord
 from olmix.train.settings import Proxy
 from olmix.train.stacked import StackedTrainer
 
+#: Seconds of training that are saved before a period's end is measured and its model written, which may go wrong.
+AT_RISK = 30.0
 log = logging.getLogger(__name__)
 
 
@@ -108,6 +110,11 @@ def terminated() -> Iterator[Stop]:
 def _store(proxy: Proxy, scratch: pathlib.Path) -> str | None:
     """Where the checkpoints of this run lie in the object store: by the name of its scratch folder, which is its own."""
     return f"{proxy.checkpoint_store.rstrip('/')}/{scratch.name}" if proxy.checkpoint_store else None
+
+
+def forget_remote(proxy: Proxy, scratch: pathlib.Path) -> None:
+    """Removes a run's checkpoints from the object store, once what it leaves is written."""
+    Checkpoints(scratch / "checkpoints", store=_store(proxy, scratch)).forget_remote()
 
 
 class _Page:
@@ -306,6 +313,9 @@ def run(
             records = [trainer.step(batches[0])] if isinstance(trainer, Trainer) else trainer.step(batches)
             page.turn(records, batches, waited)
             last = trainer.done == plan.steps
+            if trainer.tokens in period_ends and world.any(time.monotonic() - last_saved > AT_RISK)[0]:
+                save()
+                last_saved = time.monotonic()
             milestone()
             timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
             stopped, timed = world.any(stop.is_set(), timed)
@@ -321,7 +331,5 @@ def run(
                 last_saved = time.monotonic()
         page.write()
         checkpoints.wait()
-        if world.first:
-            checkpoints.forget_remote()
     skips = [trainer.skipped] if isinstance(trainer, Trainer) else trainer.skipped
     return [diary.outcome(skipped) for diary, skipped in zip(diaries, skips, strict=True)]

@@ -20,7 +20,7 @@ from olmix.train.distributed import World
 from olmix.train.ladder import padded
 from olmix.train.recipe import resolve
 from olmix.train.results import ProxyResult
-from olmix.train.run import run
+from olmix.train.run import forget_remote, run, terminated
 from olmix.train.stacked import StackedTrainer
 from olmix.train.training import Place, Training
 from olmix.train.work import (
@@ -90,6 +90,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
                                     for context, diary in zip(contexts, diaries, strict=True)),
             start=(lambda: [start.load() for start in starts]) if starts else None,
         )  # fmt: skip
+        stack.enter_context(terminated())  # As in a run alone: what is left is finished.
         results = []
         for number, (outcome, feed, step, context) in enumerate(zip(outcomes, feeds, steps, contexts, strict=True)):
             model = trainer.variant(number)
@@ -98,4 +99,5 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
             finish(context.scratch, context.out)
             if proxy.save_model and result.finished:
                 keep(number, context.out / "model")
+        forget_remote(proxy, scratch)
     return results

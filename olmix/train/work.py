@@ -22,6 +22,7 @@ import torch
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
+from olmix.graph.store import whole_folder
 from olmix.train import compiling, memory, source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, on_this_gpu
 from olmix.train.continuing import METRICS, PERIODS, Start, is_kept, keep_state, start_of, take_over
@@ -33,7 +34,7 @@ from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve, sharded
 from olmix.train.results import BPB, ProxyResult, group_means
-from olmix.train.run import run, terminated
+from olmix.train.run import forget_remote, run, terminated
 from olmix.train.settings import Proxy
 from olmix.train.training import Place, Training
 
@@ -158,11 +159,15 @@ def _train(
             period_end=period_end, kept=lambda tokens: is_kept(step, place.scratch, tokens),
             start=(lambda: [start.load()]) if start is not None else None,
         )[0]  # fmt: skip
+        # The machine may be taken away in here: what is left to do is shorter than doing the end of the run again.
+        stack.enter_context(terminated())
         result = result_of(step, outcome, plan, model, feed.leaves, manifest, setting_up)
         if world.first:
             finish(place.scratch, place.out)
         if proxy.save_model and result.finished:
             keep_model(place.out / "model")
+        if world.first:
+            forget_remote(proxy, place.scratch)
     return result
 
 
@@ -287,12 +292,16 @@ def save_model(
     plan: Plan,
     tokenizer: pathlib.Path | None,
 ) -> None:
-    """Writes a Hugging Face folder, which `from_pretrained` and vLLM load, with the tokenizer if there is one."""
-    model.save_pretrained(folder, state_dict=state)  # type: ignore[operator]
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / "tokenizer.json")
-        about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": plan.length}
-        (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n")
+    """Writes a Hugging Face folder, which `from_pretrained` and vLLM load, with the tokenizer if there is one.
+
+    It is there whole and on the disk, or not at all: where it lies tells a run that goes on what need not be made again.
+    """
+    with whole_folder(folder) as beside:
+        model.save_pretrained(beside, state_dict=state)  # type: ignore[operator]
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, beside / "tokenizer.json")
+            about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": plan.length}
+            (beside / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 @contextlib.contextmanager

@@ -123,7 +123,7 @@ def test_a_lost_worker_is_replaced(go: Any, tmp_path: pathlib.Path) -> None:
     run, said = go(experiment)
     assert run.read(experiment.half).value == 30
     assert sorted(diary(tmp_path)) == [1, 2, 2, 3]
-    assert "parts/x2: WorkerCrashedError" in said
+    assert "parts/x2: its worker died" in said
     assert "attempt 2" in said
 
 

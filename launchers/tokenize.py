@@ -32,6 +32,7 @@ from olmix.data.readers import SUFFIXES, FileShard
 from olmix.data.tokenise import tokenise
 from olmix.errors import UserError
 from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.store import StoreError, is_full
 
 _INPUT = flags.DEFINE_multi_string("input", [], "SOURCE=FILES or SOURCE:TOPIC=FILES. May be repeated.")
 _OUT = flags.DEFINE_string("out", None, "The folder to make; it must not be there yet.")
@@ -73,7 +74,10 @@ def main() -> int:
     with_ray = _RAY_ADDRESS.value is not None or (_PROCESSES.value or os.cpu_count() or 1) > 1 < len(shards)
     engine = RayEngine(RaySettings(address=_RAY_ADDRESS.value, cpus=_PROCESSES.value))
     beside = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    beside.mkdir(parents=True)
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"--out={out} cannot be written: {error.strerror}.") from error
     try:
         if with_ray:
             engine.start()
@@ -81,6 +85,12 @@ def main() -> int:
             result = tokenise(shards, beside, settings, ray=with_ray, progress=bars.show)
         (beside / "corpus.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
         os.rename(beside, out)
+    except Exception as error:
+        if is_full(error):
+            raise StoreError(
+                f"The disk of {out.parent} is full: nothing was left there; free some space and run the same command again."
+            ) from error
+        raise
     finally:
         engine.stop()
         shutil.rmtree(beside, ignore_errors=True)
@@ -172,4 +182,4 @@ def tree_text(result: CorpusResult, out: pathlib.Path, by_quality: Collection[st
 
 
 if __name__ == "__main__":
-    _app.launch(main)
+    _app.launch(main, failures=(StoreError,))

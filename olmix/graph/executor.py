@@ -151,13 +151,12 @@ class Executor:
                     outcomes = self.engine.outcomes(reference)
                     if isinstance(outcomes, str):
                         again = task.again(self._reached(task))
-                        outcomes = task.ended or outcomes
                         if again is not None:
                             why = outcomes.rstrip(".")
                             self.reporter.say(f"{task.label}: {why}; started again (attempt {again.attempt})")
                             waiting.insert(0, again)
                             continue
-                        lost = f"lost its worker {task.attempt} times; last: {outcomes}"
+                        lost = f"lost its worker {task.attempt} times; last: {task.ended or outcomes}"
                         outcomes = [Outcome("failed", message=lost)] * len(task.nodes)
                     for node, outcome in zip(task.nodes, outcomes, strict=True):
                         stage.finished(node.label, outcome)
@@ -208,7 +207,7 @@ class Executor:
         if patience is not None and now > task.alive + 60 * patience:
             share = 100 * state["done"] / state["total"] if state["total"] else 0.0
             where = f"at {share:.0f} %{', ' if state['note'] else ''}{state['note']}"
-            task.ended = f"no progress for {patience:g} minutes ({where})"
+            task.ended = f"no progress for {patience:.3g} minutes ({where})"
             self.reporter.say(f"{task.label}: {task.ended}; ending it")
             task.alive = now  # Should it live on, it is ended again.
             self.engine.kill(reference)

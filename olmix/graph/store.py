@@ -205,9 +205,11 @@ def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
     """The sentence for an error of the disk below `root`, or None if it is not one."""
     named = getattr(error, "filename", None)
     ours = named is None or os.path.abspath(str(named)).startswith(os.path.abspath(root))
-    if _is_full(error):
+    if is_full(error):
         if not ours:
-            return f"A disk is full, and not that of the store: {error}; free some space and run the same command again."
+            return (
+                f"A disk is full, and not that of the store: {error}; free some space and run the same command again."
+            )
         left = shutil.disk_usage(root).free
         return (
             f"The disk of the store {root} is full ({left / 2**20:.0f} MiB free): nothing half-written was left; "
@@ -221,10 +223,11 @@ def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
     return None
 
 
-#: How a full disk or quota looks in errors without a number: of Rust (safetensors, tokenizers), of numpy's `tofile`, of tracebacks.
+#: How a full disk looks in errors without a number: of Rust (safetensors, tokenizers), of numpy's `tofile`, in tracebacks.
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|\b\d+ requested and \d+ written")
 
 
-def _is_full(error: BaseException) -> bool:
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, or somebody's share of it, is full."""
     number = getattr(error, "errno", None)
     return number in (errno.ENOSPC, errno.EDQUOT) or (number is None and _FULL.search(str(error)) is not None)

@@ -73,8 +73,9 @@ class Measures:
 
 
 def evaluating(progress: Progress, tokens: int, total: int) -> Callable[[], None]:
-    """Something to call after each forward pass of an evaluation, which says so at most once a second."""
+    """Something to call after each forward pass of an evaluation, which says so now and at most once a second."""
     told = time.monotonic()
+    progress(tokens, total, "evaluating")
 
     def alive() -> None:
         nonlocal told

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import pathlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +16,14 @@ from rich.console import Console
 
 from olmix.errors import UserError
 from olmix.graph import runner
-from olmix.graph.executor import StepsFailed
+from olmix.graph.executor import Executor, StepsFailed, _Task
 from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
 from olmix.graph.progress import Reporter
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.resources import Needs
-from olmix.graph.store import Store
-from olmix.graph.worker import MEMBERS, Job, StoreContext, perform
+from olmix.graph.store import Store, write_atomically
+from olmix.graph.worker import MEMBERS, PROGRESS, Job, StoreContext, perform
 from tests.graph.toy import Part, Source, Toy, diary, groups, toy
 
 
@@ -210,8 +212,50 @@ def test_what_another_runner_has_finished_is_left_out_of_a_group(tmp_path: pathl
 def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path) -> None:
     experiment = toy(tmp_path, trouble={"3": "hang once"}, patience=2 / 60)
     run, said = go(experiment)
-    assert "parts/x3: no progress for" in said
+    assert "parts/x3: no progress for 0.0333 minutes (at 0 %); ending it" in said
+    assert "parts/x3: its worker was ended; started again (attempt 2)" in said
     assert run.read(experiment.half).value == 30
+
+
+class Killed(list):
+    """The part of an engine that a hang is told to: which tasks were ended."""
+
+    def kill(self, reference: Any) -> None:
+        self.append(reference)
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 0.0, 3600.0])
+def test_clocks_that_differ_neither_hide_a_hang_nor_make_one(tmp_path: pathlib.Path, ahead: float) -> None:
+    """A machine whose clock is an hour off reports its progress, then none: what counts is how long we have seen none."""
+    store = Store(tmp_path / "store")
+    store.prepare()
+    said, ended = io.StringIO(), Killed()
+    watching = Executor(make_plan(toy(tmp_path), store), ended, Reporter(Console(file=said, width=200)))  # type: ignore[arg-type]
+    node = make_plan(toy(tmp_path), store).nodes[0]
+    task = _Task((node,), Needs(patience_minutes=0.2 / 60))
+    file = store.scratch(task.scratch) / PROGRESS
+    file.parent.mkdir(parents=True)
+
+    def tells(done: int, at: float) -> None:
+        write_atomically(file, json.dumps({"done": done, "total": 10, "note": "evaluating"}))
+        os.utime(file, (at, at))
+
+    with watching.reporter.stage("toy", 1) as stage:
+        tells(9, time.time() + ahead)  # Of an earlier attempt.
+        task.seen = watching._stamp(task)
+        time.sleep(0.3)
+        watching._watch("it", task, stage)
+        assert not ended
+        for done in range(1, 5):
+            tells(done, time.time() + ahead)
+            watching._watch("it", task, stage)
+            time.sleep(0.1)
+        assert not ended
+        time.sleep(0.3)
+        watching._watch("it", task, stage)
+        watching._watch("it", task, stage)
+    assert ended == ["it"]
+    assert "no progress for 0.00333 minutes (at 40 %, evaluating); ending it" in said.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from olmix.errors import UserError
 from olmix.fit.propose import ProposalResult
 from olmix.graph.step import Context
-from olmix.train import recipe
+from olmix.train import continuing, recipe
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.metrics import read_metrics
 from olmix.train.settings import SkipRule
@@ -165,3 +166,18 @@ def test_states_that_are_gone_are_named(graph, scan) -> None:  # noqa: F811
         path.write_bytes(b"half")
     with pytest.raises(UserError, match="no whole state after 7 steps"):
         graph.read(step(scan, proxy=proxy(2.0), continues=shorter))
+
+
+def test_what_a_killed_attempt_had_taken_over_in_part_is_taken_over_again(tmp_path) -> None:
+    """Linked already, half copied, or not there at all: nothing of the shorter run is lost, and nothing of it is touched."""
+    source, target = tmp_path / "shorter", tmp_path / "longer"
+    for name in ("periods/512/model.safetensors", "periods/1024/model.safetensors", "states/step-000000000001.pt"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(f"all of {name}")
+    (target / "periods" / "512").mkdir(parents=True)
+    os.link(source / "periods/512/model.safetensors", target / "periods/512/model.safetensors")
+    (target / "periods" / "1024").mkdir()
+    (target / "periods" / "1024" / "model.safetensors").write_text("all o")
+    continuing.take_over(source, target, models=True, states=True)
+    assert files(target) == files(source)
+    assert all((folder / name).read_text() == f"all of {name}" for name in files(source) for folder in (source, target))

@@ -224,14 +224,14 @@ def test_a_machine_that_is_taken_away_again_and_again_is_no_reason_to_give_up(ru
 
 
 def test_a_worker_that_comes_no_further_is_given_up(runs, asked) -> None:
-    """It dies at the same step each time: three times in vain, after as many as were seen to come further (it tells twice a second)."""
+    """It dies at the same step each time: three times in vain, after those that were seen to come further (it may tell late)."""
     before = StackedTrainer.step
 
     def step(trained: StackedTrainer, batches: Any) -> Any:
         return die(trained) if trained.done == 7 else before(trained, batches)
 
     runs.monkeypatch.setattr(StackedTrainer, "step", step)
-    with pytest.raises(StepsFailed, match="lost its worker [345] times; last: the worker died") as failed:
+    with pytest.raises(StepsFailed, match=r"lost its worker [345] times; last: the worker died") as failed:
         runs.go(dataclasses.replace(asked, stack=3), dies_too=False)
     attempts = next(number for number in (3, 4, 5) if f"lost its worker {number} times" in str(failed.value))
     assert runs.stacked == [*range(7), *[6] * (attempts - 1)]

@@ -241,6 +241,44 @@ def test_terminated_in_an_evaluation_it_saves_at_once_and_evaluates_when_it_is_b
     assert all(torch.equal(x, toys.weights(again)[name]) for name, x in toys.weights(whole).items())
 
 
+@pytest.mark.parametrize("end", [15, 30])
+def test_what_was_trained_is_safe_before_a_period_is_measured_and_written(tmp_path, monkeypatch, end) -> None:
+    """It dies while the model at a period's end is written: no step is done twice, and the result is the same."""
+    from olmix.train import run as running
+
+    monkeypatch.setattr(running, "AT_RISK", 0.0)
+    proxy, done, dead = toys.proxy(), [], []
+
+    def go(folder: pathlib.Path, end: int | None):
+        trained = toys.trainer(proxy)
+        trained.plan = dataclasses.replace(trained.plan, period_ends=(15 * 128, 30 * 128))
+        trained.schedule, original = trained.plan.schedule(), trained.step
+        trained.step = lambda batch: (done.append(trained.done), original(batch))[1]
+
+        def write(tokens: int) -> None:
+            if end is not None and tokens == end * 128 and not dead:
+                dead.append(end)
+                raise KeyboardInterrupt
+
+        feed = toys.Languages(trained.plan)
+        folder.mkdir(exist_ok=True)
+        with contextlib.closing(Diary(trained.plan, feed.leaves, folder / "metrics.jsonl", log_tokens=1)) as diary:
+            found = run(
+                trained, [feed], proxy, [diary], scratch=folder, evaluate=lambda _: {"x": 1.0},
+                progress=lambda *_: None, period_end=write,
+            )[0]  # fmt: skip
+        return found, toys.weights(trained)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "one", end)
+    found, weights = go(tmp_path / "one", end)
+    assert done == [*range(30)]
+    assert found.resumed_from == end
+    whole, expected = go(tmp_path / "whole", None)
+    assert (found.curve, found.evaluations) == (whole.curve, whole.evaluations)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
 def test_each_step_is_given_the_time_it_took(tmp_path) -> None:
     """On a CPU too, where a step that ends before its numbers are asked for must not look like one that took no time."""
     proxy = toys.proxy(checkpoint_tokens=5 * 128, evaluate_tokens=7 * 128, log_tokens=1)

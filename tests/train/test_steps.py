@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
 
@@ -101,6 +103,31 @@ def test_a_proxy_s_result(graph, scan) -> None:  # noqa: F811
     assert [r["tokens"] for r in train] == [128 * (i + 1) for i in range(40)]
     assert train[-1]["tokens/up"] == found.tokens_per_leaf["up"]
     assert [r["bpb/up"] for r in records if r.get("event") == "evaluation"] == [found.metrics["bpb/up"]]
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_told_to_leave_when_all_is_trained_it_writes_the_result(graph, scan, monkeypatch, stack) -> None:  # noqa: F811
+    """SIGTERM between the last step and the end: doing the rest is shorter than doing the end of the run again."""
+    from olmix.train import stack_work, work
+
+    told = []
+
+    def finish(*given):
+        os.kill(os.getpid(), signal.SIGTERM)
+        told.append(given)
+        return original(*given)
+
+    original = work.finish
+    for module in (work, stack_work):
+        monkeypatch.setattr(module, "finish", finish)
+    proxy = toys.proxy(tokens=4 * 128, save_model=True)
+    pieces = swarm(scan, 2, proxy=proxy, stack=stack)
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("SIGTERM reached the process"))
+    try:
+        found = graph.read(pieces)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(told) == len(found.runs) == 2
 
 
 def test_what_it_learns_depends_on_the_mixture(graph, scan) -> None:  # noqa: F811

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import json
 import logging
 import pathlib
@@ -28,6 +29,8 @@ from olmix.graph.store import StoreError
 from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform, together_name
 
 ATTEMPTS = 3
+#: Seconds between two looks at a task, of which no more count: in the others we did not look.
+LOOK = 60.0
 #: The share of its work by which an attempt must have come further, not to be one in vain.
 PROGRESS_MADE = 0.01
 log = logging.getLogger(__name__)
@@ -44,10 +47,12 @@ class _Task:
     nodes: tuple[Node, ...]
     needs: Needs
     attempt: int = 1
-    #: When it was last seen to move, by our clock; what its progress file was then; whether it has begun at all.
-    alive: float = dataclasses.field(default_factory=time.monotonic)
+    #: What its progress file was when it was last seen to move; whether it has begun at all.
     seen: tuple[int, int] | None = None
     begun: bool = False
+    #: The seconds since then by our clock, and when we last looked.
+    silent: float = 0.0
+    looked: float = 0.0
     #: Why we ended it ourselves, if we did.
     ended: str = ""
     #: The share of the work that any attempt had done when it ended, and the attempts in a row that came no further.
@@ -75,6 +80,12 @@ class _Task:
             return None
         furthest = max(self.furthest, reached)
         return _Task(self.nodes, self.needs, self.attempt + 1, furthest=furthest, in_vain=in_vain)
+
+    @functools.cached_property
+    def patience(self) -> float | None:
+        """Minutes without progress after which it hangs for certain; None: it may be silent for ever."""
+        asked = self.needs.patience_minutes
+        return asked if asked is not None else self.nodes[0].step.patience(len(self.nodes))
 
     @property
     def scratch(self) -> str:
@@ -184,32 +195,36 @@ class Executor:
                 later.append(task)
                 continue
             there[task.kind] += 1
-            task.alive, task.seen = time.monotonic(), self._stamp(task)
+            task.seen = self._stamp(task)
             tasks[self.engine.submit([self._job(node) for node in task.nodes], task.needs)] = task
         return later
 
     def _watch(self, reference: Any, task: _Task, stage: Any) -> None:
         """Passes a running task's progress on, and ends it if it has shown none for longer than it may.
 
-        That its progress file changed is what counts, and not when: the clocks of machines differ, and jump.
+        That its progress file changed is what counts, and not when: the clocks of machines differ, and jump. Time in which
+        we were stopped ourselves, and maybe the worker with us, is not held against it.
         """
         stamp, now = self._stamp(task), time.monotonic()
         state = self._progress(task)
         if stamp is None or state is None:
             return
         if stamp != task.seen:
-            task.seen, task.alive, task.begun = stamp, now, True
+            task.seen, task.silent, task.begun = stamp, 0.0, True
+        else:
+            task.silent += min(now - task.looked, LOOK)
+        task.looked = now
         if not task.begun:
             return
         for node in task.nodes:
             stage.running(node.label, state["done"], state["total"], state["note"], 1 / len(task.nodes))
-        patience = task.needs.patience_minutes
-        if patience is not None and now > task.alive + 60 * patience:
+        patience = task.patience
+        if patience is not None and task.silent > 60 * patience:
             share = 100 * state["done"] / state["total"] if state["total"] else 0.0
             where = f"at {share:.0f} %{', ' if state['note'] else ''}{state['note']}"
             task.ended = f"no progress for {patience:.3g} minutes ({where})"
             self.reporter.say(f"{task.label}: {task.ended}; ending it")
-            task.alive = now  # Should it live on, it is ended again.
+            task.silent = 0.0  # Should it live on, it is ended again.
             self.engine.kill(reference)
 
     def _stamp(self, task: _Task) -> tuple[int, int] | None:

@@ -14,8 +14,8 @@ ACCELERATORS = ("A100", "H100", "H200", "V100")
 class Needs:
     """CPUs, GPUs and the kind of accelerator of one task; `gpus` may be a fraction.
 
-    A task that reports no progress for `patience_minutes` is ended and started again; None waits for ever. Training reports
-    every step and every forward pass of an evaluation, but nothing while a model is built, compiled or written.
+    A task that reports no progress for `patience_minutes` is ended and started again. None: for as long as the step thinks
+    right, which for training follows from its plan (half an hour, more for a large model) and for any other is for ever.
     `gpu_memory_gib` is for accelerators that come in several sizes (A100 of 80, V100 of 32), where the profile's is the
     smallest: what is planned counts on so much, and the cluster must have it, because Ray does not tell the sizes apart.
 
@@ -38,6 +38,10 @@ class Needs:
                 raise UserError(
                     f"A step can need a part of one or whole {name}, not {amount:g}: Ray divides no others."
                 )
+        if self.patience_minutes is not None and not self.patience_minutes > 0:
+            raise UserError(
+                f"patience_minutes={self.patience_minutes:g}: it must be more than 0; a very large number waits for ever."
+            )
         if self.memory_gib is not None and self.memory_gib <= 0:
             raise UserError(f"memory_gib={self.memory_gib:g}: a step needs more than none, or None for any.")
         if self.accelerator is not None and self.accelerator not in ACCELERATORS:

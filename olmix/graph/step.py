@@ -79,6 +79,11 @@ class Step:
         """
         return 1
 
+    def patience(self, together: int = 1) -> float | None:
+        """Minutes without progress after which its task, or one of `together` like it, hangs for certain: it is ended and
+        started again. Only asked where `needs.patience_minutes` is None; None waits for ever."""
+        return None
+
     def observe(self) -> str | None:
         """A digest of data outside the store that the result depends on, as found now; None if there are none."""
         return None

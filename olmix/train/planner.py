@@ -31,6 +31,13 @@ _CPU_UTILISATION = 0.5
 #: A stack is as wide as one model that keeps a large GPU busy.
 _BUSY_WIDTH, _MOST_STACKED = 2048, 32
 
+#: Minutes that any run may be silent: imports from a cold file system, torch.compile, a dashboard that does not answer.
+_SILENCE = 30.0
+#: How many times slower than planned a step may be, and the bytes a second of a bad disk and of a bad object store.
+_SLOWER, _DISK, _OBJECT_STORE = 20, 50e6, 10e6
+#: Tokens of one forward pass of an evaluation (`evaluate.EVALUATION_TOKENS`, which a test holds equal).
+_EVALUATED_AT_ONCE = 8192
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speed:
@@ -141,6 +148,28 @@ def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     while count > 1 and memory.held_gib(shape, padded(proxy.vocabulary), tokens, half=half, variants=count) > room:
         count //= 2
     return count
+
+
+def patience(proxy: Proxy, needs: Needs | None, variants: int = 1) -> float | None:
+    """Minutes without a word after which a run, or `variants` side by side, hangs for certain; None: nobody can say.
+
+    A run speaks up after every step and every forward pass of an evaluation, and before whatever else takes long. So it is
+    silent for as long as the longest of these takes, on the slowest machine that we can think of: a step twenty times as
+    slow as planned, all that it has written to or read from a bad disk and a worse object store, and what no plan knows.
+    """
+    if isinstance(proxy.model, Foreign):
+        return None
+    vocabulary, plan = padded(proxy.vocabulary), resolve(proxy)
+    unknown = needs is not None and needs.gpus and needs.accelerator is None
+    hardware = PROFILES["V100"] if unknown else hardware_of(needs)
+    dtype = hardware.dtype if proxy.device.dtype == "auto" else proxy.device.dtype
+    counts = count_parameters(proxy.model, vocabulary)
+    share = _CPU_UTILISATION if hardware.memory_gib is None else utilisation(counts.non_embedding)
+    tokens = variants * max(plan.batch_tokens, _EVALUATED_AT_ONCE)
+    step = tokens * flops_per_token(proxy.model, vocabulary, plan.length) / (hardware.peak(dtype) * share)
+    written = variants * memory.STATE_BYTES * counts.total
+    slowly = written / _DISK + (written / _OBJECT_STORE if proxy.checkpoint_store else 0.0)
+    return _SILENCE + (_SLOWER * step / proxy.device.processes + slowly) / 60
 
 
 def device_hours(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = None) -> float | None:

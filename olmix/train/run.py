@@ -254,11 +254,13 @@ def run(
     """
     plan, world = trainer.plan, trainer.world
     checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints, store=_store(proxy, scratch))
+    progress(0, plan.tokens, "looking for a checkpoint")
     if _resume(trainer, diaries, checkpoints, period_end, kept):
         log.info("Resumed at step %d of %d.", trainer.done, plan.steps)
     elif start is not None:
         _begin(trainer, diaries, start())
         log.info("Goes on from the end of a shorter run, at step %d of %d.", trainer.done, plan.steps)
+    progress(trainer.tokens, plan.tokens, "the first step")
     world.any(False)  # Nobody writes, or forgets, a checkpoint before all have read theirs.
     period_ends = set(plan.period_ends)
     last_saved = time.monotonic()
@@ -268,6 +270,7 @@ def run(
 
         def save(*, wait: bool = False, mark: str | None = None) -> None:
             page.write()
+            progress(trainer.tokens, plan.tokens, "saving a checkpoint")
             state = trainer.state()  # All processes must ask.
             if world.first:
                 diary_states = [diary.state() for diary in diaries]
@@ -299,6 +302,7 @@ def run(
             page.write()
             measure()
             if ended:
+                progress(trainer.tokens, plan.tokens, "the end of a period")
                 period_end(trainer.tokens)
             page.start()
 
@@ -330,6 +334,7 @@ def run(
                 save()
                 last_saved = time.monotonic()
         page.write()
+        progress(trainer.tokens, plan.tokens, "waiting for the last checkpoint")
         checkpoints.wait()
     skips = [trainer.skipped] if isinstance(trainer, Trainer) else trainer.skipped
     return [diary.outcome(skipped) for diary, skipped in zip(diaries, skips, strict=True)]

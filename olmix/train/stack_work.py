@@ -54,6 +54,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
     starts = [start for start in found if start is not None]
     feeds = [source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits) for step in steps]
     with in_force(arithmetic), contextlib.ExitStack() as stack:
+        contexts[0].progress(0, plan.tokens, "building the models")
         trainer = StackedTrainer(
             proxy.model,
             plan,
@@ -73,6 +74,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
             return measures.of(model, plan.length, trainer.device, arithmetic.autocast, World(), alive)
 
         def keep(number: int, folder: pathlib.Path) -> None:
+            contexts[0].progress(trainer.tokens, plan.tokens, f"writing model {number + 1} of {len(steps)}")
             model = trainer.variant(number)
             save_model(model, model.state_dict(), folder, plan, tokenizer)
 
@@ -81,6 +83,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
                 if proxy.save_model and not diary.reason and tokens < plan.tokens:
                     keep(number, context.scratch / PERIODS / str(tokens))
                 if proxy.save_states and not diary.reason:
+                    contexts[0].progress(trainer.tokens, plan.tokens, f"writing state {number + 1} of {len(steps)}")
                     keep_state(context.scratch, trainer.state_of(number), diary.state())
 
         outcomes = run(
@@ -91,6 +94,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
             start=(lambda: [start.load() for start in starts]) if starts else None,
         )  # fmt: skip
         stack.enter_context(terminated())  # As in a run alone: what is left is finished.
+        contexts[0].progress(plan.tokens, plan.tokens, "writing the results")
         results = []
         for number, (outcome, feed, step, context) in enumerate(zip(outcomes, feeds, steps, contexts, strict=True)):
             model = trainer.variant(number)

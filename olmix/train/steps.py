@@ -237,11 +237,15 @@ class Probe(Step):
     steps: int = 20
     needs: Annotated[Needs | None, Resources] = ONE_CPU
 
+    def patience(self, together: int = 1) -> float | None:
+        """As of a run."""
+        return planner.patience(self.proxy, self.needs, together)
+
     def run(self, context: Context) -> planner.Speed:
         """Trains the steps and measures."""
         from olmix.train.work import probe
 
-        speed, memory, device = probe(self.proxy, self.needs, self.steps)
+        speed, memory, device = probe(self.proxy, self.needs, self.steps, context.progress)
         return planner.Speed(device=device, tokens_per_second=speed, memory_gib=memory, steps=self.steps)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from olmix.config.tags import Resources, RunIdentity
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, Step
+from olmix.train import planner
 from olmix.train.settings import Proxy
 
 
@@ -28,6 +29,10 @@ class Training(Step):
     needs: Annotated[Needs | None, Resources] = ONE_CPU
     continues: Annotated[Training | None, Resources] = None
     name: Annotated[str, RunIdentity] = ""
+
+    def patience(self, together: int = 1) -> float | None:
+        """As its plan says: see `planner.patience`."""
+        return planner.patience(self.proxy, self.needs, together)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -126,6 +126,7 @@ def _train(
     measures, tokenizer = measures_of(step, manifest)
     feed = source.open_feed(manifest, step.mixture, plan, step.seed, step.repetition_limits)
     with in_force(arithmetic), contextlib.ExitStack() as stack:
+        progress(0, plan.tokens, "building the model")
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
@@ -162,6 +163,7 @@ def _train(
         )[0]  # fmt: skip
         # The machine may be taken away in here: what is left to do is shorter than doing the end of the run again.
         stack.enter_context(terminated())
+        progress(plan.tokens, plan.tokens, "writing the result")
         result = result_of(step, outcome, plan, model, feed.leaves, manifest, setting_up)
         if world.first:
             finish(place.scratch, place.out)
@@ -316,7 +318,9 @@ def _logger(step: Training, place: Place) -> Iterator[Logger]:
         logger.finish()
 
 
-def probe(proxy: Proxy, needs: Any, steps: int) -> tuple[float, float | None, str]:
+def probe(
+    proxy: Proxy, needs: Any, steps: int, progress: Progress = lambda *_: None
+) -> tuple[float, float | None, str]:
     """Tokens per second over `steps` steps on random tokens (after three to warm up), peak memory in GiB, device name."""
     arithmetic, plan = arithmetic_of(proxy.device, needs), resolve(proxy)
     rng = np.random.default_rng(0)
@@ -326,14 +330,15 @@ def probe(proxy: Proxy, needs: Any, steps: int) -> tuple[float, float | None, st
     with in_force(arithmetic):
         model = build_model(proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=0)
         trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=0)
-        record = trainer.step(batch)
-        for _ in range(2):
+        for number in range(3):
+            progress(number, steps + 3, "warming up")
             record = trainer.step(batch)
         # A step is only launched; its numbers come when it is done. The first three found the micro-batch that fits.
         began = time.perf_counter() if record.alive else 0.0
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        for _ in range(steps):
+        for number in range(steps):
+            progress(number + 3, steps + 3, "measuring")
             record = trainer.step(batch)
         seconds = time.perf_counter() - began if record.alive else float("nan")
     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None

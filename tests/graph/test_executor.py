@@ -209,10 +209,12 @@ def test_what_another_runner_has_finished_is_left_out_of_a_group(tmp_path: pathl
     assert all(store.has(piece.artifact) for piece in pieces.values())
 
 
-def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path) -> None:
-    experiment = toy(tmp_path, trouble={"3": "hang once"}, patience=2 / 60)
+@pytest.mark.parametrize(("asked", "patience"), [(2.4 / 60, "0.04"), (None, "0.0333")])
+def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path, asked, patience: str) -> None:
+    """After the minutes that its needs say, or else those that the step itself thinks right."""
+    experiment = toy(tmp_path, trouble={"3": "hang once"}, patience=asked)
     run, said = go(experiment)
-    assert "parts/x3: no progress for 0.0333 minutes (at 0 %); ending it" in said
+    assert f"parts/x3: no progress for {patience} minutes (at 0 %); ending it" in said
     assert "parts/x3: its worker was ended; started again (attempt 2)" in said
     assert run.read(experiment.half).value == 30
 

@@ -54,6 +54,9 @@ class Part(Step):
     trouble: Annotated[str, Telemetry] = ""
     needs: Annotated[Needs | None, Telemetry] = dataclasses.field(default_factory=Needs)
 
+    def patience(self, together: int = 1) -> float | None:
+        return together * 2 / 60 if self.trouble == "hang once" else None
+
     def run(self, context: Context) -> Total:
         with open(self.diary, "a") as file:
             file.write(f"{self.factor:g} {os.getpid()}\n")

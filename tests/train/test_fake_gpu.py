@@ -21,11 +21,10 @@ STEPS = [
     ("A100", "olmo2", "stacked", "bfloat16"),
     ("V100", "olmo2", "single", "float16"),
     ("V100", "olmo3", "stacked", "float16"),
-    ("V100", "olmo2", "stacked", "float16"),
     ("float32", "olmo3", "stacked", "float32"),
 ]
-#: One model and two stacks; all sizes, and several processes, by `python -m benchmarks.memory`.
-MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8", "memory olmo3_14m float16 1 8")
+#: One model and one stack; all sizes, and several processes, by `python -m benchmarks.memory`.
+MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8")
 
 
 @pytest.fixture(scope="module")

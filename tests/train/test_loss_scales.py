@@ -157,8 +157,8 @@ def test_a_variant_may_go_on_alone_and_single_runs_side_by_side() -> None:
 
 
 def test_killed_and_resumed_it_has_the_same_scales(tmp_path: pathlib.Path) -> None:
-    """An overflow at step 7, killed at step 9 and resumed from step 8 on the disk: losses, scales and weights bit for bit."""
-    settings = proxy(checkpoint_tokens=4 * 128, tokens=12 * 128)
+    """An overflow at step 7, killed at step 13 and resumed from step 10 on the disk: losses, scales and weights bit for bit."""
+    settings = proxy(checkpoint_tokens=5 * 128, tokens=16 * 128)
 
     def go(folder: pathlib.Path, die: int | None = None) -> tuple[StackedTrainer, list, list[int]]:
         trained, done = stack_of(settings, **HALF), []
@@ -188,9 +188,9 @@ def test_killed_and_resumed_it_has_the_same_scales(tmp_path: pathlib.Path) -> No
         return trained, [], done
 
     whole, expected, _ = go(tmp_path / "whole")
-    go(tmp_path / "killed", die=9)
+    go(tmp_path / "killed", die=13)
     again, found, done = go(tmp_path / "killed")
-    assert done == [*range(8, 12)]
+    assert done == [*range(10, 16)]
     assert found == expected
     assert [again.scaler.state_of(number) for number in range(3)] == [whole.scaler.state_of(n) for n in range(3)]
     assert again.scaler.scales[1] > 2.0**30

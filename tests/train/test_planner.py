@@ -8,8 +8,8 @@ import pytest
 from olmix.graph.hardware import PROFILES, hardware_of
 from olmix.graph.resources import Needs
 from olmix.graph.step import NotYet
-from olmix.train import loss, memory, planner
-from olmix.train.ladder import Foreign
+from olmix.train import evaluate, loss, memory, planner
+from olmix.train.ladder import Foreign, count_parameters, padded
 from olmix.train.settings import Device, Proxy, Tasks
 from olmix.train.steps import Probe, Swarm
 from tests.train import corpus, toys
@@ -144,6 +144,29 @@ def test_probe_measures_and_a_dry_run_reads_it(graph, tmp_path) -> None:  # noqa
 
     assert "guessed" in "\n".join(swarm.forecast(Unknown(tmp_path / "other")))
     assert dataclasses.replace(swarm, probe=None).pieces(graph) == swarm.pieces(graph)
+
+
+def test_a_run_may_be_silent_for_half_an_hour_and_as_long_as_its_longest_step_takes() -> None:
+    """By hand: 30 minutes, 20 steps at the guessed speed, and 16 bytes a parameter to a disk of 50 MB/s."""
+    found = planner.patience(proxy(), A100)
+    step = 131_072 * (6 * 13_895_808 + 12 * 128 * 2048 * 4) / (3.12e14 * planner.utilisation(13_895_808))
+    written = 16 * count_parameters("olmo3_14m", padded(100_278)).total
+    assert found == pytest.approx(30 + (20 * step + written / 50e6) / 60)
+    assert 30 < found < 31
+    stored = planner.patience(proxy(checkpoint_store="s3://bucket/runs"), A100)
+    assert stored == pytest.approx(found + written / 10e6 / 60)
+    assert planner.patience(proxy(), A100, 16) == pytest.approx(30 + 16 * (found - 30))
+
+
+def test_who_is_slower_may_be_silent_longer_and_of_the_unknown_nobody_says() -> None:
+    small, large = (planner.patience(proxy(name), A100) or 0 for name in ("olmo3_14m", "olmo3_1b"))
+    many = dataclasses.replace(A100, gpus=64)
+    huge = planner.patience(proxy("olmo3_32b", device=Device(processes=64)), many) or 0
+    assert 30 < small < large < huge < 10 * 60
+    unknown, cpu = (planner.patience(proxy(), needs) or 0 for needs in (Needs(gpus=1), Needs()))
+    assert small < unknown < cpu < 24 * 60
+    assert planner.patience(proxy(Foreign(model_type="llama"), learning_rate=1e-3), A100) is None
+    assert planner._EVALUATED_AT_ONCE == evaluate.EVALUATION_TOKENS
 
 
 def test_device_hours_are_those_of_one_run_times_the_runs() -> None:

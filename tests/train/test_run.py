@@ -209,6 +209,25 @@ def test_what_periods_left_is_made_again_where_only_the_checkpoints_are(tmp_path
     assert go("three") == (whole, [*range(16, 30)])
 
 
+def test_what_takes_long_is_announced_before_it_begins(tmp_path) -> None:
+    """Who watches a run counts its silence anew from each of these."""
+    proxy = toys.proxy(tokens=6 * 128, checkpoint_tokens=2 * 128)
+    trained, said = toys.trainer(proxy), []
+    trained.plan = dataclasses.replace(trained.plan, period_ends=(3 * 128, 6 * 128))
+
+    def progress(done: float, total: float, note: str) -> None:
+        said.append((done // 128, "step" if note.startswith("loss") else note))
+
+    toys.run_whole(trained, toys.Languages(trained.plan), proxy, tmp_path, progress=progress)
+    assert said == [
+        (0, "looking for a checkpoint"), (0, "the first step"),
+        (1, "step"), (2, "step"), (2, "saving a checkpoint"),
+        (3, "step"), (3, "the end of a period"), (3, "saving a checkpoint"),
+        (4, "step"), (4, "saving a checkpoint"),
+        (5, "step"), (6, "step"), (6, "the end of a period"), (6, "waiting for the last checkpoint"),
+    ]  # fmt: skip
+
+
 def test_evaluations_by_interval_leave_the_result_as_it_is(tmp_path) -> None:
     often, a, when = train(tmp_path / "often", evaluate_tokens=10 * 128, checkpoint_tokens=128)
     never, b, _ = train(tmp_path / "never")
@@ -295,7 +314,7 @@ def test_each_step_is_given_the_time_it_took(tmp_path) -> None:
     )
     steps = [record for record in read_metrics(tmp_path / "metrics.jsonl") if "train/loss" in record]
     seconds = [128 / record["throughput/device tokens per second"] for record in steps]
-    assert len(steps) == len(notes) == 30
+    assert len(steps) == sum("tokens/s" in note for *_, note in notes) == 30
     assert min(seconds[:15]) > 0.002
     assert min(seconds[15:]) > 0.02
     assert sum(seconds) == pytest.approx(found.seconds)

@@ -78,7 +78,7 @@ class StoreContext(Context):
         self._names = {id(step): name for step, name in job.upstream}
         self._fingerprints: dict[int, str] = {}
         self._upstream = job.upstream
-        self._told = 0.0
+        self._told, self._share = 0.0, 0.0
 
     def read(self, step: Step) -> Any:
         """See `Context.read`."""
@@ -102,11 +102,12 @@ class StoreContext(Context):
         return self._store.about(name)["fingerprint"] if name is not None else None
 
     def progress(self, done: float, total: float, note: str = "") -> None:
-        """See `Context.progress`; written at most twice a second."""
-        now = time.monotonic()
-        if now - self._told < 0.5 and done < total:
+        """See `Context.progress`; written at most twice a second, and whenever another hundredth is done."""
+        now, share = time.monotonic(), done / total if total else 0.0
+        # How far an attempt came decides whether it was in vain, so what is much further must not be dropped.
+        if now - self._told < 0.5 and done < total and share < self._share + 0.01:
             return
-        self._told = now
+        self._told, self._share = now, share
         text = json.dumps({"done": done, "total": total, "note": note, "pid": os.getpid()})
         with contextlib.suppress(
             OSError

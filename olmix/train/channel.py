@@ -102,7 +102,7 @@ class Line:
         self._connection = Client(address[0], authkey=address[1])
         self._lock = threading.Lock()
         self._heard = heard
-        self._told = 0.0
+        self._told, self._share = 0.0, 0.0
         threading.Thread(target=self._listen, name="line", daemon=True).start()
 
     def send(self, kind: str, content: Any) -> None:
@@ -112,10 +112,10 @@ class Line:
             self._connection.send_bytes(data)
 
     def progress(self, done: float, total: float, note: str = "") -> None:
-        """Sends how far the work is, at most five times a second, and always its end."""
-        now = time.monotonic()
-        if now - self._told >= 0.2 or done >= total:
-            self._told = now
+        """Sends how far the work is, at most five times a second, and always its end and every further hundredth."""
+        now, share = time.monotonic(), done / total if total else 0.0
+        if now - self._told >= 0.2 or done >= total or share >= self._share + 0.01:
+            self._told, self._share = now, share
             self.send("progress", (done, total, note))
 
     @contextlib.contextmanager

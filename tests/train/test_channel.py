@@ -54,7 +54,7 @@ def test_messages_words_and_the_end(desk: Desk) -> None:
     while not told or told[-1][2][0] < 999:
         told.append(desk.messages.get(timeout=60))
         assert time.monotonic() < end
-    assert len(told) < 100  # Seldom, but the end for sure.
+    assert len(told) < 110  # Of a thousand: a hundredth at a time, and the end for sure.
     desk.tell("leave")
     assert heard.get(timeout=60) == "leave"
     process.kill()

@@ -18,7 +18,7 @@ from olmix.fit.propose import LeafProposal, MetricPrediction, ProposalResult
 from olmix.graph.resources import Needs
 from olmix.graph.step import Context, Step
 from olmix.mix.variants import Variants
-from olmix.train import recipe
+from olmix.train import planner, recipe
 from olmix.train.ladder import Foreign
 from olmix.train.metrics import read_metrics
 from olmix.train.settings import Device, SkipRule, Tasks
@@ -329,6 +329,8 @@ def test_pieces_do_not_hold_the_design_and_know_their_hardware(graph, scan) -> N
     assert all(not isinstance(getattr(p, f.name), Given) for p in pieces.values() for f in dataclasses.fields(p))
     assert {p.needs.accelerator for p in pieces.values()} == {"V100"}
     assert {p.proxy.device.dtype for p in pieces.values()} == {"float16"}
+    one = pieces["v0"]
+    assert 30 < planner.patience(one.proxy, one.needs) == one.patience() < one.patience(4)
     with pytest.raises(UserError, match="V100"):
         swarm(
             scan,

@@ -130,7 +130,8 @@ class Proxy:
     Evaluations in the middle of a run (`evaluate_tokens`) and checkpoints (`checkpoint_tokens`) leave the result as it
     is: they change what is logged and how much a dead machine costs. With `checkpoint_store`, such as
     `s3://bucket/folder`, each checkpoint is copied there too, so that another machine without this one's disk goes on
-    from it; it is removed there when the run is done. `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
+    from it; it is removed there when the run is done (what a run leaves that never comes back is for the bucket's own rules
+    to forget). `periods` ends the learning rate's schedule at 0.5×, 1×, 2×, …
     Chinchilla. `save_model` keeps the model with the result, and with `periods` that of each; `save_states` keeps the
     optimiser's state and all counters too, from which a longer run goes on (`continues`): three times as much.
     """

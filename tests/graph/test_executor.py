@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from olmix.errors import UserError
-from olmix.graph import runner
+from olmix.graph import executor, runner
 from olmix.graph.executor import Executor, StepsFailed, _Task
 from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
@@ -258,6 +259,37 @@ def test_clocks_that_differ_neither_hide_a_hang_nor_make_one(tmp_path: pathlib.P
         watching._watch("it", task, stage)
     assert ended == ["it"]
     assert "no progress for 0.00333 minutes (at 40 %, evaluating); ending it" in said.getvalue()
+
+
+def test_a_launcher_that_was_stopped_itself_does_not_take_its_workers_for_hanging(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-Z for five hours, with a patience of ten minutes; then the worker is silent while somebody looks."""
+    store, now, ended = Store(tmp_path / "store"), [1000.0], Killed()
+    store.prepare()
+    monkeypatch.setattr(executor, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    plan = make_plan(toy(tmp_path), store)
+    watching = Executor(plan, ended, Reporter(Console(file=io.StringIO())))  # type: ignore[arg-type]
+    task = _Task((plan.nodes[0],), Needs(patience_minutes=10.0))
+    file = store.scratch(task.scratch) / PROGRESS
+    file.parent.mkdir(parents=True)
+    stage = types.SimpleNamespace(running=lambda *_: None)
+
+    def look(minutes: int) -> None:
+        for _ in range(6 * minutes):
+            now[0] += 10
+            watching._watch("it", task, stage)
+
+    look(60)  # It waits for a machine.
+    write_atomically(file, json.dumps({"done": 1, "total": 10, "note": ""}))
+    look(8)
+    now[0] += 5 * 3600
+    look(1)
+    write_atomically(file, json.dumps({"done": 2, "total": 10, "note": ""}))
+    look(9)
+    assert not ended
+    look(2)
+    assert ended == ["it"]
 
 
 @pytest.mark.parametrize(

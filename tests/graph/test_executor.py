@@ -261,6 +261,12 @@ def test_clocks_that_differ_neither_hide_a_hang_nor_make_one(tmp_path: pathlib.P
     assert "no progress for 0.00333 minutes (at 40 %, evaluating); ending it" in said.getvalue()
 
 
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
+def test_patience_is_more_than_none(minutes: float) -> None:
+    with pytest.raises(UserError, match="must be more than 0; a very large number waits for ever"):
+        Needs(patience_minutes=minutes)
+
+
 def test_a_launcher_that_was_stopped_itself_does_not_take_its_workers_for_hanging(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,12 @@ import json
 import logging
 import pathlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from olmix.errors import UserError
 from olmix.graph import plan as planning
+from olmix.graph import worker_log
 from olmix.graph.plan import Node, Plan
 from olmix.graph.progress import Devices, Reporter
 from olmix.graph.ray_engine import RayEngine
@@ -55,6 +56,8 @@ class _Task:
     looked: float = 0.0
     #: Why we ended it ourselves, if we did.
     ended: str = ""
+    #: How many lines of its log have been passed on.
+    heard: int = 0
     #: The share of the work that any attempt had done when it ended, and the attempts in a row that came no further.
     furthest: float = 0.0
     in_vain: int = 0
@@ -160,6 +163,7 @@ class Executor:
                 for reference in self.engine.wait(list(tasks), seconds=0.5):
                     task = tasks.pop(reference)
                     outcomes = self.engine.outcomes(reference)
+                    self._hear(task, self._log_of(task) if isinstance(outcomes, str) else outcomes[0].said)
                     if isinstance(outcomes, str):
                         again = task.again(self._reached(task))
                         if again is not None:
@@ -211,6 +215,7 @@ class Executor:
             return
         if stamp != task.seen:
             task.seen, task.silent, task.begun = stamp, 0.0, True
+            self._hear(task, self._log_of(task))
         else:
             task.silent += min(now - task.looked, LOOK)
         task.looked = now
@@ -226,6 +231,20 @@ class Executor:
             self.reporter.say(f"{task.label}: {task.ended}; ending it")
             task.silent = 0.0  # Should it live on, it is ended again.
             self.engine.kill(reference)
+
+    def _hear(self, task: _Task, lines: Sequence[worker_log.Line]) -> None:
+        """Passes on to the run's log, and warnings to the person too, what is new in that of a task's process."""
+        for level, name, message in lines[task.heard :]:
+            if level >= logging.WARNING:
+                self.reporter.say(f"{task.label}: {message}")
+            else:
+                logging.getLogger(name).log(level, "%s: %s", task.label, message)
+        task.heard = max(task.heard, len(lines))
+
+    def _log_of(self, task: _Task) -> list[worker_log.Line]:
+        """What a task's process has logged, as far as it is on the disk; nothing of an earlier attempt's."""
+        state = self._progress(task) if task.begun or self._stamp(task) != task.seen else None
+        return worker_log.read(self.store.scratch(task.scratch), state["pid"]) if state is not None else []
 
     def _stamp(self, task: _Task) -> tuple[int, int] | None:
         """What tells one state of a task's progress file from another; None while there is no file."""

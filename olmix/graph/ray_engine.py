@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import pathlib
 import shutil
@@ -23,11 +24,12 @@ from olmix.errors import UserError
 from olmix.graph import gangs
 from olmix.graph.guardian import Guardian, descendants
 from olmix.graph.resources import Needs
-from olmix.graph.worker import Job, Outcome, perform
+from olmix.graph.worker import Job, Outcome, perform_apart
 
 if TYPE_CHECKING:
     import ray
 
+log = logging.getLogger(__name__)
 #: Read by Ray when it is imported or starts its processes, so they are set before the first import.
 #: The last keeps a local instance's listeners on 127.0.0.1; a cluster must not have it.
 _ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -95,7 +97,8 @@ class RayEngine:
             self.dashboard_url = f"http://{context.dashboard_url}"
         if self._guardian is not None:
             self._guardian.watch(pid for pid in descendants(os.getpid()) if pid != self._guardian.pid)
-        self._task = ray.remote(perform)
+        self._task = ray.remote(perform_apart)
+        _tell_log()
 
     def check(self, label: str, needs: Needs, gang: int = 1) -> None:
         """Refuses what no node (or for a gang: not all of them together) could ever run; Ray would let it wait for ever.
@@ -196,6 +199,14 @@ def _describe(resources: dict[str, float]) -> str:
     text = f"{resources.get('CPU', 0):g} CPU"
     text += f", {resources['GPU']:g} {kinds[0] if kinds else 'GPU'}" if resources.get("GPU") else ", no GPU"
     return text + f", {resources.get('memory', 0) / 2**30:.0f} GiB"
+
+
+def _tell_log() -> None:
+    """What Ray's daemons say goes to the run's log: about each lost worker seven lines, in the middle of ours, and we say one."""
+    from ray._private import worker
+
+    told: Any = worker
+    told.print_to_stdstream = lambda data, *_, **__: log.info("Ray: %s", " ".join(map(str, data["lines"])))
 
 
 def _session_folder() -> pathlib.Path | None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from olmix.errors import UserError
-from olmix.graph import identity, provenance, result
+from olmix.graph import identity, provenance, result, worker_log
 from olmix.graph.step import Context, Step, WorkerLost
 from olmix.graph.store import ABOUT, RESULT, Store, StoreError, disk_sentence, write_atomically
 
@@ -52,6 +52,8 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     trace: str = ""
+    #: What was logged in a process of its own; of jobs that were done together the first one has it.
+    said: tuple[worker_log.Line, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -143,6 +145,13 @@ def perform(jobs: Sequence[Job], *, told: Callable[[str], None] = log.info) -> l
     waited = time.monotonic() - began
     ran = Outcome("ran", seconds / max(1, len(mine)))
     return [ran if job.artifact in missing else Outcome("found", waited) for job in jobs]
+
+
+def perform_apart(jobs: Sequence[Job]) -> list[Outcome]:
+    """As `perform`, in a process whose log nobody reads: what is logged comes back with the outcome."""
+    with worker_log.kept(Store(jobs[0].store).scratch(together_name([job.artifact for job in jobs]))) as said:
+        first, *others = perform(jobs)
+    return [dataclasses.replace(first, said=tuple(said)), *others]
 
 
 def _failed(error: Exception, store: pathlib.Path, seconds: float) -> Outcome:

@@ -128,6 +128,11 @@ def test_a_lost_worker_is_replaced(go: Any, tmp_path: pathlib.Path) -> None:
     assert sorted(diary(tmp_path)) == [1, 2, 2, 3]
     assert "parts/x2: its worker died" in said
     assert "attempt 2" in said
+    # What a worker logs is in the run's log, even if it died of it; a warning is said as well.
+    assert said.count("parts/x2: a wheel squeaks") == 1
+    assert "oiled" not in said
+    lines = (run.folder / "log.txt").read_text()
+    assert lines.count("parts/x2: a wheel squeaks") == lines.count("olmix.toy: parts/x2: the wheel is oiled") == 1
 
 
 def test_a_piece_that_always_dies_does_not_take_the_others_along(go: Any, tmp_path: pathlib.Path) -> None:
@@ -240,7 +245,7 @@ def test_clocks_that_differ_neither_hide_a_hang_nor_make_one(tmp_path: pathlib.P
     file.parent.mkdir(parents=True)
 
     def tells(done: int, at: float) -> None:
-        write_atomically(file, json.dumps({"done": done, "total": 10, "note": "evaluating"}))
+        write_atomically(file, json.dumps({"done": done, "total": 10, "note": "evaluating", "pid": 1}))
         os.utime(file, (at, at))
 
     with watching.reporter.stage("toy", 1) as stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import pathlib
 import signal
@@ -64,7 +65,9 @@ class Part(Step):
             mark = context.scratch / "died"
             if not mark.exists():
                 mark.touch()
+                logging.getLogger("olmix.toy").warning("a wheel squeaks")
                 os.kill(os.getpid(), signal.SIGKILL)
+            logging.getLogger("olmix.toy").info("the wheel is oiled")
         if self.trouble == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.trouble == "raise":

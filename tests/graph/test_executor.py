@@ -292,11 +292,11 @@ def test_a_launcher_that_was_stopped_itself_does_not_take_its_workers_for_hangin
             watching._watch("it", task, stage)
 
     look(60)  # It waits for a machine.
-    write_atomically(file, json.dumps({"done": 1, "total": 10, "note": ""}))
+    write_atomically(file, json.dumps({"done": 1, "total": 10, "note": "", "pid": 1}))
     look(8)
     now[0] += 5 * 3600
     look(1)
-    write_atomically(file, json.dumps({"done": 2, "total": 10, "note": ""}))
+    write_atomically(file, json.dumps({"done": 2, "total": 10, "note": "", "pid": 1}))
     look(9)
     assert not ended
     look(2)

@@ -9,52 +9,86 @@ heavier (gcd, factoring) go to `algebra.py`, which turns trees into polynomials.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from typing import Any, TypeVar
 
 #: Functions of one argument, beside `max` and `min` of any number. `pi` is the one named constant (no
 #: arguments).
 FUNCTIONS = ("abs", "max", "min", "sin", "cos", "tan", "cot", "exp", "log", "pi")
 
 
+_Kind = TypeVar("_Kind", bound=type)
+
+
+class _Node:
+    """Room for a hash, which is no field: not compared, and not pickled (another process hashes strings otherwise)."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
+def _hashed_once(kind: _Kind) -> _Kind:
+    """The class with its hash computed when it is first asked for: expressions are keys again and again, and are deep."""
+    compute: Any = kind.__hash__
+
+    def __hash__(self: _Node) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            value = compute(self)
+            object.__setattr__(self, "_hash", value)
+            return value
+
+    kind.__hash__ = __hash__  # type: ignore[assignment, method-assign]
+    return kind
+
+
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Num:
+class Num(_Node):
     """A rational number."""
 
     value: Fraction
 
 
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Var:
+class Var(_Node):
     """A variable by name, such as `a`, `x_1` or `alpha`."""
 
     name: str
 
 
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Add:
+class Add(_Node):
     """A sum of two or more terms."""
 
     terms: tuple[Expr, ...]
 
 
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mul:
+class Mul(_Node):
     """A product of two or more factors."""
 
     factors: tuple[Expr, ...]
 
 
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pow:
+class Pow(_Node):
     """A power; a quotient is a product with a power of -1, a root is a power with a fractional exponent."""
 
     base: Expr
     exponent: Expr
 
 
+@_hashed_once
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fun:
+class Fun(_Node):
     """A named function, see `FUNCTIONS`."""
 
     name: str
@@ -196,8 +230,13 @@ def rebuild(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
 
 def variables_of(*exprs: Expr) -> tuple[str, ...]:
     """The names of the variables, sorted (x_2 before x_10)."""
-    names = {node.name for expr in exprs for node in walk(expr) if isinstance(node, Var)}
+    names = frozenset().union(*map(_names, exprs))
     return tuple(sorted(names, key=_natural))
+
+
+@functools.lru_cache(10_000)
+def _names(expr: Expr) -> frozenset[str]:
+    return frozenset(node.name for node in walk(expr) if isinstance(node, Var))
 
 
 def _natural(name: str) -> tuple[str, int]:

@@ -46,7 +46,11 @@ def compile_floats(exprs: Sequence[Expr], names: Sequence[str]) -> Callable[[np.
 
     def evaluate(points: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.stack([np.broadcast_to(v, len(points)) for v in inner(points.T)], axis=1)
+            values = inner(points.T)
+            table = np.empty((len(points), len(values)))
+            for column, value in enumerate(values):  # Broadcasts constants; np.stack takes three times as long.
+                table[:, column] = value
+            return table
 
     return evaluate
 

@@ -165,6 +165,8 @@ class Executor:
                     outcomes = self.engine.outcomes(reference)
                     self._hear(task, self._log_of(task) if isinstance(outcomes, str) else outcomes[0].said)
                     if isinstance(outcomes, str):
+                        for node in task.nodes:
+                            stage.lost(node.label)
                         again = task.again(self._reached(task))
                         if again is not None:
                             why = outcomes.rstrip(".")

@@ -73,6 +73,14 @@ class Stage:
         self.notes[label] = note
         self._show(label)
 
+    def lost(self, label: str) -> None:
+        """A job's worker is gone: what it has held so far is paid for, and it runs no more."""
+        since = self.since.pop(label, None)
+        if since is not None:
+            self.seconds += (time.monotonic() - since) * self.shares[label]
+        self.fractions.pop(label, None)
+        self.notes.pop(label, None)
+
     def finished(self, label: str, outcome: Outcome) -> None:
         """A job has ended."""
         self.seconds += outcome.seconds

@@ -13,6 +13,7 @@ import functools
 import logging
 import os
 import pathlib
+import re
 import shutil
 import signal
 import threading
@@ -183,7 +184,7 @@ class RayEngine:
 
 
 def _lost(error: Exception) -> str:
-    """One line about a lost worker. Ray's own, of the two commonest, sends people to files that are gone with it."""
+    """One line about a lost worker. Ray's own, of the commonest, send people to files that are gone with it."""
     import ray
 
     if isinstance(error, ray.exceptions.TaskCancelledError):
@@ -191,6 +192,9 @@ def _lost(error: Exception) -> str:
     if isinstance(error, ray.exceptions.WorkerCrashedError):
         return "its worker died (killed, out of memory, or its machine is being taken away?)"
     lines = str(error).strip().splitlines()
+    if isinstance(error, ray.exceptions.NodeDiedError):
+        where = re.search(r"Node IP: ([^\s,]+)", lines[0])
+        return f"its node{f' {where[1]}' if where else ''} is gone"
     return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
 
 

@@ -21,7 +21,7 @@ from olmix.graph.executor import Executor, StepsFailed, _Task
 from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
 from olmix.graph.progress import Reporter
-from olmix.graph.ray_engine import RayEngine, RaySettings
+from olmix.graph.ray_engine import RayEngine, RaySettings, _lost
 from olmix.graph.resources import Needs
 from olmix.graph.store import Store, write_atomically
 from olmix.graph.worker import MEMBERS, PROGRESS, Job, StoreContext, perform
@@ -223,6 +223,17 @@ def test_a_hanging_worker_is_ended_and_replaced(go: Any, tmp_path: pathlib.Path,
     assert f"parts/x3: no progress for {patience} minutes (at 0 %); ending it" in said
     assert "parts/x3: its worker was ended; started again (attempt 2)" in said
     assert run.read(experiment.half).value == 30
+
+
+def test_a_lost_worker_is_told_of_in_a_few_words() -> None:
+    """And not in those of Ray, which names commands and files for finding out more."""
+    from ray import exceptions
+
+    long = "Task failed because the node it was running on is dead or unavailable. Node IP: 10.0.0.7, node ID: 39e. Use `ray logs`"
+    assert _lost(exceptions.NodeDiedError(long)) == "its node 10.0.0.7 is gone"
+    assert _lost(exceptions.NodeDiedError("nobody knows")) == "its node is gone"
+    assert "its worker died" in _lost(exceptions.WorkerCrashedError())
+    assert _lost(exceptions.OutOfMemoryError("Task was killed.\nMemory")) == "OutOfMemoryError: Task was killed."
 
 
 class Killed(list):

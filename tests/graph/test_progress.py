@@ -40,3 +40,16 @@ def test_jobs_that_share_a_task_share_its_devices(stage: Stage, monkeypatch: pyt
         stage.running(f"swarm/v{number}", 50, 100, "", 1 / 4)
     monkeypatch.setattr(time, "monotonic", lambda: 1900.0)
     assert "4 running, 0 failed, 900 s, about 900 s left, 0.5 A100-hours of 5 planned" in stage.line()
+
+
+def test_what_a_lost_worker_held_was_paid_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour of two devices until its machine is gone, and then another half an hour elsewhere."""
+    stage.running("swarm/v0", 50, 100, "")
+    monkeypatch.setattr(time, "monotonic", lambda: 2800.0)
+    stage.lost("swarm/v0")
+    stage.lost("swarm/v1")  # It had not begun.
+    assert "0 of 4 done, 0 running, 0 failed, 1800 s, 1 A100-hours of 5 planned" in stage.line()
+    stage.running("swarm/v0", 50, 100, "")
+    monkeypatch.setattr(time, "monotonic", lambda: 4600.0)
+    stage.finished("swarm/v0", Outcome("ran", seconds=1800.0))
+    assert "2 A100-hours of 5 planned" in stage.line()

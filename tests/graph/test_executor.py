@@ -229,7 +229,7 @@ def test_a_lost_worker_is_told_of_in_a_few_words() -> None:
     """And not in those of Ray, which names commands and files for finding out more."""
     from ray import exceptions
 
-    long = "Task failed because the node it was running on is dead or unavailable. Node IP: 10.0.0.7, node ID: 39e. Use `ray logs`"
+    long = "Task failed because the node it was running on is dead or unavailable. Node IP: 10.0.0.7, node ID: 39e. Use `ray`"
     assert _lost(exceptions.NodeDiedError(long)) == "its node 10.0.0.7 is gone"
     assert _lost(exceptions.NodeDiedError("nobody knows")) == "its node is gone"
     assert "its worker died" in _lost(exceptions.WorkerCrashedError())

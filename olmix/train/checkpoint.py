@@ -16,6 +16,7 @@ import logging
 import os
 import pathlib
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -142,6 +143,11 @@ class Objects:
             raise UserError(f"Checkpoints in {self.address}: {object_stores.cause(error)}.") from error
 
 
+def elsewhere(store: str) -> Shelf:
+    """The shelf at an address, or at a path: of a disk that outlives this machine's."""
+    return Objects(store) if "://" in store else Folder(pathlib.Path(store))
+
+
 def _copied(state: Any) -> Any:
     """A deep copy of a state with its tensors on the CPU, which training can no longer change."""
     import torch
@@ -157,7 +163,7 @@ def _copied(state: Any) -> Any:
 
 @dataclasses.dataclass
 class Checkpoints:
-    """The checkpoints of one run in a folder of its own, and in an object store as well if `store` is an address there.
+    """The checkpoints of one run in a folder of its own, and elsewhere as well if `store` is an address or a path.
 
     `keep` is how many of the newest stay; marked ones stay for as long as the run.
     """
@@ -211,7 +217,7 @@ class Checkpoints:
             self._failure = error
 
     def _shelves(self) -> list[Shelf]:
-        return [Folder(self.folder), *([Objects(self.store)] if self.store else [])]
+        return [Folder(self.folder), *([elsewhere(self.store)] if self.store else [])]
 
     def _forget(self, shelf: Shelf) -> None:
         steps = self._steps(shelf)
@@ -223,11 +229,13 @@ class Checkpoints:
             shelf.delete(_file(step))
 
     def forget_remote(self) -> None:
-        """Removes all of them from the object store, when the run is done. The folder is its owner's to remove."""
+        """Removes all of them from where else they lie, when the run is done. The folder is its owner's to remove."""
         if self.store:
-            shelf = Objects(self.store)
+            shelf = elsewhere(self.store)
             for name in sorted(shelf.names(), key=lambda name: not name.endswith(".json")):
                 shelf.delete(name)
+            if isinstance(shelf, Folder):
+                shutil.rmtree(shelf.path, ignore_errors=True)
 
     def steps(self) -> list[int]:
         """The steps of all checkpoints in the folder, whole or not, oldest first."""

@@ -56,6 +56,16 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def working(pid: int) -> list[psutil.Process]:
+    """Those of a launcher's workers that are doing a piece."""
+    found = []
+    for member in family(pid):
+        with contextlib.suppress(psutil.Error):
+            if "".join(member.cmdline()).startswith("ray::toy/"):
+                found.append(member)
+    return found
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -77,6 +87,9 @@ def finished_parts(tmp_path: pathlib.Path) -> int:
 def test_kill_the_launcher_and_run_again(start: Start, tmp_path: pathlib.Path) -> None:
     first = start("seconds=1.5")
     wait_for(lambda: finished_parts(tmp_path) >= 2)
+    wait_for(lambda: len(working(first.pid)) > 0)
+    # One of the workers hangs for good, and would hold the lock of its part.
+    working(first.pid)[0].suspend()
     members = family(first.pid)
     first.kill()
     first.wait()

@@ -106,28 +106,34 @@ def test_a_proxy_s_result(graph, scan) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("stack", [1, 2])
-def test_told_to_leave_when_all_is_trained_it_writes_the_result(graph, scan, monkeypatch, stack) -> None:  # noqa: F811
-    """SIGTERM between the last step and the end: doing the rest is shorter than doing the end of the run again."""
+def test_told_to_leave_when_all_is_trained_it_writes_the_result(graph, scan, tmp_path, monkeypatch, stack) -> None:  # noqa: F811
+    """SIGTERM between the last step and the end: doing the rest is shorter than doing the end of the run again.
+
+    Should the machine be gone before that, another one goes on from the checkpoints that lie elsewhere until then.
+    """
     from olmix.train import stack_work, work
 
-    told = []
+    told, far = [], tmp_path / "far"
+    far.mkdir()
 
     def finish(*given):
         os.kill(os.getpid(), signal.SIGTERM)
-        told.append(given)
+        told.append(len(list(far.rglob("*.pt"))))
         return original(*given)
 
     original = work.finish
     for module in (work, stack_work):
         monkeypatch.setattr(module, "finish", finish)
-    proxy = toys.proxy(tokens=4 * 128, save_model=True)
+    proxy = toys.proxy(tokens=4 * 128, save_model=True, checkpoint_tokens=128, checkpoint_store=str(far))
     pieces = swarm(scan, 2, proxy=proxy, stack=stack)
     before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("SIGTERM reached the process"))
     try:
         found = graph.read(pieces)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert len(told) == len(found.runs) == 2
+    assert len(found.runs) == 2
+    assert told == [2, 2]
+    assert not list(far.iterdir())
 
 
 def test_what_it_learns_depends_on_the_mixture(graph, scan) -> None:  # noqa: F811

@@ -1,6 +1,6 @@
 """All that issue-sized questions ask of one GPU, in at most eight minutes: `python -m benchmarks.gpu`, a table in Markdown.
 
-Utilisation of 190m and 1b with and without torch.compile (its seconds too), tokens per second of 14m alone and of 8, 16 and
+Utilisation of 14m, 190m and 1b with and without torch.compile (its seconds too), tokens per second of 14m alone and of 8, 16 and
 32 side by side, the largest memory beside the planned one, the share of a whole run that waits for data, and the start of
 NCCL in one process. Each row is a part of its own: what fails says why, and the others go on. After `--minutes` no new
 part is begun. `tests/train/test_fake_gpu.py` runs it on a GPU that computes nothing, so that no slip costs a real one.
@@ -159,13 +159,13 @@ def parts(bench: Bench) -> dict[str, Callable[[], str]]:
     """What is measured, what matters most first."""
     return {
         "14m alone": lambda: bench.alone("olmo3_14m", False),
+        "14m compiled": lambda: bench.alone("olmo3_14m", True),
         **{f"14m, K = {count}": lambda k=count: bench.stacked(k) for count in (16, 8, 32)},  # type: ignore[misc]
         "190m": lambda: bench.alone("olmo3_190m", False),
         "1b": lambda: bench.alone("olmo3_1b", False),
         "190m compiled": lambda: bench.alone("olmo3_190m", True),
         "waiting, 14m": bench.waiting,
         "1b compiled": lambda: bench.alone("olmo3_1b", True),
-        "14m compiled": lambda: bench.alone("olmo3_14m", True),
         "NCCL, one process": bench.nccl,
     }
 

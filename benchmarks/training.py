@@ -5,6 +5,7 @@ transformers' Trainer with the same model and batches; one thread each, in turns
 time of the process, so that a busy machine does not decide.
 `startup`: the time before the first step of a proxy in a worker that has trained one before.
 `tasks`: all in-loop tasks of the reference configs at 10 items each for a model of 1M parameters.
+`head`: the output head and its loss, forward and backward, compiled beside as it is written, in float32 and in bfloat16.
 `stacked`: tokens per second of K variants as one model beside one alone. On a GPU: `olmo3_14m`, K = 8, 16, 32.
 `gpu`: `python -m benchmarks.gpu`, with utilisation, stacks, compilation and memory; only where there is one.
 """
@@ -31,10 +32,12 @@ from experiments.presets import reference_tasks
 from olmix.data import Scan, Source, Tree
 from olmix.train import tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force
+from olmix.train.compiling import missing_here
 from olmix.train.diary import Diary
 from olmix.train.evaluate import task_bits_per_byte
 from olmix.train.feed import Batch
 from olmix.train.ladder import Shape, count_parameters, padded
+from olmix.train.loss import objective_of_head
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve
 from olmix.train.run import run
@@ -276,12 +279,39 @@ def stacked() -> None:
             print(f"  K={count:<3} {speed:12,.0f} tokens/s, {speed / alone:.2f} × alone")
 
 
+def head() -> None:
+    """The output head with and without torch.compile: 2,048 tokens of width 128, 50,304 entries (on a GPU 100,352)."""
+    why = missing_here("cuda" if torch.cuda.is_available() else "cpu")
+    if why is not None:
+        print(f"head: not measured, this machine lacks {why}")
+        return
+    device, entries = ("cuda", 100_352) if torch.cuda.is_available() else ("cpu", 50_304)
+    tokens, width = 2048, 128
+    torch.manual_seed(0)
+    hidden = torch.randn(tokens, width, device=device, requires_grad=True)
+    matrix = torch.nn.Parameter(0.02 * torch.randn(entries, width, device=device))
+    targets = torch.randint(0, entries, (tokens,), device=device)
+    for dtype in (None, torch.bfloat16):
+        speeds = {}
+        for compiled in (False, True):
+
+            def step(_: int, dtype: torch.dtype | None = dtype, compiled: bool = compiled) -> None:
+                objective_of_head(hidden, matrix, targets, 1e-5, dtype, compiled=compiled)[0].backward()
+
+            speeds[compiled] = rate(step, tokens, 2 if QUICK else 8, device)
+        name = str(dtype or torch.float32).removeprefix("torch.")
+        print(
+            f"head: {entries:,} entries on {device}, {name}: {speeds[False]:,.0f} tokens/s as written, "
+            f"{speeds[True]:,.0f} compiled, {speeds[True] / speeds[False]:.2f} ×"
+        )
+
+
 def gpu() -> None:
     """All that is asked of one GPU."""
     subprocess.run([sys.executable, "-m", "benchmarks.gpu"], check=True)
 
 
-PARTS = {"loop": loop, "startup": startup, "tasks": in_loop_tasks, "stacked": stacked, "gpu": gpu}
+PARTS = {"loop": loop, "startup": startup, "tasks": in_loop_tasks, "head": head, "stacked": stacked, "gpu": gpu}
 
 
 def main() -> None:

@@ -7,6 +7,9 @@ Peaks are NVIDIA's dense figures (its data sheets show some doubled, for sparse 
 TFLOP/s in fp16 and 15.7 in fp32 (data sheet of January 2020; the PCIe card 112 and 14), A100 312 in bf16 and 156 in TF32
 (r4, 2022; PCIe the same), H100 989 and 495 (2023; PCIe 756 and 378, NVL 835 and 418), H200 as H100; `of_part` knows those others.
 
+Bandwidths of memory are from the same sheets, of the smallest part: V100 900 GB/s, A100 1,555 (80 GB: 2,039), H100 3,350,
+H200 4,800; 50 for a CPU is a guess.
+
 Memory is in GiB (2^30 bytes), of the smallest part, rounded up: torch says that it has 15.8 on a V100 (or 31.7), 39.4 on an
 A100 (or 79.1), 79.1 on an H100 and 139.7 on an H200. They are sold as 16, 40, 80 and 141 GB, which is neither. What a planner
 fills of them (`olmix.train.memory.room_gib`) is less than even so many times 10^9 bytes.
@@ -27,7 +30,8 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 class HardwareProfile:
     """One kind of hardware. `memory_gib` is None for a CPU; `peak_flops` is per device and second in 16 bits.
 
-    `peak_float32` is the same of matrix products of float32 numbers, through TF32 where there is that.
+    `peak_float32` is the same of matrix products of float32 numbers, through TF32 where there is that; `bandwidth` is that of
+    its memory in bytes a second.
     """
 
     name: str
@@ -40,6 +44,7 @@ class HardwareProfile:
     memory_gib: float | None
     peak_flops: float
     peak_float32: float
+    bandwidth: float
     vllm: bool
     note: str = ""
 
@@ -86,24 +91,29 @@ PROFILES = {
     for profile in (
         HardwareProfile(
             name="cpu", dtype="float32", dtypes=("float32", "bfloat16"), tf32=False, loss_scaling=False,
-            attention="sdpa", flash_attention=False, memory_gib=None, peak_flops=5e10, peak_float32=5e10, vllm=True,
+            attention="sdpa", flash_attention=False, memory_gib=None, peak_flops=5e10, peak_float32=5e10,
+            bandwidth=5e10, vllm=True,
         ),
         HardwareProfile(
             name="V100", dtype="float16", dtypes=("float32", "float16"), tf32=False, loss_scaling=True,
-            attention="sdpa", flash_attention=False, memory_gib=16, peak_flops=1.25e14, peak_float32=1.57e13, vllm=False,
+            attention="sdpa", flash_attention=False, memory_gib=16, peak_flops=1.25e14, peak_float32=1.57e13,
+            bandwidth=9e11, vllm=False,
             note="Volta (sm_70) has no bf16 in hardware and needs a CUDA 12.6 build of torch",
         ),
         HardwareProfile(
             name="A100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=40, peak_flops=3.12e14, peak_float32=1.56e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=40, peak_flops=3.12e14, peak_float32=1.56e14,
+            bandwidth=1.555e12, vllm=True,
         ),
         HardwareProfile(
             name="H100", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=80, peak_flops=9.89e14, peak_float32=4.95e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=80, peak_flops=9.89e14, peak_float32=4.95e14,
+            bandwidth=3.35e12, vllm=True,
         ),
         HardwareProfile(
             name="H200", dtype="bfloat16", dtypes=_AMPERE_ON, tf32=True, loss_scaling=False,
-            attention="sdpa", flash_attention=True, memory_gib=140, peak_flops=9.89e14, peak_float32=4.95e14, vllm=True,
+            attention="sdpa", flash_attention=True, memory_gib=140, peak_flops=9.89e14, peak_float32=4.95e14,
+            bandwidth=4.8e12, vllm=True,
         ),
     )
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Whether torch.compile pays for itself within a run: what it takes at the start against what it saves, as a sum to check.
 
 `device.compile` says so outright (True or False); None leaves it to the sum. It is on where it is expected to save at least
-`MARGIN` times what it takes, for both sides are guesses until `python -m benchmarks.gpu` has measured them. Only the steps of
+`MARGIN` times what it takes, for both sides are guesses until `python -m benchmarks.gpu` has measured them. Compiled are the
+layers and what is done with each slice of logits (`loss._of_slice`), where most of a small model's time goes. Only the steps of
 training are compiled: an evaluation has so many lengths that compiling for each of them would cost more than it saves.
 """
 

@@ -11,6 +11,7 @@ bias-free linear head, against memory and speed; other models take `objective_of
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -53,12 +54,46 @@ def objective_of_logits(logits: Tensor, targets: Tensor, z_loss: float) -> tuple
     return (total + z_loss * normaliser.square().sum() if z_loss else total), total.detach()
 
 
+def _of_slice(
+    logits: Tensor, answers: Tensor, z_loss: float, want: bool, in_place: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What a slice of logits (K, tokens, vocabulary) with these answers (K, tokens, 1) adds to everything.
+
+    Losses in nats and objectives, both (K), and the gradient with respect to the logits, in their format, if there is a
+    `want` of it. In the logits' own memory if `in_place`. The time of a GPU, and of a CPU in 16 bits, is that of its memory
+    here, so each pass over a slice counts: as they are written, or compiled into half as many.
+    """
+    dtype = logits.dtype
+    top, peak = logits.gather(2, answers).float(), logits.amax(2, keepdim=True).float()
+    # From here on float32.
+    values = logits.sub_(peak) if in_place else logits - peak
+    values.exp_()
+    sums = values.sum(2, keepdim=True)
+    normaliser = sums.log() + peak
+    loss = (normaliser - top).sum((1, 2))
+    objective = loss + z_loss * normaliser.square().sum((1, 2))
+    if not want:
+        return loss, objective, values
+    # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in float32 where it ends near zero.
+    factor = (1.0 + 2.0 * z_loss * normaliser) / sums
+    right = (values.gather(2, answers) * factor - 1.0).to(dtype)
+    slope = values if dtype == torch.float32 else torch.empty_like(values, dtype=dtype)
+    torch.mul(values, factor, out=slope).scatter_(2, answers, right)
+    return loss, objective, slope
+
+
+@functools.cache
+def _compiled_slice() -> Any:
+    """`_of_slice`, its passes fused by a compiler. Slices have two sizes, whole ones and the last of a piece."""
+    return torch.compile(_of_slice)
+
+
 class _HeadObjective(torch.autograd.Function):
     """Objectives of K models as functions of their hidden states and heads, gradients taken on the way forward."""
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype
+        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype, compiled: bool
     ) -> tuple[Tensor, Tensor]:
         want = hidden.requires_grad
         matrix = head.to(dtype)
@@ -75,41 +110,36 @@ class _HeadObjective(torch.autograd.Function):
         for these, part in ((slice(m, m + group), (slice(m, m + group), slice(t, t + rows))) for m, t in parts):
             piece, answers = hidden[part].to(dtype), targets[part].unsqueeze(2)
             logits = torch.bmm(piece, matrix[these].mT)
-            top, peak = logits.gather(2, answers).float(), logits.amax(2, keepdim=True).float()
-            # From here on float32. A GPU's time is that of its memory here, so each pass over a slice counts.
-            logits = logits.sub_(peak) if dtype == torch.float32 else logits - peak
-            logits.exp_()
-            sums = logits.sum(2, keepdim=True)
-            normaliser = sums.log() + peak
-            loss = (normaliser - top).sum((1, 2))
+            work = _compiled_slice() if compiled else _of_slice
+            loss, whole, slope = work(logits, answers, z_loss, want, not compiled and dtype == torch.float32)
             nats[these] += loss
-            objective[these] += loss + z_loss * normaliser.square().sum((1, 2))
+            objective[these] += whole
             if want:
-                # d/dlogits: softmax · (1 + 2 z log Z) − one-hot, in float32 where it ends near zero.
-                factor = (1.0 + 2.0 * z_loss * normaliser) / sums
-                right = (logits.gather(2, answers) * factor - 1.0).to(dtype)
-                slope = logits if dtype == torch.float32 else torch.empty_like(logits, dtype=dtype)
-                torch.mul(logits, factor, out=slope).scatter_(2, answers, right)
                 grad_hidden[part] = torch.bmm(slope, matrix[these])
                 if dtype == head.dtype:
                     grad_head[these].baddbmm_(slope.mT, piece)
                 else:
                     grad_head[these].add_(torch.bmm(slope.mT, piece))
-                del slope
-            del logits  # Or two slices of them would be held at once.
+            del logits, slope  # Or two slices of them would be held at once.
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.mark_non_differentiable(nats)
         return objective, nats
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
         grad_hidden, grad_head = ctx.saved_tensors
         each = grad[:, None, None]
-        return grad_hidden * each.to(grad_hidden.dtype), grad_head * each, None, None, None
+        return grad_hidden * each.to(grad_hidden.dtype), grad_head * each, None, None, None, None
 
 
 def objective_of_heads(
-    hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype | None = None
+    hidden: Tensor,
+    head: Tensor,
+    targets: Tensor,
+    z_loss: float,
+    dtype: torch.dtype | None = None,
+    *,
+    compiled: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """For each of K models, as `objective_of_logits` for logits = hidden · headᵀ, without ever holding them all.
 
@@ -119,20 +149,27 @@ def objective_of_heads(
       targets: (K, tokens), integer.
       z_loss: the weight of (log Z)².
       dtype: what the matrix products are done in; None: float32. Sums and softmax are always float32.
+      compiled: whether what is done between them goes through torch.compile.
 
     Returns:
       Objectives to differentiate and losses in nats to report, both (K).
     """
-    objectives, nats = _HeadObjective.apply(hidden, head, targets, z_loss, dtype or torch.float32)
+    objectives, nats = _HeadObjective.apply(hidden, head, targets, z_loss, dtype or torch.float32, compiled)
     return objectives, nats
 
 
 def objective_of_head(
-    hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float, dtype: torch.dtype | None = None
+    hidden: Tensor,
+    head: Tensor,
+    targets: Tensor,
+    z_loss: float,
+    dtype: torch.dtype | None = None,
+    *,
+    compiled: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`objective_of_heads` for one model: hidden (..., width), head (vocabulary, width), targets (...); two numbers."""
     flat = hidden.reshape(1, -1, hidden.shape[-1])
-    objectives, nats = objective_of_heads(flat, head[None], targets.reshape(1, -1), z_loss, dtype)
+    objectives, nats = objective_of_heads(flat, head[None], targets.reshape(1, -1), z_loss, dtype, compiled=compiled)
     return objectives[0], nats[0]
 
 
@@ -143,17 +180,20 @@ def objective_of(
     dtype: torch.dtype | None = None,
     *,
     whole_logits: bool = False,
+    compiled: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The objective and the loss in nats, each summed over the predicted tokens of `tokens` (sequences, length).
 
     `whole_logits` takes the model's own head even where slices would do: a sharded head cannot be taken from outside.
+    `compiled` is for the slices.
     """
     targets = tokens[:, 1:]
     slices = has_plain_head(model) and not whole_logits
     with torch.autocast(tokens.device.type, dtype=dtype, enabled=dtype is not None):
         seen = hidden_states(model, tokens) if slices else model(input_ids=tokens[:, :-1]).logits
     if slices:
-        return objective_of_head(seen, model.get_output_embeddings().weight, targets, z_loss, dtype)  # type: ignore[operator]
+        head = model.get_output_embeddings().weight  # type: ignore[operator]
+        return objective_of_head(seen, head, targets, z_loss, dtype, compiled=compiled)
     return objective_of_logits(seen, targets, z_loss)
 
 

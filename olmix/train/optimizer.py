@@ -1,7 +1,9 @@
-"""AdamW with decay groups, and the rule that leaves out the update of a step that jumps."""
+"""AdamW with decay groups, of one run and of several side by side; the rule that leaves out the update of a step that jumps."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,6 +27,48 @@ def make_optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         groups, lr=plan.learning_rate, betas=(plan.beta1, plan.beta2), eps=plan.epsilon, fused=True
     )
+
+
+@dataclasses.dataclass
+class _Moments:
+    first: Tensor
+    second: Tensor
+
+
+class StackedAdamW:
+    """AdamW on stacked parameters: one rate for all, but each variant may sit a step out, as if it had not happened."""
+
+    def __init__(
+        self, parameters: Mapping[str, torch.nn.Parameter], plan: Plan, variants: int, device: torch.device
+    ) -> None:
+        self.plan, self.parameters = plan, parameters
+        self.moments = {name: _Moments(torch.zeros_like(p), torch.zeros_like(p)) for name, p in self.parameters.items()}
+        self.counts = torch.zeros(variants, dtype=torch.float64, device=device)
+
+    @torch.no_grad()
+    def step(self, rate: float, scale: Tensor, active: Tensor) -> None:
+        """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K), which it overwrites.
+
+        In place, so that it holds no more than one array of the largest parameter's size beside what there is anyway.
+        """
+        plan = self.plan
+        self.counts += active
+        counts = self.counts.clamp(min=1)
+        # A variant that sits out has no gradient, keeps all of its moments, and is moved by nothing: 0 and 1 are exact.
+        take, keep = torch.where(active, 1 - plan.beta1, 0.0), torch.where(active, plan.beta2, 1.0)
+        reach = torch.where(active, rate / (1 - plan.beta1**counts), 0.0).float()
+        correct_second = (1 - plan.beta2**counts).float().sqrt()
+        for name, parameter in self.parameters.items():
+            assert parameter.grad is not None
+            axes = (-1, *(1,) * (parameter.dim() - 1))
+            moments = self.moments[name]
+            gradient = parameter.grad.mul_(scale.view(axes)).masked_fill_(~active.view(axes), 0.0)
+            moments.first.lerp_(gradient, take.view(axes))
+            moments.second.mul_(keep.view(axes)).addcmul_(gradient, gradient, value=1 - plan.beta2)
+            size = moments.second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
+            decay = 0.0 if name == "embedding" else plan.weight_decay
+            parameter.mul_(torch.where(active, 1 - rate * decay, 1.0).view(axes))
+            parameter.sub_(torch.div(moments.first, size, out=size).mul_(reach.view(axes)))
 
 
 class Jumps:

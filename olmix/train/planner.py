@@ -20,7 +20,7 @@ from olmix.graph import gangs
 from olmix.graph.hardware import PROFILES, HardwareProfile, hardware_of
 from olmix.graph.resources import Needs
 from olmix.train import memory
-from olmix.train.ladder import Foreign, count_parameters, flops_per_token, padded, shape_of
+from olmix.train.ladder import Foreign, Shape, count_parameters, flops_per_token, padded, shape_of
 from olmix.train.recipe import Plan, nominal_parameters, resolve, sharded
 from olmix.train.settings import Proxy
 
@@ -28,8 +28,10 @@ from olmix.train.settings import Proxy
 #: interpolated in the logarithm, on the high-end side of what is published for models of 1B and more.
 _UTILISATION = ((1e6, 0.01), (14e6, 0.04), (190e6, 0.25), (1e9, 0.4), (7e9, 0.5))
 _CPU_UTILISATION = 0.5
-#: A stack is as wide as one model that keeps a large GPU busy.
-_BUSY_WIDTH, _MOST_STACKED = 2048, 32
+#: Side by side at most so many, and only where they are faster by so much than one after the other.
+_MOST_STACKED, _FASTER = 32, 1.25
+#: Seconds in which Python launches one operation: a guess.
+_LAUNCH_SECONDS = 8e-6
 
 #: Minutes that any run may be silent: imports from a cold file system, torch.compile, a dashboard that does not answer.
 _SILENCE = 30.0
@@ -131,23 +133,53 @@ def why_not_stacked(proxy: Proxy) -> str | None:
     return None
 
 
-def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
-    """How many variants to train as one model: 1 where that would not be faster, or cannot be done.
+def step_seconds(proxy: Proxy, hardware: HardwareProfile, variants: int = 1) -> tuple[float, float]:
+    """Of one step on a GPU, seconds in which Python launches its operations and seconds in which the GPU does them, at least.
 
-    On a GPU, as many as make the stacked width about 2,048 (16 for 14m, 8 for 30m, 4 for 60m), a power of two, at most
-    what fits beside one sequence each. A rule of thumb, not yet measured; set `swarm.stack` to have it otherwise.
+    A step takes the longer of the two. Launches and bytes are those of our models in 16 bits as torch counts them
+    (`tests/train/test_fake_gpu.py`: to 5 and 25 %); bytes go at the bandwidth of the memory, operations at 0.7 of the peak.
+    """
+    plan, shape, vocabulary = resolve(proxy), shape_of(proxy.model), padded(proxy.vocabulary)  # type: ignore[arg-type]
+    launches, moved = work_of_step(shape, vocabulary, plan.batch_tokens, variants)
+    operations = variants * plan.batch_tokens * flops_per_token(shape, vocabulary, plan.length)
+    return launches * _LAUNCH_SECONDS, max(moved / hardware.bandwidth, operations / (0.7 * hardware.peak_flops))
+
+
+def work_of_step(shape: Shape, vocabulary: int, tokens: int, variants: int = 1) -> tuple[int, float]:
+    """Operations to launch and bytes to move in a step with `tokens` tokens of each variant, all at once."""
+    fit = max(1, memory.SLICE // vocabulary)
+    group = min(variants, max(1, fit // tokens))
+    slices = -(-variants // group) * -(-tokens // max(1, fit // group))
+    once, layer = (127, 208) if variants == 1 else (177, 321)
+    launches = once + layer * shape.layers + 34 * slices
+    body, head = shape.layers * (1090 * shape.width + 70 * shape.hidden), 34 * vocabulary
+    return launches, variants * (tokens * (body + head) + 40 * count_parameters(shape, vocabulary).total)
+
+
+def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
+    """How many variants to train as one model: a power of two, 1 where more would not be faster, or cannot be done.
+
+    Side by side, K variants share the launches and nothing else, so they are faster where a GPU would wait for Python
+    (`step_seconds`), which batches of thousands of tokens and large vocabularies leave few cases of. By arithmetic, and not yet
+    measured; set `swarm.stack` to have it otherwise.
     """
     if needs is None or needs.accelerator is None or isinstance(proxy.model, Foreign) or why_not_stacked(proxy):
         return 1
-    hardware = hardware_of(needs)
-    shape, half = shape_of(proxy.model), (proxy.device.dtype != "float32")
-    count = min(_BUSY_WIDTH // shape.width, _MOST_STACKED, variants)
-    count = 1 << max(0, count.bit_length() - 1)
-    room = memory.room_gib(hardware.memory_gib or 0)
-    tokens = proxy.sequence_length
-    while count > 1 and memory.held_gib(shape, padded(proxy.vocabulary), tokens, half=half, variants=count) > room:
-        count //= 2
-    return count
+    hardware, shape, half = hardware_of(needs), shape_of(proxy.model), (proxy.device.dtype != "float32")
+    alone = max(step_seconds(proxy, hardware))
+
+    def held(count: int) -> float:
+        return memory.held_gib(shape, padded(proxy.vocabulary), proxy.sequence_length, half=half, variants=count)
+
+    counts = [2**power for power in range(1, _MOST_STACKED.bit_length()) if 2**power <= variants]
+    found = {
+        count: count * alone / max(step_seconds(proxy, hardware, count))
+        for count in counts
+        if held(count) <= memory.room_gib(hardware.memory_gib or 0)
+    }
+    # The fewest that are nearly as fast as any: a stack is one task, and what ends it ends all of them.
+    best = max(found.values(), default=1.0)
+    return next((count for count, speed in found.items() if speed >= _FASTER and speed >= 0.9 * best), 1)
 
 
 def patience(proxy: Proxy, needs: Needs | None, variants: int = 1) -> float | None:
@@ -221,6 +253,17 @@ def _spread(proxy: Proxy, needs: Needs) -> str:
     )
 
 
+def _shared(proxy: Proxy, needs: Needs | None) -> str:
+    """What variants side by side share, in words."""
+    if needs is None or needs.accelerator is None:
+        return ""
+    launches, work = step_seconds(proxy, hardware_of(needs))
+    return (
+        f": the operations of a step take about {1000 * launches:.3g} ms to launch, once for all, "
+        f"and {1000 * work:.3g} ms of the {needs.accelerator} for each variant (by arithmetic)"
+    )
+
+
 def _counted(proxy: Proxy) -> str:
     """The parameters beside the input embedding, as they are, next to those that budgets are made from."""
     if isinstance(proxy.model, Foreign):
@@ -250,7 +293,7 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
     total = f"{runs} runs, {runs * plan.tokens:,} tokens"
     found.append(total + (f", {runs * operations:.2e} floating-point operations in all" if operations else " in all"))
     if stack > 1:
-        found.append(f"{stack} variants side by side in one model")
+        found.append(f"{stack} variants side by side in one model{_shared(proxy, needs)}")
     kinds = (
         [needs.accelerator or "cpu"] if needs is not None and (needs.accelerator or not needs.gpus) else list(PROFILES)
     )

@@ -80,12 +80,15 @@ def to_device(tokens: npt.NDArray[np.integer], device: torch.device) -> torch.Te
 class _Objective(torch.nn.Module):
     """The objective as a module of its own, so that DDP sees one forward pass with all parameters in it."""
 
-    def __init__(self, model: torch.nn.Module, z_loss: float, dtype: torch.dtype | None, whole_logits: bool) -> None:
+    def __init__(self, model: torch.nn.Module, z_loss: float, arithmetic: Arithmetic, whole_logits: bool) -> None:
         super().__init__()
-        self.model, self.z_loss, self.dtype, self.whole_logits = model, z_loss, dtype, whole_logits
+        self.model, self.z_loss, self.arithmetic, self.whole_logits = model, z_loss, arithmetic, whole_logits
 
     def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return objective_of(self.model, tokens, self.z_loss, self.dtype, whole_logits=self.whole_logits)
+        how = self.arithmetic
+        return objective_of(
+            self.model, tokens, self.z_loss, how.autocast, whole_logits=self.whole_logits, compiled=how.compile
+        )
 
 
 class Trainer:
@@ -120,7 +123,7 @@ class Trainer:
         self._alive = torch.ones((), dtype=torch.bool, device=self.device)
         if arithmetic.compile:
             model.base_model.compile()  # type: ignore[union-attr]
-        self.objective: torch.nn.Module = _Objective(model, plan.z_loss, arithmetic.autocast, self.world.sharded)
+        self.objective: torch.nn.Module = _Objective(model, plan.z_loss, arithmetic, self.world.sharded)
         if self.world.sharded:
             shard(model, self.world)
         elif self.world.size > 1:

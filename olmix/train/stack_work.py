@@ -27,6 +27,7 @@ from olmix.train.work import (
     checked_arithmetic,
     evaluating,
     finish,
+    fits_by_arithmetic,
     measures_of,
     open_diary,
     result_of,
@@ -62,6 +63,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
             vocabulary=padded(proxy.vocabulary),
             skip=proxy.skip,
             seeds=[step.seed for step in steps],
+            begin_with=fits_by_arithmetic(proxy, plan, arithmetic, World(), len(steps)),
         )
         diaries = [
             stack.enter_context(open_diary(step, Place.of(context), plan, arithmetic, feed.leaves))

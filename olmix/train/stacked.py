@@ -1,9 +1,10 @@
 """Many small models as one: K variants of the same shape trained side by side in batched matrix products.
 
-A model of a few million parameters keeps a large GPU busy for a fraction of the time: its kernels end before the next one
-is launched. Stacked, every parameter has a leading axis of K variants, every product is a batch of K products, and one
-launch does the work of K. Each variant has its own batches, optimiser state, gradient norm, loss scale, skipped steps and
-end, and nothing it does can reach another: its numbers are those of a run alone, to rounding.
+Where a model and its batch are so small that a GPU is done before Python has launched the next operation, most of its time
+is lost. Stacked, every parameter has a leading axis of K variants, every product is a batch of K products, and one launch
+does the work of K. (Large batches and vocabularies leave nothing to gain: `planner.step_seconds`.) Each variant has its own
+batches, optimiser state, gradient norm, loss scale, skipped steps and end, and nothing it does can reach another: its
+numbers are those of a run alone, to rounding.
 
 It trades away everything but the OLMo architectures, one process, and variants that share their plan.
 """
@@ -21,14 +22,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olmix.errors import UserError
-from olmix.train import records
+from olmix.train import micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
 from olmix.train.loss import objective_of_heads
 from olmix.train.loss_scales import LossScales
-from olmix.train.optimizer import Jumps
+from olmix.train.optimizer import Jumps, StackedAdamW
 from olmix.train.proxy import build_model, default_micro_batch, to_device
 from olmix.train.recipe import Plan
 from olmix.train.records import StepRecord
@@ -142,49 +143,11 @@ class StackedModel(torch.nn.Module):
         return _rms_norm(x, self.parameter("norm"))
 
 
-@dataclasses.dataclass
-class _Moments:
-    first: Tensor
-    second: Tensor
-
-
-class StackedAdamW:
-    """AdamW on stacked parameters: one rate for all, but each variant may sit a step out, as if it had not happened."""
-
-    def __init__(self, model: StackedModel, plan: Plan, variants: int, device: torch.device) -> None:
-        self.plan = plan
-        self.parameters = {name: model.parameter(name) for name in parts_of(model.shape)}
-        self.moments = {name: _Moments(torch.zeros_like(p), torch.zeros_like(p)) for name, p in self.parameters.items()}
-        self.counts = torch.zeros(variants, dtype=torch.float64, device=device)
-
-    @torch.no_grad()
-    def step(self, rate: float, scale: Tensor, active: Tensor) -> None:
-        """Updates the variants in `active` (K, boolean) with their gradients times `scale` (K), which it overwrites.
-
-        In place, so that it holds no more than one array of the largest parameter's size beside what there is anyway.
-        """
-        plan = self.plan
-        self.counts += active
-        counts = self.counts.clamp(min=1)
-        # A variant that sits out has no gradient, keeps all of its moments, and is moved by nothing: 0 and 1 are exact.
-        take, keep = torch.where(active, 1 - plan.beta1, 0.0), torch.where(active, plan.beta2, 1.0)
-        reach = torch.where(active, rate / (1 - plan.beta1**counts), 0.0).float()
-        correct_second = (1 - plan.beta2**counts).float().sqrt()
-        for name, parameter in self.parameters.items():
-            assert parameter.grad is not None
-            axes = (-1, *(1,) * (parameter.dim() - 1))
-            moments = self.moments[name]
-            gradient = parameter.grad.mul_(scale.view(axes)).masked_fill_(~active.view(axes), 0.0)
-            moments.first.lerp_(gradient, take.view(axes))
-            moments.second.mul_(keep.view(axes)).addcmul_(gradient, gradient, value=1 - plan.beta2)
-            size = moments.second.sqrt().div_(correct_second.view(axes)).add_(plan.epsilon)
-            decay = 0.0 if name == "embedding" else plan.weight_decay
-            parameter.mul_(torch.where(active, 1 - rate * decay, 1.0).view(axes))
-            parameter.sub_(torch.div(moments.first, size, out=size).mul_(reach.view(axes)))
-
-
 class StackedTrainer:
-    """K runs that share their plan; `step` does one global batch of each."""
+    """K runs that share their plan; `step` does one global batch of each.
+
+    `begin_with` is the micro-batch to try first where none is set or remembered.
+    """
 
     def __init__(
         self,
@@ -195,6 +158,7 @@ class StackedTrainer:
         vocabulary: int,
         skip: SkipRule,
         seeds: Sequence[int],
+        begin_with: int | None = None,
     ) -> None:
         if isinstance(model, Foreign):
             raise UserError(
@@ -213,13 +177,25 @@ class StackedTrainer:
         if arithmetic.compile:
             self.model.compile()
         self.variants = len(seeds)
-        self.optimizer = StackedAdamW(self.model, plan, self.variants, self.device)
+        named = {name: self.model.parameter(name) for name in parts_of(self.shape)}
+        self.optimizer = StackedAdamW(named, plan, self.variants, self.device)
         self.jumps = Jumps(skip, self.device, self.variants)
         self.scaler = LossScales(self.variants, self.device, enabled=arithmetic.loss_scaling)
         self._alive = torch.ones(self.variants, dtype=torch.bool, device=self.device)
         self._skips = torch.zeros(self.variants, dtype=torch.int64, device=self.device)
         self.done = 0
-        self.micro_batch = default_micro_batch(plan, arithmetic)
+        self._hint = self._hint_key()
+        self._known = micro_batch.remembered(self._hint) if self._hint is not None else None
+        first = self._known or begin_with or default_micro_batch(plan, arithmetic)
+        self.micro_batch = min(plan.batch, arithmetic.micro_batch or first)
+
+    def _hint_key(self) -> str | None:
+        if self.device.type != "cuda" or self.arithmetic.micro_batch is not None:
+            return None
+        return micro_batch.key(
+            self.single.config.to_json_string(),  # type: ignore[union-attr, operator]
+            self.plan.length, self.arithmetic.dtype, f"{torch.cuda.get_device_name()} {self.plan.batch}", self.variants,
+        )  # fmt: skip
 
     @property
     def tokens(self) -> int:
@@ -266,7 +242,11 @@ class StackedTrainer:
     def _halving(self, tokens: Tensor) -> Tensor:
         while True:
             try:
-                return self._accumulate(tokens)
+                losses = self._accumulate(tokens)
+                if self._hint is not None and self.micro_batch != self._known:
+                    micro_batch.remember(self._hint, self.micro_batch)
+                    self._known = self.micro_batch
+                return losses
             except torch.OutOfMemoryError as error:
                 if self.micro_batch == 1:
                     raise
@@ -290,7 +270,7 @@ class StackedTrainer:
                 hidden = self.model(piece[..., :-1])
             targets = piece[..., 1:].flatten(1)
             objectives, losses = objective_of_heads(
-                hidden, self.model.parameter("head"), targets, self.plan.z_loss, dtype
+                hidden, self.model.parameter("head"), targets, self.plan.z_loss, dtype, compiled=self.arithmetic.compile
             )
             # The sum's gradient with respect to a variant's parameters is that of its own objective.
             self.scaler.scaled(objectives / predicted).sum().backward()

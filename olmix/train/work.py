@@ -130,7 +130,7 @@ def _train(
         model = build_model(
             proxy.model, vocabulary=padded(proxy.vocabulary), plan=plan, arithmetic=arithmetic, seed=step.seed
         )
-        begin_with = _fits_by_arithmetic(proxy, plan, arithmetic, world)
+        begin_with = fits_by_arithmetic(proxy, plan, arithmetic, world)
         trainer = Trainer(model, plan, arithmetic, skip=proxy.skip, seed=step.seed, world=world, begin_with=begin_with)
         diary = stack.enter_context(open_diary(step, place if world.first else None, plan, arithmetic, feed.leaves))
         setting_up = time.perf_counter() - began
@@ -174,16 +174,20 @@ def _train(
     return result
 
 
-def _fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: World) -> int | None:
-    """The micro-batch of sharded processes on GPUs, none of which can try alone; None for all others."""
-    if not world.sharded or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
+def fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: World, variants: int = 1) -> int | None:
+    """The micro-batch to begin with on a GPU where trying all of a batch is no good; None: try that.
+
+    Sharded processes cannot try alone, so theirs must fit. Variants side by side have many times what fits: they begin with
+    twice what does by arithmetic, which is on the safe side.
+    """
+    if not (world.sharded or variants > 1) or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
         return None
     memory_gib = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30
     count = memory.micro_batch_that_fits(
         proxy.model, padded(proxy.vocabulary), plan.length, -(-plan.batch // world.size), memory_gib,
-        half=arithmetic.autocast is not None, processes=world.size, sharded=True,
+        half=arithmetic.autocast is not None, variants=variants, processes=world.size, sharded=world.sharded,
     )  # fmt: skip
-    return count or 1
+    return count or 1 if world.sharded else min(plan.batch, 2 * (count or 1))
 
 
 def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:

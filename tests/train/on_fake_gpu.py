@@ -33,8 +33,9 @@ from olmix.train.checkpoint import _copied
 from olmix.train.distributed import World
 from olmix.train.evaluate import held_out_nats
 from olmix.train.feed import Batch
-from olmix.train.ladder import Shape, flops_per_token
+from olmix.train.ladder import Shape, flops_per_token, shape_of
 from olmix.train.memory import held_gib
+from olmix.train.planner import work_of_step
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve
 from olmix.train.stacked import StackedTrainer
@@ -224,10 +225,10 @@ def out_of_memory() -> dict[str, Any]:
     original = losses.objective_of_heads
     from olmix.train import stacked
 
-    def tight(hidden: Any, *rest: Any) -> Any:
+    def tight(hidden: Any, *rest: Any, **how: Any) -> Any:
         if hidden.shape[1] > 2 * 15:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-        return original(hidden, *rest)
+        return original(hidden, *rest, **how)
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["OLMIX_CACHE"] = cache
@@ -261,6 +262,67 @@ def operations() -> dict[str, Any]:
                 trained.step(batch(plan))
         tokens = plan.batch * plan.length
         found[name] = counter.get_total_flops() / (tokens * flops_per_token(name, VOCABULARY, plan.length))
+    return found
+
+
+class Traffic(TorchDispatchMode):
+    """Counts operations on the GPU and the bytes that they read and write: whole operands, but what a lookup takes of a table."""
+
+    #: What launches nothing, or writes only; and what touches a few entries of its operands.
+    NOTHING = (
+        "device",
+        "detach",
+        "alias",
+        "empty_like",
+        "empty",
+        "new_empty",
+        "_unsafe_view",
+        "split_with_sizes",
+        "lift_fresh",
+    )
+    FILLS = ("zeros_like", "zeros", "fill_", "zero_", "full_like", "ones_like", "full")
+    LOOKUPS = ("embedding", "gather")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches, self.bytes = 0, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)
+        taken, made = (
+            sum(x.numel() * x.element_size() for x in tree_leaves(of) if isinstance(x, torch.Tensor) and x.is_cuda)
+            for of in ((args, kwargs), out)
+        )
+        if not is_view and name not in self.NOTHING and taken + made:
+            self.launches += 1
+            if name in self.LOOKUPS:
+                taken = made
+            elif name in ("scatter_", "scatter_add_"):
+                taken, made = 3 * args[3].numel() * args[3].element_size(), 0
+            self.bytes += made if name in self.FILLS else taken + made
+        return out
+
+
+def traffic() -> dict[str, Any]:
+    """Operations and bytes of a step, counted one by one, over those that the planner decides about stacks with."""
+    found = {}
+    for name, vocabulary, variants in (("olmo3_1m", 4096, 1), ("olmo3_14m", VOCABULARY, 1), ("olmo3_14m", 4096, 8)):
+        plan = _plan(2, 1)
+        with fake_gpu.pretending():
+            trained: Any
+            if variants == 1:
+                trained = trainer(name, _format("bfloat16", 2), plan=plan, vocabulary=vocabulary)
+                data: Any = batch(plan)
+            else:
+                trained = stack_of(name, _format("bfloat16", 2), variants, plan, vocabulary)
+                data = [batch(plan)] * variants
+            trained.step(data)
+            with Traffic() as counter:
+                trained.step(data)
+        launches, moved = work_of_step(shape_of(name), vocabulary, plan.batch_tokens, variants)
+        found[f"{name} {vocabulary} {variants}"] = [counter.launches / launches, counter.bytes / moved]
     return found
 
 
@@ -348,6 +410,7 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
     "resumption": resumption,
     "out of memory": out_of_memory,
     "operations": operations,
+    "traffic": traffic,
     "benchmark": benchmark,
 }
 

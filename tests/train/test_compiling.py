@@ -10,7 +10,7 @@ import torch
 from olmix.errors import UserError
 from olmix.graph.hardware import PROFILES, profile
 from olmix.graph.resources import Needs
-from olmix.train import compiling, memory, planner
+from olmix.train import compiling, loss, memory, planner
 from olmix.train.evaluate import bits_per_byte
 from olmix.train.ladder import Foreign
 from olmix.train.settings import Device
@@ -84,12 +84,16 @@ def test_the_numbers_are_the_same_and_evaluations_are_left_as_they_are(monkeypat
     monkeypatch.setattr(
         torch.nn.Module, "compile", lambda model, compiled=torch.nn.Module.compile: compiled(model, backend="aot_eager")
     )
+    seen: list[bool] = []
+    of_slice = torch.compile(loss._of_slice, backend="aot_eager")
+    monkeypatch.setattr(loss, "_compiled_slice", lambda: seen.append(True) or of_slice)
     settings = toys.proxy()
     plain, compiled = toys.trainer(settings), toys.trainer(settings, compile=True)
     feed = toys.Languages(plain.plan)
     for step in range(4):
         one, other = (trained.step(feed.batch(step)).loss for trained in (plain, compiled))
         assert other == pytest.approx(one, rel=1e-5)
+    assert len(seen) == 4
     from torch._dynamo.utils import counters
 
     before = dict(counters["stats"])

@@ -262,13 +262,13 @@ def test_each_tries_alone_what_fits_beside_all_that_will_be_there(nobody_else, m
     """Beside the weights: gradients and both moments of Adam, which a first step does not have yet."""
     original, held, told = loss.objective_of_heads, [], []
 
-    def tight(hidden, head, *rest):
+    def tight(hidden, head, *rest, **how):
         shape = torch.Size([toys.VOCABULARY, 16])
         storages = {t.untyped_storage().data_ptr() for t in gc.get_objects() if type(t) in KINDS and t.shape == shape}
         held.append((hidden.shape[1] // 15, len(storages)))
         if hidden.shape[1] > 2 * 15:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-        return original(hidden, head, *rest)
+        return original(hidden, head, *rest, **how)
 
     monkeypatch.setattr(loss, "objective_of_heads", tight)
     monkeypatch.setattr(logging.getLogger("olmix.train.proxy"), "warning", lambda *words: told.append(words[1:3]))
@@ -295,7 +295,7 @@ def test_out_of_memory_among_several_is_half_at_the_next_attempt(nobody_else, mo
     feed = toys.Languages(trained.plan)
     trained.step(feed.batch(0))
 
-    def tight(*_: Any) -> None:
+    def tight(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
 
     monkeypatch.setattr(loss, "objective_of_heads", tight)

@@ -31,7 +31,7 @@ MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8")
 def found() -> dict[str, Any]:
     """What every scenario came to, from one process."""
     names = [f"steps {name} {shape} {kind}" for name, shape, kind, _ in STEPS]
-    names += ["host reads", "evaluation", "resumption", "out of memory", "operations", "benchmark", *MEMORY]
+    names += ["host reads", "evaluation", "resumption", "out of memory", "operations", "traffic", "benchmark", *MEMORY]
     command = [sys.executable, "-m", "tests.train.on_fake_gpu", *names]
     said = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert said.returncode == 0, said.stderr[-2000:]
@@ -84,6 +84,14 @@ def test_operations_counted_one_by_one_are_those_that_utilisation_is_made_from(f
     assert set(found["operations"]) == {"olmo3_14m", "olmo3_190m", "olmo3_1b"}
     for model, ratio in found["operations"].items():
         assert 0.99 < ratio < 1.04, model
+
+
+def test_launches_and_bytes_are_those_that_stacks_are_decided_with(found) -> None:
+    assert isinstance(found["traffic"], dict), found["traffic"]
+    assert len(found["traffic"]) == 3
+    for name, (launches, moved) in found["traffic"].items():
+        assert 1 <= launches < 1.05, name
+        assert 0.95 < moved < 1.25, name
 
 
 @pytest.mark.parametrize("name", MEMORY)

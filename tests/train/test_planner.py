@@ -75,25 +75,52 @@ def test_what_is_planned_knows_the_slices_of_the_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "needs", "variants", "size"),
+    ("changes", "size"),
     [
-        ("olmo3_14m", A100, 128, 16),
-        ("olmo3_30m", A100, 128, 8),
-        ("olmo3_60m", A100, 128, 4),
-        ("olmo3_14m", A100, 5, 4),
-        ("olmo3_1b", A100, 128, 1),
-        ("olmo3_7b", A100, 128, 1),
-        ("olmo3_14m", V100, 128, 16),
-        ("olmo3_60m", V100, 3, 2),
-        ("olmo3_14m", Needs(gpus=1, accelerator="V100", gpu_memory_gib=5), 128, 4),
-        ("olmo3_14m", Needs(), 128, 1),
-        ("olmo3_14m", Needs(gpus=1), 128, 1),
-        (Foreign(model_type="llama"), A100, 128, 1),
-        ("olmo3_14m", Needs(gpus=1, accelerator="A100", gpu_memory_gib=8), 128, 8),
+        ({}, 1),
+        ({"needs": Needs(gpus=1, accelerator="H200")}, 1),
+        ({"batch_tokens": 2048}, 4),
+        ({"batch_tokens": 8192}, 1),
+        ({"batch_tokens": 2048, "vocabulary": 4096}, 16),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "needs": V100}, 8),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "needs": Needs(gpus=1, accelerator="H200")}, 32),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "variants": 5}, 4),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "variants": 1}, 1),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "model": "olmo3_1b"}, 1),
+        (
+            {
+                "batch_tokens": 2048,
+                "vocabulary": 4096,
+                "needs": Needs(gpus=1, accelerator="A100", gpu_memory_gib=2),
+            },
+            4,
+        ),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "needs": Needs()}, 1),
+        ({"batch_tokens": 2048, "vocabulary": 4096, "needs": Needs(gpus=1)}, 1),
+        ({"batch_tokens": 2048, "model": Foreign(model_type="llama")}, 1),
     ],
 )
-def test_stacks_are_for_small_models_on_large_gpus(model, needs, variants, size) -> None:
-    assert planner.stack_size(proxy(model), needs, variants) == size
+def test_stacks_are_for_steps_that_are_done_before_the_next_is_launched(changes, size) -> None:
+    """By their launches and bytes: the recipe's batch and vocabulary keep any GPU busy, a batch of one sequence does not."""
+    needs, variants = changes.pop("needs", A100), changes.pop("variants", 128)
+    asked = proxy(changes.pop("model", "olmo3_14m"), **changes)
+    assert planner.stack_size(asked, needs, variants) == size
+
+
+def test_a_stack_is_as_fast_as_its_launches_or_its_bytes_allow() -> None:
+    small = proxy(batch_tokens=2048, vocabulary=4096)
+    launches, work = planner.step_seconds(small, PROFILES["A100"])
+    assert launches == 8e-6 * (127 + 208 * 4 + 34)
+    assert work < launches
+    many, all_work = planner.step_seconds(small, PROFILES["A100"], 8)
+    assert many == 8e-6 * (177 + 321 * 4 + 34)
+    assert all_work == pytest.approx(8 * work)
+    said = "\n".join(planner.lines(small, 128, A100, stack=8))
+    assert (
+        f"8 variants side by side in one model: the operations of a step take about {1000 * launches:.3g} ms to" in said
+    )
+    assert "ms of the A100 for each variant (by arithmetic)" in said
+    assert "8 variants side by side in one model\n" in "\n".join(planner.lines(small, 128, Needs(gpus=1), stack=8))
 
 
 def test_guesses_grow_with_the_model_and_stay_shares() -> None:

@@ -140,10 +140,10 @@ def test_it_resumes_in_the_same_bits() -> None:
 def test_memory_is_halved_here_too(monkeypatch, caplog) -> None:
     original = stacked.objective_of_heads
 
-    def small(hidden, *rest):
+    def small(hidden, *rest, **how):
         if hidden.shape[1] > 3 * 15:
             raise torch.OutOfMemoryError("none left")
-        return original(hidden, *rest)
+        return original(hidden, *rest, **how)
 
     expected = together(stack_of(toys.proxy()), 2)
     monkeypatch.setattr(stacked, "objective_of_heads", small)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
+
+from olmix.train.records import fetch
 
 #: Set in a process of several when it is to save and leave: by their coordinator, or by a SIGTERM of its own.
 LEAVE = threading.Event()
@@ -42,9 +45,18 @@ class World:
 
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """For each flag, whether any process raised it; all of them get the same answers."""
+        return self.ask(*flags)()
+
+    def ask(self, *flags: bool) -> Callable[[], tuple[bool, ...]]:
+        """As `any`, for an answer that is wanted later: until then nobody waits, neither for the others nor for the device."""
         if self.size == 1:
-            return flags
-        return tuple(self.total(torch.tensor(flags, dtype=torch.float32, device=self._device())).gt(0).tolist())
+            return lambda: flags
+        # From pinned memory: a copy from any other waits for all that the device was given before.
+        raised = torch.tensor(flags, dtype=torch.float32)
+        if self._device() == "cuda":
+            raised = raised.pin_memory().to("cuda", non_blocking=True)
+        read = fetch(self.total(raised)[None])
+        return lambda: tuple(bool(count) for count in read()[0])
 
     def lowest(self, value: int) -> int:
         """The smallest of the processes' values."""
@@ -57,6 +69,29 @@ class World:
     @staticmethod
     def _device() -> str:
         return "cuda" if dist.get_backend() == "nccl" else "cpu"
+
+
+class Poll:
+    """The same question to all processes after every step, for which no device has to be waited for.
+
+    Of several, the answer is to the question of the step before, which has come by now; of one, it is to this one.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.forget()
+
+    def forget(self) -> None:
+        """Lets nobody hear the answer to the last question; all processes must."""
+        self._last: Callable[[], tuple[bool, ...]] | None = None
+
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """As `World.any`."""
+        now = self._world.ask(*flags)
+        if self._world.size == 1:
+            return now()
+        before, self._last = self._last, now
+        return before() if before is not None else (False,) * len(flags)
 
 
 def shard(model: torch.nn.Module, world: World) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from olmix.graph.step import WorkerLost
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.diary import Diary, Outcome, due
-from olmix.train.distributed import LEAVE
+from olmix.train.distributed import LEAVE, Poll
 from olmix.train.feed import Batch, Feed
 from olmix.train.proxy import Trainer
 from olmix.train.records import StepRecord
@@ -264,6 +264,7 @@ def run(
     world.any(False)  # Nobody writes, or forgets, a checkpoint before all have read theirs.
     period_ends = set(plan.period_ends)
     last_saved = time.monotonic()
+    poll = Poll(world)
     ahead = _Ahead(feeds, plan.steps)
     with terminated() as stop, contextlib.closing(ahead), contextlib.closing(checkpoints):
         page = _Page(trainer, diaries, progress)
@@ -322,7 +323,7 @@ def run(
                 last_saved = time.monotonic()
             milestone()
             timed = proxy.checkpoint_seconds is not None and time.monotonic() - last_saved > proxy.checkpoint_seconds
-            stopped, timed = world.any(stop.is_set(), timed)
+            stopped, timed = poll.any(stop.is_set(), timed)
             if stopped:
                 raise interrupted()
             if last:

@@ -320,6 +320,21 @@ def test_rows_cover_the_batch() -> None:
         assert rows == list(range(8))
 
 
+def test_several_hear_the_answer_to_the_question_of_the_step_before_and_nobody_waits(monkeypatch) -> None:
+    """Read when the next step is under way, and not at all after a save: what was asked before it may have asked for it."""
+    read: list[tuple[bool, ...]] = []
+    monkeypatch.setattr(World, "ask", lambda _, *flags: lambda: read.append(flags) or flags)
+    of_two, alone = distributed.Poll(World(rank=1, size=2)), distributed.Poll(World())
+    assert of_two.any(True, False) == (False, False)
+    assert read == []
+    assert of_two.any(False, True) == (True, False)
+    assert of_two.any(False, False) == (False, True)
+    of_two.any(True, True)
+    of_two.forget()
+    assert of_two.any(False, False) == (False, False)
+    assert alone.any(True, False) == (True, False)
+
+
 def test_worlds_are_plain() -> None:
     assert dataclasses.asdict(World()) == {"rank": 0, "size": 1, "sharded": False}
     assert World().any(True, False) == (True, False)

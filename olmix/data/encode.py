@@ -11,11 +11,15 @@ import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from olmix.errors import UserError
+
+if TYPE_CHECKING:
+    import tokenizers
 
 END = "<|endoftext|>"
 #: Names under which tokenizers know the token that ends a document, most usual first.
@@ -49,6 +53,12 @@ def train_bpe(texts: Iterable[str], vocabulary: int) -> str:
     return str(tokenizer.to_str())
 
 
+def end_of(tokenizer: tokenizers.Tokenizer) -> tuple[str, int] | None:
+    """The token that ends a document and its number; None if a tokenizer has none that we know."""
+    known = ((name, tokenizer.token_to_id(name)) for name in _END_NAMES)
+    return next(((name, number) for name, number in known if number is not None), None)
+
+
 class Encoder:
     """Encodes texts with a tokenizer (the contents of its `tokenizer.json`); every text ends with `end`.
 
@@ -66,10 +76,10 @@ class Encoder:
         except Exception as error:
             raise UserError(f"The tokenizer cannot be read: {error}.") from error
         self._tokenizer.encode_special_tokens = True
-        ends = [number for name in _END_NAMES if (number := self._tokenizer.token_to_id(name)) is not None]
-        if not ends:
+        end = end_of(self._tokenizer)
+        if end is None:
             raise UserError(f"The tokenizer has no token that ends a document (looked for {', '.join(_END_NAMES)}).")
-        self.end = ends[0]
+        self.end = end[1]
         self.vocabulary = int(self._tokenizer.get_vocab_size())
         self.dtype = np.dtype("<u2" if self.vocabulary <= 1 << 16 else "<u4")
         self._words = _Words(self.dtype) if _cuts_like_gpt2(definition) else None

@@ -66,7 +66,8 @@ class TransformersEngine(LocalEngine):
             eos_token_id=self.model.generation_config.eos_token_id
         )
         pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
-        self.pad = pad if pad is not None else end
+        # What stands where nothing is read; a base model may have neither.
+        self.pad = next((token for token in (pad, end) if token is not None), 0)
 
     def end_tokens(self) -> frozenset[int]:
         """Those of the tokenizer and of the model's generation config."""
@@ -102,7 +103,7 @@ class TransformersEngine(LocalEngine):
                 attention_mask=mask.to(self.device),
                 max_new_tokens=max(rooms),
                 pad_token_id=self.pad,
-                eos_token_id=sorted(self.end_tokens()),
+                eos_token_id=sorted(self.end_tokens()) or None,
                 **how,
             )
         new = out[:, width:].tolist()

@@ -184,9 +184,7 @@ def flops_per_token(model: str | Shape, vocabulary: int, sequence_length: int) -
     return 6.0 * count_parameters(shape, vocabulary).non_embedding + 12.0 * shape.heads * shape.per_head * sum(seen)
 
 
-def config_of(
-    model: Model, *, vocabulary: int, sequence_length: int, end_token: int | None = None
-) -> transformers.PreTrainedConfig:
+def config_of(model: Model, *, vocabulary: int, sequence_length: int) -> transformers.PreTrainedConfig:
     """The transformers config of a model. `vocabulary` is the padded size, `sequence_length` the longest input.
 
     Raises:
@@ -201,7 +199,7 @@ def config_of(
         # A padding index would freeze one row of the embedding; packed sequences have no padding.
         "pad_token_id": None,
         "bos_token_id": None,
-        "eos_token_id": end_token,
+        "eos_token_id": None,
         "use_cache": False,
     }
     if isinstance(model, Foreign):

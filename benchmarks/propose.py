@@ -11,9 +11,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from olmix.fit.propose_objective import objective
 from olmix.mix.design import design
 from olmix.mix.feasible import FeasibleSet
 from tests import shared_data
+
+T = TypeVar("T")
 
 Array = np.ndarray
 
@@ -67,8 +71,8 @@ def speed() -> None:
     feasible = feasible_set(60, 2.0, 0)
     part = convex.Exponential(np.full((1, 50), 1 / 50), 2 * generator.normal(size=(1, 50, 60)))
     for kl in (0.0, 0.05):
-        parts = [part, *([convex.Divergence(np.array([kl]), feasible.prior_array)] if kl else [])]
-        ours, solution = timed(lambda parts=parts: convex.minimise(parts, feasible), 25)
+        parts: list[convex.Surface] = [part, *([convex.Divergence(np.array([kl]), feasible.prior_array)] if kl else [])]
+        ours, solution = timed(functools.partial(convex.minimise, parts, feasible), 25)
         line = f"60 leaves x 50 metrics, kl {kl:g}: {ours * 1e3:.2f} ms of CPU, gap {solution.gap[0]:.1e}"
         try:
             import cvxpy
@@ -92,7 +96,7 @@ def speed() -> None:
         )
 
 
-def timed(call: Callable, repeats: int) -> tuple[float, object]:
+def timed(call: Callable[[], T], repeats: int) -> tuple[float, T]:
     """The median CPU seconds of a call after a first one, and its result."""
     result, times = call(), []
     for _ in range(repeats):

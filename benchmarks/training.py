@@ -162,11 +162,12 @@ class _Context:
     """As much of a context as a training step wants."""
 
     experiment = label = "benchmark"
+    dry = False
 
     def __init__(self, root: pathlib.Path, scan: Scan) -> None:
         self.out = root / "scan"
         self.out.mkdir()
-        self.scratch, self._scan, self._result = root / "scratch", self.out, scan.run(self)  # type: ignore[arg-type]
+        self.scratch, self._scan, self._result = root / "scratch", self.out, scan.run(self)
         self.root = root
 
     def read(self, step: Any) -> Any:
@@ -195,8 +196,8 @@ def startup() -> None:
         for leaf in "abcdef":
             (root / leaf).mkdir()
             np.random.default_rng(0).integers(0, VOCABULARY, 1_000_000).astype("<u2").tofile(root / leaf / "part-0.npy")
-            np.zeros(20_000, "<u2").tofile(root / leaf / "held_out.bin")
-            notes = {"held_out": {"tokens": 20_000, "bytes": 80_000, "documents": 10}}
+            np.zeros(2_000, "<u2").tofile(root / leaf / "held_out.bin")
+            notes = {"held_out": {"tokens": 2_000, "bytes": 8_000, "documents": 10}}
             (root / leaf / "leaf.json").write_text(json.dumps(notes))
         scan = Scan(tree=Tree(sources=tuple(Source(name=leaf, paths=(f"{root}/{leaf}/*.npy",)) for leaf in "abcdef")))
         context = _Context(root, scan)
@@ -207,7 +208,7 @@ def startup() -> None:
                 scan=scan, mixture=dict.fromkeys("abcdef", 1 / 6), seed=seed,
                 proxy=proxy(model="olmo3_micro", tokens=2 * BATCH * LENGTH, warmup_tokens=100, held_out_tokens=None),
             )  # fmt: skip
-            seconds.append(step.run(context).seconds_setting_up)  # type: ignore[arg-type]
+            seconds.append(step.run(context).seconds_setting_up)
     print(f"startup: {seconds[0]:.2f} s in a cold worker (imports included), {max(seconds[1:]):.3f} s in a warm one")
 
 
@@ -267,15 +268,17 @@ def stacked() -> None:
     with in_force(arithmetic):
         single = build_model(model, vocabulary=vocabulary, plan=plan, arithmetic=arithmetic, seed=0)
         trainer = Trainer(single, plan, arithmetic, skip=settings.skip, seed=0)
-        alone = rate(lambda n, f=feed: trainer.step(f.batch(n)), plan.batch_tokens, steps, device)
+        alone = rate(lambda n: trainer.step(feed.batch(n)), plan.batch_tokens, steps, device)
         print(f"stacked: {model if cuda else '1M'} on {device}: alone {alone:,.0f} tokens/s")
         for count in (8, 16, 32) if cuda else (4,):
             stack = StackedTrainer(
                 model, plan, arithmetic, vocabulary=vocabulary, skip=settings.skip, seeds=[0] * count
             )
-            speed = rate(
-                lambda n, s=stack, k=count: s.step([feed.batch(n)] * k), count * plan.batch_tokens, steps, device
-            )  # type: ignore[misc]
+
+            def step(number: int, stack: StackedTrainer = stack, count: int = count) -> None:
+                stack.step([feed.batch(number)] * count)
+
+            speed = rate(step, count * plan.batch_tokens, steps, device)
             print(f"  K={count:<3} {speed:12,.0f} tokens/s, {speed / alone:.2f} × alone")
 
 

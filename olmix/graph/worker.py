@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from olmix.errors import UserError
 from olmix.graph import identity, provenance, result, worker_log
+from olmix.graph.seldom import Seldom
 from olmix.graph.step import Context, Step, WorkerLost
 from olmix.graph.store import ABOUT, RESULT, Store, StoreError, disk_sentence, write_atomically
 
@@ -80,7 +81,7 @@ class StoreContext(Context):
         self._names = {id(step): name for step, name in job.upstream}
         self._fingerprints: dict[int, str] = {}
         self._upstream = job.upstream
-        self._told, self._share = 0.0, 0.0
+        self._seldom = Seldom(0.5)
 
     def read(self, step: Step) -> Any:
         """See `Context.read`."""
@@ -104,12 +105,9 @@ class StoreContext(Context):
         return self._store.about(name)["fingerprint"] if name is not None else None
 
     def progress(self, done: float, total: float, note: str = "") -> None:
-        """See `Context.progress`; written at most twice a second, and whenever another hundredth is done."""
-        now, share = time.monotonic(), done / total if total else 0.0
-        # How far an attempt came decides whether it was in vain, so what is much further must not be dropped.
-        if now - self._told < 0.5 and done < total and share < self._share + 0.01:
+        """See `Context.progress`; written at most twice a second, but for what must not be missed."""
+        if not self._seldom.due(done, total, note):
             return
-        self._told, self._share = now, share
         text = json.dumps({"done": done, "total": total, "note": note, "pid": os.getpid()})
         with contextlib.suppress(
             OSError

@@ -20,6 +20,8 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any
 
+from olmix.graph.seldom import Seldom
+
 #: One message: who sent it (a rank, or a name), what kind of message it is, and its content.
 Message = tuple[int | str, str, Any]
 GONE = "gone"
@@ -102,7 +104,7 @@ class Line:
         self._connection = Client(address[0], authkey=address[1])
         self._lock = threading.Lock()
         self._heard = heard
-        self._told, self._share = 0.0, 0.0
+        self._seldom = Seldom(0.2)
         threading.Thread(target=self._listen, name="line", daemon=True).start()
 
     def send(self, kind: str, content: Any) -> None:
@@ -112,10 +114,8 @@ class Line:
             self._connection.send_bytes(data)
 
     def progress(self, done: float, total: float, note: str = "") -> None:
-        """Sends how far the work is, at most five times a second, and always its end and every further hundredth."""
-        now, share = time.monotonic(), done / total if total else 0.0
-        if now - self._told >= 0.2 or done >= total or share >= self._share + 0.01:
-            self._told, self._share = now, share
+        """Sends how far the work is, at most five times a second, but for what must not be missed."""
+        if self._seldom.due(done, total, note):
             self.send("progress", (done, total, note))
 
     @contextlib.contextmanager

@@ -79,11 +79,12 @@ class Poll:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.forget()
-
-    def forget(self) -> None:
-        """Lets nobody hear the answer to the last question; all processes must."""
         self._last: Callable[[], tuple[bool, ...]] | None = None
+
+    def forget(self, flag: int) -> None:
+        """Lets nobody hear what was said of one flag in the last question, for it has been seen to; all processes must."""
+        if (last := self._last) is not None:
+            self._last = lambda: tuple(said and number != flag for number, said in enumerate(last()))
 
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """As `World.any`."""

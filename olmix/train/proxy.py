@@ -126,7 +126,8 @@ class Trainer:
         if self.world.sharded:
             shard(model, self.world)
         elif self.world.size > 1:
-            self.objective = torch.nn.parallel.DistributedDataParallel(self.objective)
+            # The buffers of our models are constants, and sending them would be an exchange even where each tries alone.
+            self.objective = torch.nn.parallel.DistributedDataParallel(self.objective, forward_sync_buffers=False)
         self.optimizer = make_optimizer(model, plan)
         self.jumps = Jumps(skip, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=arithmetic.loss_scaling)
@@ -302,9 +303,13 @@ class Trainer:
 
         All processes must ask at once; of sharded ones the first alone gets it.
         """
-        named, keep = dict(self.model.named_parameters()), self.world.first
+        keep = self.world.first
+        # First: an evaluation leaves the ends of a sharded model put together, and this takes them apart again. The
+        # parameters that it has until then are others than the optimiser knows.
+        weights = self.model.state_dict()
+        named = dict(self.model.named_parameters())
         return {
-            "model": {name: gathered(value, keep) for name, value in self.model.state_dict().items()},
+            "model": {name: gathered(value, keep) for name, value in weights.items()},
             "optimizer": {
                 name: {key: gathered(value, keep) for key, value in self.optimizer.state[parameter].items()}
                 for name, parameter in named.items()

@@ -19,7 +19,7 @@ from typing import Any
 from olmix.graph.step import WorkerLost
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.diary import Diary, Outcome, due
-from olmix.train.distributed import LEAVE, Poll
+from olmix.train.distributed import LEAVE, Poll, World
 from olmix.train.feed import Batch, Feed
 from olmix.train.proxy import Trainer
 from olmix.train.records import StepRecord
@@ -28,6 +28,8 @@ from olmix.train.stacked import StackedTrainer
 
 #: Seconds of training that are saved before a period's end is measured and its model written, which may go wrong.
 AT_RISK = 30.0
+#: Which of the flags that processes ask each other for says that it is time to save.
+_TIMED = 1
 log = logging.getLogger(__name__)
 
 
@@ -183,6 +185,21 @@ def _restore(trainer: Trainer | StackedTrainer, diaries: Sequence[Diary], state:
         diary.restore(kept)
 
 
+def _newest(checkpoints: Checkpoints, world: World, at_most: int | None) -> tuple[int, dict[str, Any]] | None:
+    """The newest whole checkpoint, of at most so many steps, that all processes find.
+
+    Each reads for itself, and on a file system over a network one may see a file later than another, or not read it whole.
+    """
+    while True:
+        newest = checkpoints.newest(at_most)
+        step = newest[0] if newest is not None else -1
+        lowest = world.lowest(step)
+        if not world.any(step != lowest)[0]:
+            return newest
+        log.warning("Not all processes find the checkpoint of step %d: going on from an earlier one.", step)
+        at_most = lowest
+
+
 def _resume(
     trainer: Trainer | StackedTrainer,
     diaries: Sequence[Diary],
@@ -196,7 +213,7 @@ def _resume(
     know the run from an object store alone. Where such a checkpoint is missing too, the run goes back to before that end.
     """
     plan, at_most = trainer.plan, None
-    while (newest := checkpoints.newest(at_most)) is not None:
+    while (newest := _newest(checkpoints, trainer.world, at_most)) is not None:
         ends = [end for end in plan.period_ends if end < newest[0] * plan.batch_tokens]
         missing = trainer.world.any(*(not kept(end) for end in ends)) if ends else ()
         gone, at_most = [end for end, is_missing in zip(ends, missing, strict=True) if is_missing], None
@@ -272,6 +289,7 @@ def run(
         def save(*, wait: bool = False, mark: str | None = None) -> None:
             page.write()
             progress(trainer.tokens, plan.tokens, "saving a checkpoint")
+            poll.forget(_TIMED)  # Or the answer to the question of a step ago would have the same saved again.
             state = trainer.state()  # All processes must ask.
             if world.first:
                 diary_states = [diary.state() for diary in diaries]

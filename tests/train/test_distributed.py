@@ -25,12 +25,13 @@ from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.step import WorkerLost
 from olmix.train import distributed, loss, micro_batch
 from olmix.train.channel import GONE
+from olmix.train.checkpoint import Checkpoints
 from olmix.train.checks import check_settings
 from olmix.train.distributed import World
 from olmix.train.ladder import Shape
 from olmix.train.processes import WorkerFailed, _answer, _check_shared, _Heard, launch
 from olmix.train.recipe import check_split, resolve
-from olmix.train.run import Interrupted
+from olmix.train.run import Interrupted, _newest
 from olmix.train.settings import Device
 from tests.train import corpus, toys
 from tests.train.killable import LONG, Killable, below, outcome, steps_done, wait_for
@@ -47,6 +48,8 @@ def train(world: World, progress, proxy, folder, until: int | None = None):
         # As a run that goes on from the end of a period: it measures before it trains.
         bits_per_byte(trained.model, toys.held_outs(100), 16, device=trained.device, world=world)
         losses = [trained.step(feed.batch(step)).loss for step in range(until)]
+        # And it saves what it has measured, with nothing in between.
+        bits_per_byte(trained.model, toys.held_outs(100), 16, device=trained.device, world=world)
         return losses, trained.state()
 
     def evaluate(_: int) -> dict[str, float]:
@@ -273,6 +276,7 @@ def test_each_tries_alone_what_fits_beside_all_that_will_be_there(nobody_else, m
     monkeypatch.setattr(loss, "objective_of_heads", tight)
     monkeypatch.setattr(logging.getLogger("olmix.train.proxy"), "warning", lambda *words: told.append(words[1:3]))
     trained = toys.trainer(toys.proxy(), world=nobody_else)
+    monkeypatch.setattr(dist, "_broadcast_coalesced", lambda *_: told.append("an exchange"))
     feed = toys.Languages(trained.plan)
     assert trained.micro_batch == 4
     trained.step(feed.batch(0))
@@ -321,7 +325,7 @@ def test_rows_cover_the_batch() -> None:
 
 
 def test_several_hear_the_answer_to_the_question_of_the_step_before_and_nobody_waits(monkeypatch) -> None:
-    """Read when the next step is under way, and not at all after a save: what was asked before it may have asked for it."""
+    """Read when the next step is under way. After a save nobody hears that it is time for one; that all are to leave they do."""
     read: list[tuple[bool, ...]] = []
     monkeypatch.setattr(World, "ask", lambda _, *flags: lambda: read.append(flags) or flags)
     of_two, alone = distributed.Poll(World(rank=1, size=2)), distributed.Poll(World())
@@ -330,9 +334,33 @@ def test_several_hear_the_answer_to_the_question_of_the_step_before_and_nobody_w
     assert of_two.any(False, True) == (True, False)
     assert of_two.any(False, False) == (False, True)
     of_two.any(True, True)
-    of_two.forget()
+    of_two.forget(1)
+    assert of_two.any(False, False) == (True, False)
     assert of_two.any(False, False) == (False, False)
     assert alone.any(True, False) == (True, False)
+
+
+def test_time_to_save_is_heard_once(nobody_else, monkeypatch, tmp_path) -> None:
+    """Asked after every step, heard a step late, and asked again in between."""
+    saved: list[int] = []
+    monkeypatch.setattr(Checkpoints, "save", lambda _, step, *rest, **how: saved.append(step))
+    proxy = toys.proxy(tokens=8 * 128, warmup_tokens=128, checkpoint_seconds=0.0)
+    trained = toys.trainer(proxy, world=nobody_else)
+    toys.run_whole(trained, toys.Languages(trained.plan), proxy, tmp_path)
+    assert saved == [2, 4, 6]
+
+
+def test_all_go_on_from_a_checkpoint_that_all_find(monkeypatch, tmp_path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for step in (10, 20, 30):
+        checkpoints.save(step, {"done": step}, wait=True)
+    assert checkpoints.steps() == [20, 30]
+    assert _newest(checkpoints, World(), 25) == (20, {"done": 20})
+    for found, agreed in ((30, 30), (20, 20), (10, None)):
+        monkeypatch.setattr(World, "lowest", lambda _, step, found=found: min(step, found if step >= 20 else -1))
+        monkeypatch.setattr(World, "any", lambda _, *flags: flags)
+        newest = _newest(checkpoints, World(0, 2), None)
+        assert (newest and newest[0]) == agreed
 
 
 def test_worlds_are_plain() -> None:

@@ -1,7 +1,8 @@
 """How many sequences go through the model at once: found by trying, and remembered per model and device.
 
-On a GPU a run starts with what is remembered, else with the whole share of the global batch; each time the memory
-does not suffice, half as many go through at once and twice as often. What is computed stays the same, so the memory is
+On a GPU a run starts with what is remembered, else with the whole share of the global batch (variants side by side and
+sharded processes: with what arithmetic says, `work.fits_by_arithmetic`); each time the memory does not suffice, half as
+many go through at once and twice as often. What is computed stays the same, so the memory is
 a file of hints that may be lost or shared at will: `$OLMIX_CACHE/micro_batch.json`, or `~/.cache/olmix`.
 """
 

@@ -253,11 +253,11 @@ def _spread(proxy: Proxy, needs: Needs) -> str:
     )
 
 
-def _shared(proxy: Proxy, needs: Needs | None) -> str:
+def _shared(proxy: Proxy, needs: Needs | None, stack: int) -> str:
     """What variants side by side share, in words."""
     if needs is None or needs.accelerator is None:
         return ""
-    launches, work = step_seconds(proxy, hardware_of(needs))
+    (launches, _), (_, work) = (step_seconds(proxy, hardware_of(needs), count) for count in (stack, 1))
     return (
         f": the operations of a step take about {1000 * launches:.3g} ms to launch, once for all, "
         f"and {1000 * work:.3g} ms of the {needs.accelerator} for each variant (by arithmetic)"
@@ -293,7 +293,7 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
     total = f"{runs} runs, {runs * plan.tokens:,} tokens"
     found.append(total + (f", {runs * operations:.2e} floating-point operations in all" if operations else " in all"))
     if stack > 1:
-        found.append(f"{stack} variants side by side in one model{_shared(proxy, needs)}")
+        found.append(f"{stack} variants side by side in one model{_shared(proxy, needs, stack)}")
     kinds = (
         [needs.accelerator or "cpu"] if needs is not None and (needs.accelerator or not needs.gpus) else list(PROFILES)
     )

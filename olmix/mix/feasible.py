@@ -261,12 +261,17 @@ class FeasibleSet:
             return False
         if not len(rows):
             return True
-        return interior.inner_point(*self.arrays) is not None
+        return self._inner_point is not None
+
+    @functools.cached_property
+    def _inner_point(self) -> Array | None:
+        """Two linear programs: what is asked of a set with group limits begins with it."""
+        return interior.inner_point(*self.arrays)
 
     @functools.cached_property
     def standard_form(self) -> StandardForm:
         """What the interior-point method works on."""
-        return interior.standard_form(*self.arrays)
+        return interior.standard_form(*self.arrays, inner=self._inner_point)
 
     @property
     def _grouped_form(self) -> StandardForm | None:

@@ -63,9 +63,10 @@ class Solution:
     iterations: int
 
 
-def standard_form(lower: Array, upper: Array, rows: Array, row_lower: Array, row_upper: Array) -> StandardForm:
-    """Brings a set (see `FeasibleSet.arrays`) into standard form: finds what cannot move, redundant rows, an inner point."""
-    inner = inner_point(lower, upper, rows, row_lower, row_upper)
+def standard_form(
+    lower: Array, upper: Array, rows: Array, row_lower: Array, row_upper: Array, *, inner: Array | None
+) -> StandardForm:
+    """Brings a set (see `FeasibleSet.arrays`) with this `inner_point` into standard form: what cannot move, redundant rows."""
     if inner is None:
         raise ValueError("The feasible set is empty.")
     sums = rows @ inner

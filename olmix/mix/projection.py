@@ -47,7 +47,9 @@ def kullback_leibler(point: Array, limits: Arrays, form: StandardForm | None) ->
         )
     if form is None:
         return _by_kinks(np.zeros_like(point), np.where(known, point, 0.0), lower, upper)
-    inside = form if known.all() else interior.standard_form(lower, upper, *rows)
+    inside = form
+    if np.any(upper < limits[1]):
+        inside = interior.standard_form(lower, upper, *rows, inner=interior.inner_point(lower, upper, *rows))
     safe = np.where(known, point, 1.0)
     diagonal = np.arange(len(point))
 

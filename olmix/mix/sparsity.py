@@ -7,6 +7,7 @@ or above m, plus the next largest while the rest cannot fill the mixture), then 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from olmix.errors import UserError
 from olmix.mix.arrays import Array
 from olmix.mix.feasible import FeasibleSet
 from olmix.mix.interior import FIXED
+
+#: Supports whose inner points are kept while mixtures are made sparse: many mixtures share one, and it takes two linear programs.
+REMEMBERED = 1024
 
 
 def supports(feasible: FeasibleSet, weights: Array, minimum: float) -> tuple[Array, Array, Array]:
@@ -70,6 +74,13 @@ def _with_rows(
     feasible: FeasibleSet, weights: Array, kept: np.ndarray, order: np.ndarray, possible: np.ndarray, floor: Array
 ) -> tuple[Array, Array, Array]:
     """The same under group limits: one projection per mixture, and more leaves while the support is too small."""
+
+    @functools.lru_cache(maxsize=REMEMBERED)
+    def keeping(leaves: tuple[bool, ...]) -> FeasibleSet:
+        keep = np.array(leaves)
+        low, high = np.where(keep, floor, 0.0), np.where(keep, upper, 0.0)
+        return dataclasses.replace(feasible, lower=tuple(low.tolist()), upper=tuple(high.tolist()))
+
     low, high, start = np.zeros_like(weights), np.zeros_like(weights), np.zeros_like(weights)
     upper = np.array(feasible.upper)
     for row in range(len(weights)):
@@ -79,8 +90,8 @@ def _with_rows(
                 if keep[extra] or not possible[extra]:
                     continue
                 keep[extra] = True
-            low[row], high[row] = np.where(keep, floor, 0.0), np.where(keep, upper, 0.0)
-            inside = dataclasses.replace(feasible, lower=tuple(low[row].tolist()), upper=tuple(high[row].tolist()))
+            inside = keeping(tuple(keep.tolist()))
+            low[row], high[row] = inside.arrays[:2]
             if low[row].sum() <= 1 and inside.is_feasible:
                 wish = np.where(keep, np.maximum(weights[row], 1e-6), 0.0)
                 start[row] = inside.project_kl(wish / wish.sum())

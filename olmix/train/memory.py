@@ -6,9 +6,12 @@ Both are counted from what the operations of our models save, layer by layer; `t
 result to what torch's fake tensors hold, operation by operation, and asks it to be no less and at most a quarter more. What
 lies outside of torch's allocator (CUDA's context, NCCL, the libraries' workspaces) and what it loses to fragments is
 `RESERVE_GIB` and `FILLED`. Of sharded processes it plans 21 to 31 % more than they hold (`python -m benchmarks.memory`).
+What a device says when arithmetic was wrong, `is_shortage` knows.
 """
 
 from __future__ import annotations
+
+import re
 
 from olmix.train.ladder import Shape, count_parameters, shape_of
 
@@ -20,6 +23,37 @@ SLICE = 2**26
 RESERVE_GIB, FILLED = 1.0, 0.94
 #: For what is small and counted nowhere: norms, counters, indices, blocks of the allocator.
 _MARGIN = 1.05
+
+
+#: How it sounds when memory runs out and it was not torch's own allocator that asked for it: CUDA's runtime and driver,
+#: cuBLAS and cuDNN (handles and workspaces are made by the libraries themselves, in what torch has left over; a cuBLAS that
+#: finds no room for its handle may call itself not initialized), NCCL, ROCm, torch's allocator of a CPU. A Triton kernel that
+#: is "out of resource: shared memory" asks for what no smaller batch would give it, and is none of these.
+_SHORTAGE = re.compile(
+    r"(CUDA|HIP|ROCm|XPU)[^\n]*\bout of memory|Cuda failure[^\n]*out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY"
+    r"|(CUBLAS|CUDNN|CUSPARSE|HIPBLAS|ROCBLAS)_STATUS(_INTERNAL_ERROR_(HOST|DEVICE))?_ALLOC(ATION)?_FAILED"
+    r"|CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate"
+    r"|DefaultCPUAllocator: (can't allocate|not enough) memory",
+    re.IGNORECASE,
+)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error of a forward or backward pass says that the memory of the device does not suffice.
+
+    torch's own allocator raises `torch.OutOfMemoryError`; what libraries ask for themselves fails as a RuntimeError of some
+    kind (`torch.AcceleratorError`, a `DistBackendError` of NCCL), and only its words tell it from other failures.
+    """
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _SHORTAGE.search(str(error)) is not None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without the pages that libraries add to it."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _saved(shape: Shape, half: bool, stacked: bool) -> float:

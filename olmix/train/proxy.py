@@ -20,7 +20,7 @@ import torch
 from olmix.errors import UserError
 from olmix.graph.step import WorkerLost
 from olmix.lean import spare_scikit_learn
-from olmix.train import micro_batch, records
+from olmix.train import memory, micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
 from olmix.train.distributed import World, gathered, placed, shard, whole
@@ -74,6 +74,14 @@ def to_device(tokens: npt.NDArray[np.integer], device: torch.device) -> torch.Te
     """Tokens as int64 on a device; to a GPU from pinned memory, for a copy from any other waits for all work before it."""
     ready = torch.from_numpy(tokens.astype("int64", copy=False))
     return ready.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else ready.to(device)
+
+
+def not_even_one(what: str, error: BaseException, instead: str) -> UserError:
+    """The sentence for a device in whose memory the least that a step can do finds no room."""
+    return UserError(
+        f"Out of memory with {what} at once ({memory.first_line(error)}): ask for a device with more memory (does something "
+        f"else use this one?), or {instead}."
+    )
 
 
 class _Objective(torch.nn.Module):
@@ -208,10 +216,14 @@ class Trainer:
         """`_accumulate` among several. If one's memory does not suffice the others wait for it: all begin again with half."""
         try:
             return self._accumulate(tokens, predicted)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not memory.is_shortage(error):
+                raise
+            if self.micro_batch == 1:
+                raise self._not_even_one(error) from error
             half = -(-self.micro_batch // 2)
             said = f"Out of memory with {self.micro_batch} sequences at once in process {self.world.rank} of {self.world.size}"
-            if self._hint is None or half == self.micro_batch:
+            if self._hint is None:
                 raise UserError(
                     f"{said}; set device.micro_batch to {half} or to None, or ask for more GPUs."
                 ) from error
@@ -222,10 +234,12 @@ class Trainer:
         while True:
             try:
                 return work()
-            except torch.OutOfMemoryError as error:
-                if self.micro_batch == 1:
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_shortage(error):
                     raise
-                failure = str(error).splitlines()[0]
+                if self.micro_batch == 1:
+                    raise self._not_even_one(error) from error
+                failure = memory.first_line(error)
             # Outside of the handler, for the exception holds on to what lies in the memory.
             self.optimizer.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
@@ -235,6 +249,10 @@ class Trainer:
                 "Out of memory with %d sequences at once; going on with %d at once, same result (%s).",
                 before, self.micro_batch, failure,
             )  # fmt: skip
+
+    def _not_even_one(self, error: BaseException) -> UserError:
+        what = f"one sequence of {self.plan.length:,} tokens"
+        return not_even_one(what, error, "make the model or proxy.sequence_length smaller")
 
     def _accumulate(self, tokens: torch.Tensor, predicted: int, *, exchange: bool = True) -> torch.Tensor:
         """Adds the gradients of this process's rows, in pieces; returns the sum of their losses in nats."""

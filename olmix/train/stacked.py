@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olmix.errors import UserError
-from olmix.train import micro_batch, records
+from olmix.train import memory, micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
@@ -30,7 +30,7 @@ from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
 from olmix.train.loss import objective_of_heads
 from olmix.train.loss_scales import LossScales
 from olmix.train.optimizer import Jumps, StackedAdamW
-from olmix.train.proxy import build_model, default_micro_batch, to_device
+from olmix.train.proxy import build_model, default_micro_batch, not_even_one, to_device
 from olmix.train.recipe import Plan
 from olmix.train.records import StepRecord
 from olmix.train.settings import SkipRule
@@ -247,10 +247,13 @@ class StackedTrainer:
                     micro_batch.remember(self._hint, self.micro_batch)
                     self._known = self.micro_batch
                 return losses
-            except torch.OutOfMemoryError as error:
-                if self.micro_batch == 1:
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_shortage(error):
                     raise
-                failure = str(error).splitlines()[0]
+                if self.micro_batch == 1:
+                    what = f"one sequence of {self.plan.length:,} tokens of each of {self.variants} variants"
+                    raise not_even_one(what, error, "put fewer side by side (stack)") from error
+                failure = memory.first_line(error)
             self.model.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()

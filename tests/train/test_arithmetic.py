@@ -7,7 +7,8 @@ import torch
 
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
-from olmix.train import micro_batch, proxy
+from olmix.graph.step import WorkerLost
+from olmix.train import memory, micro_batch, proxy
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, resolve_device
 from olmix.train.settings import Device
 from tests.train import toys
@@ -99,11 +100,66 @@ def test_out_of_memory_halves_the_micro_batch_and_nothing_else(monkeypatch, capl
 
 def test_out_of_memory_with_a_single_sequence_is_an_error(monkeypatch) -> None:
     def no_memory(*arguments, **more):
-        raise torch.OutOfMemoryError("none")
+        raise torch.OutOfMemoryError("none\nmore lines")
 
     monkeypatch.setattr(proxy, "objective_of", no_memory)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(
+        UserError, match=r"with one sequence of 16 tokens at once \(none\): ask for a device with more memory"
+    ):
         steps(toys.trainer(toys.proxy()))
+
+
+#: What it really says: pytorch issues 20123 and 18853, Qwen3 issue 873, ComfyUI issue 13210, NCCL issue 1235, torch on this CPU.
+SHORTAGES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.26 GiB (GPU 0; 6.00 GiB total capacity)"),
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN Frontend error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("CUDA driver error: out of memory"),
+    torch.distributed.DistBackendError(
+        "NCCL error in: ProcessGroupNCCL.cpp:2006, unhandled cuda error (run with NCCL_DEBUG=INFO for details)\n"
+        "Last error:\nCuda failure 2 'out of memory'"
+    ),
+    RuntimeError("backend='inductor' raised:\nOutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    MemoryError(),
+]
+OTHERS = [
+    RuntimeError("CUDA error: device-side assert triggered"),
+    torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm( handle, opa, opb, m, n, k)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasGemmEx( handle, opa, opb)`"),
+    torch.distributed.DistBackendError("NCCL error: unhandled system error, NCCL version 2.21.5\nncclSystemError"),
+    RuntimeError("out of resource: shared memory, Required: 147456, Hardware limit: 101376."),
+    ValueError("CUDA out of memory"),
+    WorkerLost("Out of memory with 4 sequences at once in process 0 of 2"),
+]
+
+
+def test_what_a_shortage_of_memory_sounds_like() -> None:
+    assert [memory.is_shortage(error) for error in SHORTAGES] == [True] * len(SHORTAGES)
+    assert [memory.is_shortage(error) for error in OTHERS] == [False] * len(OTHERS)
+
+
+@pytest.mark.parametrize("error", [SHORTAGES[2], OTHERS[0]], ids=["no room for cuBLAS", "a bug"])
+def test_a_library_without_memory_halves_the_micro_batch_and_another_failure_does_not(monkeypatch, error) -> None:
+    original = proxy.objective_of
+
+    def small_memory(model, tokens, *rest, **more):
+        if len(tokens) > 2:
+            raise error
+        return original(model, tokens, *rest, **more)
+
+    monkeypatch.setattr(proxy, "objective_of", small_memory)
+    trained = toys.trainer(toys.proxy(), micro_batch=4)
+    if error is OTHERS[0]:
+        with pytest.raises(RuntimeError, match="device-side assert"):
+            steps(trained, 1)
+    else:
+        steps(trained, 1)
+        assert trained.micro_batch == 2
 
 
 def test_hints_are_remembered_and_may_be_lost(monkeypatch, tmp_path) -> None:

@@ -309,6 +309,9 @@ def test_out_of_memory_among_several_is_half_at_the_next_attempt(nobody_else, mo
     with pytest.raises(WorkerLost, match="4 sequences at once in process 0 of 2; the next attempt begins with 2"):
         trained.step(feed.batch(1))
     assert micro_batch.remembered("a GPU") == 2
+    trained.micro_batch = 1
+    with pytest.raises(UserError, match="with one sequence of 16 tokens at once"):
+        trained.step(feed.batch(1))
     assert _answer_raises(r1=("lost", "Out of memory"), r0=("cut off", "trace"), first="lost") == "Out of memory"
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from olmix.errors import UserError
 from olmix.train import memory, micro_batch, records
 from olmix.train.arithmetic import Arithmetic
+from olmix.train.attention import mixed, near
 from olmix.train.distributed import World
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import ROPE_BASE, Foreign, Model, Shape, shape_of
@@ -108,8 +109,7 @@ class StackedModel(torch.nn.Module):
         angles = torch.cat((angles, angles), dim=-1)
         self.register_buffer("cosine", angles.cos(), persistent=False)
         self.register_buffer("sine", angles.sin(), persistent=False)
-        distance = torch.arange(length)[:, None] - torch.arange(length)
-        self.register_buffer("near", (distance >= 0) & (distance < shape.window), persistent=False)
+        self.register_buffer("near", near(length, shape.window, torch.device("cpu")), persistent=False)
 
     def parameter(self, name: str) -> torch.nn.Parameter:
         """A stacked parameter by its name in `parts_of`."""
@@ -131,13 +131,9 @@ class StackedModel(torch.nn.Module):
             q, k, v = (z.reshape(variants * rows, length, -1, shape.per_head).transpose(1, 2) for z in (q, k, v))
             q, k = _rotate(q, cosine, sine), _rotate(k, cosine, sine)
             local = shape.family == "olmo3" and kind == "sliding_attention" and length > shape.window
-            mixed = F.scaled_dot_product_attention(
-                q, k, v.to(q.dtype),
-                attn_mask=self.near[:length, :length] if local else None,  # type: ignore[index]
-                is_causal=not local, enable_gqa=queries != keys,
-            )  # fmt: skip
-            mixed = mixed.transpose(1, 2).reshape(variants, rows * length, queries)
-            x = x + _rms_norm(mixed @ here("out").mT, here("after_attention"))
+            out = mixed(q, k, v.to(q.dtype), mask=self.near[:length, :length] if local else None)  # type: ignore[index]
+            out = out.transpose(1, 2).reshape(variants, rows * length, queries)
+            x = x + _rms_norm(out @ here("out").mT, here("after_attention"))
             gate, up = (x @ here("gate_up").mT).chunk(2, dim=-1)
             x = x + _rms_norm((F.silu(gate) * up) @ here("down").mT, here("after_mlp"))
         return _rms_norm(x, self.parameter("norm"))

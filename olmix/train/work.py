@@ -28,6 +28,7 @@ from olmix.graph.step import Context
 from olmix.graph.store import whole_folder
 from olmix.train import compiling, memory, source, tasks
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, on_this_gpu
+from olmix.train.attention import of_many_lengths
 from olmix.train.continuing import METRICS, PERIODS, Start, is_kept, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
 from olmix.train.distributed import World, gathered
@@ -66,8 +67,9 @@ class Measures:
     ) -> dict[str, float]:
         """All metrics of a model as it stands; `alive` is called after every forward pass."""
         how: dict[str, Any] = {"device": device, "dtype": dtype, "world": world, "alive": alive}
-        leaves = bits_per_byte(model, self.held_outs, length, **how)
-        answers = task_bits_per_byte(model, self.tasks, **how) if self.tasks else {}
+        with of_many_lengths(device):
+            leaves = bits_per_byte(model, self.held_outs, length, **how)
+            answers = task_bits_per_byte(model, self.tasks, **how) if self.tasks else {}
         return {
             **{f"{BPB}{name}": value for name, value in {**leaves, **group_means(leaves, self.groups)}.items()},
             **{tasks.METRIC.format(name): value for name, value in answers.items()},
@@ -180,17 +182,19 @@ def _train(
 def fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: World, variants: int = 1) -> int | None:
     """The micro-batch to begin with on a GPU where trying all of a batch is no good; None: try that.
 
-    Sharded processes cannot try alone, so theirs must fit. Variants side by side have many times what fits: they begin with
-    twice what does by arithmetic, which is on the safe side.
+    Sharded processes cannot try alone, so theirs must fit, and each size that a compiled model tries in vain is compiled
+    first. Variants side by side have many times what fits: they begin with twice what does by arithmetic, which is on the
+    safe side.
     """
-    if not (world.sharded or variants > 1) or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
+    careful = world.sharded or arithmetic.compile
+    if not (careful or variants > 1) or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
         return None
     memory_gib = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30
     count = memory.micro_batch_that_fits(
         proxy.model, padded(proxy.vocabulary), plan.length, -(-plan.batch // world.size), memory_gib,
         half=arithmetic.autocast is not None, variants=variants, processes=world.size, sharded=world.sharded,
     )  # fmt: skip
-    return count or 1 if world.sharded else min(plan.batch, 2 * (count or 1))
+    return count or 1 if careful else min(plan.batch, 2 * (count or 1))
 
 
 def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
@@ -199,15 +203,20 @@ def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
     take_over(scratch, out, models=True, states=True)
 
 
-def checked_arithmetic(step: Training, variants: int = 1) -> Arithmetic:
-    """The arithmetic of a step, or of `variants` side by side, on this machine. Raises UserError where it cannot be done."""
-    arithmetic = arithmetic_of(step.proxy.device, step.needs)
+def checked_gpu(arithmetic: Arithmetic) -> Arithmetic:
+    """The same. Raises UserError if it needs a GPU and torch has none here, or no kernels for it."""
     if arithmetic.device == "cuda" and not torch.cuda.is_available():
         raise UserError(
             "The step asks for a GPU (needs.gpus), and torch sees none here; is this build of torch for CPUs only?"
         )
     if arithmetic.device == "cuda":
         check_kernels(torch.cuda.get_device_name(), torch.cuda.get_device_capability(), torch.cuda.get_arch_list())
+    return arithmetic
+
+
+def checked_arithmetic(step: Training, variants: int = 1) -> Arithmetic:
+    """The arithmetic of a step, or of `variants` side by side, on this machine. Raises UserError where it cannot be done."""
+    arithmetic = checked_gpu(arithmetic_of(step.proxy.device, step.needs))
     decision = compiling.possible_here(compiling.decide(step.proxy, step.needs, variants=variants), arithmetic.device)
     if arithmetic.device == "cuda":
         log.info("%s.", compiling.line(decision))
@@ -336,7 +345,7 @@ def probe(
     proxy: Proxy, needs: Any, steps: int, progress: Progress = lambda *_: None
 ) -> tuple[float, float | None, str]:
     """Tokens per second over `steps` steps on random tokens (after three to warm up), peak memory in GiB, device name."""
-    arithmetic, plan = arithmetic_of(proxy.device, needs), resolve(proxy)
+    arithmetic, plan = checked_gpu(arithmetic_of(proxy.device, needs)), resolve(proxy)
     rng = np.random.default_rng(0)
     tokens = rng.integers(0, proxy.vocabulary, (plan.batch, plan.length))
     batch = Batch(tokens, np.zeros(plan.batch, np.int64))

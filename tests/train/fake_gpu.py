@@ -116,15 +116,21 @@ def _attention(
     import torch
 
     assert query.dtype == key.dtype == value.dtype, (query.dtype, key.dtype, value.dtype)
-    if enable_gqa and query.shape[1] != key.shape[1]:
-        key, value = (z.repeat_interleave(query.shape[1] // z.shape[1], dim=1) for z in (key, value))
-    if FLASH and attn_mask is None and query.dtype in (torch.float16, torch.bfloat16):
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    if FLASH and attn_mask is None and half:
+        if enable_gqa and query.shape[1] != key.shape[1]:
+            key, value = (z.repeat_interleave(query.shape[1] // z.shape[1], dim=1) for z in (key, value))
         pad = -query.shape[-1] % 8
         query, key, value = (torch.nn.functional.pad(z, (0, pad)) if pad else z for z in (query, key, value))
         out = torch.ops.aten._scaled_dot_product_flash_attention(query, key, value, dropout_p, is_causal, scale=scale)[
             0
         ]
         return out[..., : out.shape[-1] - pad]
+    # What torch's `sdp_utils.cpp` asks of the memory-efficient kernel; without it, all weights would be held.
+    assert query.shape[1] == key.shape[1], "shared heads make torch fall back to products that hold all weights"
+    assert query.shape[-1] % (8 if half else 4) == 0, (
+        "this width makes torch fall back to products that hold all weights"
+    )
     if attn_mask is not None:
         bias = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, float("-inf"))
         attn_mask = bias.expand(query.shape[0], query.shape[1], *bias.shape)

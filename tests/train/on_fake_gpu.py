@@ -42,10 +42,10 @@ from olmix.train.stacked import StackedTrainer
 from tests.train import toys
 
 VOCABULARY = 100_352
-#: Both families, sequences longer than the window, fewer keys than queries.
+#: Both families, sequences longer than the window, fewer keys than queries, heads narrower than kernels are.
 SHAPES = {
     "olmo3": Shape(family="olmo3", width=32, layers=4, heads=4, kv_heads=2, hidden=48, window=6),
-    "olmo2": Shape(family="olmo2", width=32, layers=2, heads=2, hidden=48),
+    "olmo2": Shape(family="olmo2", width=32, layers=2, heads=2, head_width=4, hidden=48),
 }
 #: What A100s and V100s do, and float32.
 FORMATS = {
@@ -102,6 +102,7 @@ def placed_on(trained: Trainer | StackedTrainer) -> list[str]:
 def steps(format_name: str, shape_name: str, stacked: bool) -> dict[str, Any]:
     """Two steps of three pieces each (the first finds no moments); where all is, and what the matrix products were done in."""
     arithmetic, found = FORMATS[format_name], Products()
+    fake_gpu.FLASH = format_name != "V100"
     with fake_gpu.pretending(), in_force(arithmetic):
         trained: Any = (stack_of if stacked else trainer)(SHAPES[shape_name], arithmetic)
         data = batch(trained.plan)

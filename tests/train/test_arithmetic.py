@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import types
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ from olmix.graph.resources import Needs
 from olmix.graph.step import WorkerLost
 from olmix.train import memory, micro_batch, proxy
 from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_force, resolve_device
+from olmix.train.distributed import World
+from olmix.train.recipe import resolve
 from olmix.train.settings import Device
+from olmix.train.work import fits_by_arithmetic, probe
 from tests.train import toys
 
 
@@ -44,6 +48,33 @@ def test_auto_is_what_the_hardware_does_best(needs, dtype, loss_scaling, tf32) -
 def test_what_cannot_work_is_said_before_it_starts(device, needs, says) -> None:
     with pytest.raises(UserError, match=says):
         arithmetic_of(device, needs)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_probe_without_the_gpu_that_it_asks_for_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="torch sees none here"):
+        probe(toys.proxy(), Needs(gpus=1, accelerator="A100"), 1)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "world", "variants", "begins"),
+    [
+        (False, World(), 1, None),
+        (True, World(), 1, 32),
+        (True, World(), 8, 2),
+        (False, World(), 8, 4),
+        (False, World(size=4, sharded=True), 1, 2),
+    ],
+)
+def test_who_cannot_try_all_begins_with_what_fits_by_arithmetic(monkeypatch, compiled, world, variants, begins) -> None:
+    """14m on 8 GiB, 64 sequences of 2,048 a batch: each size that is tried in vain would be compiled first."""
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: types.SimpleNamespace(total_memory=8 * 2**30))
+    settings = toys.proxy(
+        model="olmo3_14m", vocabulary=100_278, sequence_length=2048, batch_tokens=64 * 2048, tokens=2**24
+    )
+    arithmetic = Arithmetic(device="cuda", dtype="bfloat16", compile=compiled)
+    assert fits_by_arithmetic(settings, resolve(settings), arithmetic, world, variants) == begins
 
 
 def test_a_gpu_of_unknown_kind_may_be_used_when_everything_is_named() -> None:

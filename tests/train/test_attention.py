@@ -39,3 +39,27 @@ def test_models_give_what_they_give_with_the_library_s_own(shape: Shape) -> None
 def test_a_window_is_what_it_says() -> None:
     seen = attention.near(4, 2, torch.device("cpu"))
     assert seen.int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize(("heads", "keys", "width", "window"), [(4, 2, 4, None), (6, 2, 12, 5), (3, 3, 8, None)])
+def test_what_fused_kernels_of_a_gpu_are_given_has_the_same_answer(heads, keys, width, window) -> None:
+    """Shared heads written out and widths filled up, with a scale of the caller's own and the usual one."""
+    q, k, v = (torch.randn(2, n, 9, width, generator=torch.Generator().manual_seed(n)) for n in (heads, keys, keys + 1))
+    v = v[:, :keys]
+    mask = None if window is None else attention.near(9, window, q.device)
+    for scale in (None, 0.3):
+        told = attention.for_fused_kernels(q, k, v, scale)
+        assert {z.shape[1] for z in told[:3]} == {heads}
+        assert all(z.shape[-1] % 8 == 0 for z in told[:3])
+        found = attention.mixed(*told[:3], mask=mask, scale=told[3])[..., :width]
+        torch.testing.assert_close(found, attention.mixed(q, k, v, mask=mask, scale=scale))
+
+
+def test_evaluations_go_without_plans_for_each_shape() -> None:
+    """cuDNN's attention is off for a GPU within the block, and as it was afterwards."""
+    enabled = torch.backends.cuda.cudnn_sdp_enabled
+    assert enabled()
+    for device, within in (("cpu", True), ("cuda", False)):
+        with attention.of_many_lengths(torch.device(device)):
+            assert enabled() is within
+        assert enabled()

@@ -7,7 +7,7 @@ wait for each other and never hold on to half of what they need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from olmix.graph.resources import Needs
@@ -59,24 +59,36 @@ def nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def free_orphans() -> int:
-    """Frees what dead coordinators of this job had reserved, and returns how many reservations that were.
-
-    Ray keeps a placement group until its job ends, though the actor that made it is dead. Its public table does not
-    name the maker, so this reads the table that it is made from.
-    """
+def _reservations() -> Iterator[Any]:
+    """The placement groups of this job but those removed, of the table behind Ray's public one, which names no maker."""
     import ray
     from ray._private.state import state
     from ray.core.generated import gcs_pb2
-    from ray.util.placement_group import PlacementGroup, remove_placement_group
 
     job = bytes.fromhex(ray.get_runtime_context().get_job_id())
-    freed = 0
     table: Any = gcs_pb2  # Made by a generator of code, without types.
     for record in state._connect_and_get_accessor().get_placement_group_table():
         group = table.PlacementGroupTableData.FromString(record)
-        if group.creator_job_id != job or group.state == table.PlacementGroupTableData.REMOVED:
-            continue
+        if group.creator_job_id == job and group.state != table.PlacementGroupTableData.REMOVED:
+            yield group
+
+
+def waits(maker: bytes) -> bool:
+    """Whether an actor, by its id, has asked for a reservation that there is no room for yet."""
+    return any(group.creator_actor_id == maker and group.state != group.CREATED for group in _reservations())
+
+
+def free_orphans() -> int:
+    """Frees what dead coordinators of this job had reserved, and returns how many reservations that were.
+
+    Ray keeps a placement group until its job ends, though the actor that made it is dead.
+    """
+    import ray
+    from ray._private.state import state
+    from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+    freed = 0
+    for group in _reservations():
         maker = state.actor_table(group.creator_actor_id.hex()) if group.creator_actor_id.strip(b"\xff") else {}
         if maker.get("State") == "DEAD":
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))

@@ -32,8 +32,16 @@ from olmix.train.distributed import LEAVE, World
 
 #: Seconds that the processes have to end once one of them has failed, before they are ended by force.
 PATIENCE = 60.0
-#: Errors that mean that another process of the run is gone, and nothing about this one.
-_CUT_OFF = ("gloo/transport", "Connection closed by peer", "Connection reset by peer", "NCCL", "ncclRemoteError")
+#: Seconds that they have to begin once they have been given their places: imports from a cold file system, joining.
+BEGIN = 30 * 60.0
+#: Seconds between two looks at what they wait for.
+LOOK = 5.0
+#: Seconds that one waits for another in an exchange where nobody knows how long a run may be silent.
+WAIT = 6 * 3600.0
+#: How gloo says that another process of the run is gone, which means nothing about this one; all else has types of its own.
+_CUT_OFF = ("gloo/transport", "Connection closed by peer", "Connection reset by peer")
+#: What NCCL says where no other attempt would do better: two processes on one GPU, an interface that is not there.
+_REFUSED = ("ncclInvalidUsage", "ncclInvalidArgument", "no socket interface found", "No interface found")
 #: Outcomes after which the others do what they have to do (the first one may write for minutes) and nobody hurries them.
 _AS_ASKED = ("result", "interrupted")
 log = logging.getLogger(__name__)
@@ -50,7 +58,8 @@ class _Heard:
     size: int
     controller: Any = None
     there: dict[int, str] = dataclasses.field(default_factory=dict)
-    gone: set[int] = dataclasses.field(default_factory=set)
+    #: In the order in which they went.
+    gone: list[int] = dataclasses.field(default_factory=list)
     #: The kind of the first trouble: what comes after it may be its consequence.
     first: str = ""
     outcomes: dict[int, tuple[str, Any]] = dataclasses.field(default_factory=dict)
@@ -66,7 +75,7 @@ class _Heard:
         elif kind == "hello":
             self.there[who] = content
         elif kind == GONE:
-            self.gone.add(who)
+            self.gone.append(who)
             if who not in self.outcomes:
                 self.first = self.first or GONE
         elif kind == "progress":
@@ -90,17 +99,19 @@ def launch(
     stop: threading.Event,
     progress: Callable[..., None],
     needs: Needs | None = None,
+    patience: float | None = None,
 ) -> Any:
     """Runs `work(world, progress, *arguments)` in `size` processes and returns what the first one returned.
 
     All of it must pickle. Together they hold `needs` (None: one CPU). `progress` is told in this process what the first
     one tells it. `stop`, once set, reaches each of them within a step. Without a Ray that this process belongs to, one is
-    started for as long as it takes.
+    started for as long as it takes. `patience` is how many minutes the work may be silent before somebody ends it: they wait
+    longer than that for each other, for one may write for as long as it takes while the others wait.
 
     Raises:
       UserError: if one of them raised it, or if their nodes do not share the file system of `scratch`.
       Interrupted: if they were told to stop, after saving.
-      WorkerLost: if one of them died, or lost touch with another.
+      WorkerLost: if one of them died, lost touch with another, or did not begin in time.
       WorkerFailed: with the traceback, for anything else.
     """
     scratch, needs = scratch.absolute(), needs or Needs()
@@ -115,7 +126,8 @@ def launch(
         seen.touch()
         stack.callback(seen.unlink, missing_ok=True)
         told = {"address": desk.address, "sharded": sharded, "work": work, "arguments": arguments, "seen": str(seen)}
-        trainer = ray_backend.trainer(_process, told, size, device == "cuda", needs, scratch)
+        wait = WAIT if patience is None else 2 * 60 * patience
+        trainer = ray_backend.trainer(_process, told, size, device == "cuda", needs, scratch, wait)
         ended: list[BaseException] = []
         fit = threading.Thread(target=_fit, args=(trainer, ended), name="ray-train", daemon=True)
         heard = _Heard(size)
@@ -133,7 +145,7 @@ def _attend(
     desk: Desk, heard: _Heard, fit: threading.Thread, stop: threading.Event, progress: Callable[..., None]
 ) -> None:
     """Until all have ended: passes messages on. Returns early where waiting longer makes no sense."""
-    told, shown, until = False, 0.0, None
+    told, until, start = False, None, _Start(heard, progress)
     while fit.is_alive():
         with contextlib.suppress(queue.Empty):
             heard.note(*desk.messages.get(timeout=0.1), progress)
@@ -147,9 +159,34 @@ def _attend(
             until = until or now + PATIENCE
             if now > until:
                 return
-        if not heard.there and now > shown + 5:
-            shown = now
-            progress(0, 1, f"waiting for {heard.size} processes")
+        if len(heard.there) < heard.size:
+            start.look(now)
+
+
+class _Start:
+    """The start of the processes. They may wait for room for ever, and say so; once there is room they must begin in time."""
+
+    def __init__(self, heard: _Heard, progress: Callable[..., None]) -> None:
+        self._heard, self._progress = heard, progress
+        self._since, self._looked, self._starting = time.monotonic(), 0.0, False
+
+    def look(self, now: float) -> None:
+        """Looks, now and then, what they wait for. Raises WorkerLost if some have not begun for too long."""
+        if now < self._looked + LOOK:
+            return
+        heard, first, self._looked = self._heard, not self._looked, now
+        if first or (heard.controller is not None and gangs.waits(heard.controller._actor_id.binary())):
+            self._since = now
+            self._progress(0, 1, f"waiting for {heard.size} processes")
+        elif heard.controller is not None and not self._starting:
+            self._starting = True
+            self._progress(0, 1, f"starting {heard.size} processes")  # Once: who watches must not take a hang for work.
+        if now > self._since + BEGIN:
+            missing = [str(rank) for rank in range(heard.size) if rank not in heard.there]
+            raise WorkerLost(
+                f"processes {', '.join(missing)} of {heard.size} did not begin within {BEGIN / 60:.3g} minutes of having room"
+                + (f"; the others are on {', '.join(sorted(set(heard.there.values())))}" if heard.there else "")
+            )
 
 
 def _drain(desk: Desk, heard: _Heard, progress: Callable[..., None]) -> None:
@@ -159,7 +196,7 @@ def _drain(desk: Desk, heard: _Heard, progress: Callable[..., None]) -> None:
         with contextlib.suppress(queue.Empty):
             heard.note(*desk.messages.get(timeout=0.05), progress)
             continue
-        if set(heard.there) <= heard.gone:
+        if set(heard.there) <= set(heard.gone):
             return
 
 
@@ -209,7 +246,6 @@ def _ray(size: int, needs: Needs) -> Iterator[None]:
 def _process(told: dict[str, Any]) -> None:
     """The life of one process, in a thread of one of Ray Train's workers."""
     import ray.train
-    import torch.distributed as dist
 
     from olmix.train.run import Interrupted
 
@@ -223,7 +259,7 @@ def _process(told: dict[str, Any]) -> None:
             _check_shared(pathlib.Path(told["seen"]), host)
             tell = line.progress if world.first else (lambda *_: None)
             result = told["work"](world, tell, *told["arguments"])
-        dist.barrier()  # Nobody leaves while another may still wait for it.
+        # Without waiting for the others: the first may write for long yet, and all live until all are done.
         outcome: tuple[str, Any] = ("result", result if world.first else None)
     except UserError as error:
         outcome = ("mistake", str(error))
@@ -232,11 +268,37 @@ def _process(told: dict[str, Any]) -> None:
     except WorkerLost as error:
         outcome = ("lost", str(error))
     except BaseException as error:
-        cut_off = any(mark in str(error) for mark in _CUT_OFF)
-        outcome = ("cut off" if cut_off else "failure", traceback.format_exc())
+        outcome = ("cut off" if _cut_off(error) else "failure", traceback.format_exc())
     line.send(*outcome)
     if outcome[0] not in _AS_ASKED:
         raise RuntimeError(f"process {world.rank}: {outcome[0]}")  # For Ray Train, to end the others; we know more.
+
+
+def _cut_off(error: BaseException) -> bool:
+    """Whether an error, or what it came of, means that another process is gone or cannot be reached.
+
+    torch has types for what fails between processes, but for gloo; what NCCL refuses to do at all is among them.
+    """
+    import torch.distributed as dist
+
+    if any(mark in str(error) for mark in _REFUSED):
+        return False
+    if isinstance(error, dist.DistError) or any(mark in str(error) for mark in _CUT_OFF):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and _cut_off(before)
+
+
+def _died_at_the_start(ended: BaseException) -> bool:
+    """Whether Ray Train ended because a process died, or was cut off by another's death, before any began."""
+    import ray
+    from ray.train import ControllerError
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError
+
+    if not isinstance(ended, ControllerError):
+        return False
+    failure = ended.controller_failure
+    return isinstance(failure, ray.exceptions.RayActorError | WorkerGroupStartupFailedError) or _cut_off(failure)
 
 
 def _check_shared(seen: pathlib.Path, host: str) -> None:
@@ -267,7 +329,9 @@ def _answer(heard: _Heard, stopped: bool, ended: BaseException | None) -> Any:
         raise Interrupted(what)
     if stopped:
         raise Interrupted("SIGTERM before or after the training itself; the same run goes on from its last checkpoint.")
-    lost = sorted(heard.gone - set(heard.outcomes))
+    lost = [rank for rank in heard.gone if rank not in heard.outcomes]
+    if heard.first == GONE:
+        del lost[1:]  # The others were ended because of it.
     if lost or "cut off" in by_kind:
         said = "; ".join(what.strip().splitlines()[-1] for _, what in by_kind.get("cut off", []))
         known = ", ".join(f"{rank} on {heard.there[rank]}" for rank in lost if rank in heard.there)
@@ -278,6 +342,8 @@ def _answer(heard: _Heard, stopped: bool, ended: BaseException | None) -> Any:
         )
     if ended is not None and "Actor" in type(ended).__name__:
         raise WorkerLost(f"Ray Train's controller died: {str(ended).splitlines()[0]}")
+    if ended is not None and _died_at_the_start(ended):
+        raise WorkerLost(f"one of the {heard.size} processes of the run died before it began")
     if ended is not None:
         raise WorkerFailed(f"Ray Train could not run the {heard.size} processes:\n{ended}")
     raise WorkerFailed("the processes of the run ended without an answer.")

@@ -162,8 +162,8 @@ class Trainer:
         """
         check_tokens(batch.tokens, self.vocabulary, f"Batch {self.done}")
         rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
-        # Dropout, where a model has any, depends on the seed and the step alone, so a resumed run draws the same.
-        torch.manual_seed(self.seed * 1_000_003 + self.done)
+        # Dropout, where a model has any, depends on the seed, the step and the process alone, so a resumed run draws the same.
+        torch.manual_seed(self.seed * 1_000_003 + self.done + (self.world.rank << 40))
         loss = self._within_memory(batch)
         self.scaler.unscale_(self.optimizer)
         norm = whole(torch.nn.utils.get_total_norm(self._gradients())).double()

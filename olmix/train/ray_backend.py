@@ -30,6 +30,8 @@ from olmix.train.distributed import LEAVE
 SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # How soon it notices that a process failed or is done.
+    # Waiting for room is no fault; in its own minute Ray Train would take it for one, and begin again.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(10 * 365 * 24 * 3600),
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # SIGTERM is ours, and so is starting again.
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
@@ -101,10 +103,12 @@ def trainer(
     gpu: bool,
     needs: Needs,
     scratch: pathlib.Path,
+    wait: float,
 ) -> Trainer:
     """A trainer that calls `process(told)` in each of `size` processes, which together hold `needs`; `fit` runs it, once.
 
-    `told["address"]` is the coordinator's desk. It never starts again by itself: one way of doing so is enough.
+    `told["address"]` is the coordinator's desk. It never starts again by itself: one way of doing so is enough. `wait` is
+    how many seconds a process waits for another in an exchange.
     """
     os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
     held = gangs.share(needs, size)
@@ -112,7 +116,7 @@ def trainer(
     return Trainer(
         process,
         train_loop_config=told,
-        torch_config=Config(backend="nccl" if gpu else "gloo"),
+        torch_config=Config(backend="nccl" if gpu else "gloo", timeout_s=int(wait)),
         scaling_config=ScalingConfig(
             num_workers=size, use_gpu=gpu, resources_per_worker=held, placement_strategy=where
         ),
@@ -120,7 +124,7 @@ def trainer(
             name="ray-train",
             storage_path=str(scratch),  # Or it would write into the home folder.
             storage_filesystem=pyarrow.fs.LocalFileSystem(),
-            failure_config=FailureConfig(max_failures=0, max_preemption_failures=0),
+            failure_config=FailureConfig(max_failures=0, max_preemption_failures=0, controller_failure_limit=0),
             callbacks=[Announce(told["address"])],  # type: ignore[list-item]
             logging_config=LoggingConfig(log_level="ERROR"),
         ),

@@ -278,7 +278,9 @@ def run(
         _begin(trainer, diaries, start())
         log.info("Goes on from the end of a shorter run, at step %d of %d.", trainer.done, plan.steps)
     progress(trainer.tokens, plan.tokens, "the first step")
-    world.any(False)  # Nobody writes, or forgets, a checkpoint before all have read theirs.
+    # Nobody writes, or forgets, a checkpoint before all have read theirs. Who is told to leave by now has nothing to save.
+    if world.any(world.size > 1 and LEAVE.is_set())[0]:
+        raise Interrupted("SIGTERM before the first step; the same run goes on from where it was.")
     period_ends = set(plan.period_ends)
     last_saved = time.monotonic()
     poll = Poll(world)

@@ -109,10 +109,12 @@ def train_proxy(step: Training, context: Context) -> ProxyResult:
 
     shard = sharded(step.proxy.model, padded(step.proxy.vocabulary))
     arguments = (step, manifest, place, start)
+    asked = step.needs.patience_minutes if step.needs is not None else None
     with terminated() as stop:
         result = launch(
-            processes, arithmetic.device, shard, _train, arguments, context.scratch, stop, context.progress, step.needs
-        )
+            processes, arithmetic.device, shard, _train, arguments, context.scratch, stop, context.progress, step.needs,
+            asked if asked is not None else step.patience(),
+        )  # fmt: skip
     assert isinstance(result, ProxyResult)
     return result
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import dataclasses
 import gc
 import logging
+import os
 import pathlib
+import signal
 import threading
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,19 +23,20 @@ import torch
 import torch.distributed as dist
 
 from olmix.errors import UserError
-from olmix.graph import Needs
+from olmix.graph import Needs, gangs
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.step import WorkerLost
-from olmix.train import distributed, loss, micro_batch
+from olmix.train import TrainProxy, distributed, loss, micro_batch, processes, ray_backend, run
 from olmix.train.channel import GONE
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.checks import check_settings
 from olmix.train.distributed import World
 from olmix.train.ladder import Shape
-from olmix.train.processes import WorkerFailed, _answer, _check_shared, _Heard, launch
+from olmix.train.processes import WorkerFailed, _answer, _check_shared, _cut_off, _Heard, _Start, launch
 from olmix.train.recipe import check_split, resolve
 from olmix.train.run import Interrupted, _newest
 from olmix.train.settings import Device
+from olmix.train.work import train_proxy
 from tests.train import corpus, toys
 from tests.train.killable import LONG, Killable, below, outcome, steps_done, wait_for
 
@@ -183,26 +187,157 @@ def test_a_failure_ends_all_and_says_where(two: Two, engine: RayEngine) -> None:
     assert below("ray::RayTrainWorker") == []
 
 
-def test_stopped_before_there_was_room_for_them_nothing_stays_behind(engine: RayEngine, tmp_path) -> None:
+def test_stopped_before_there_was_room_for_them_nothing_stays_behind(engine: RayEngine, tmp_path, monkeypatch) -> None:
+    """Until then it says again and again that it waits, so that nobody takes that for a hang."""
     import ray
 
-    stop = threading.Event()
+    stop, said = threading.Event(), 0
+    monkeypatch.setattr(processes, "LOOK", 0.3)
     blocker = ray.remote(lambda: time.sleep(LONG)).options(num_cpus=1).remote()
     wait_for(lambda: ray.available_resources().get("CPU") == 1.0)
 
     def progress(done: float, total: float, note: str) -> None:
-        assert note == "waiting for 2 processes"
-        stop.set()
+        nonlocal said
+        said += note == "waiting for 2 processes"
+        if said == 3:
+            stop.set()
 
     with pytest.raises(Interrupted):
         launch(2, "cpu", False, train, (PROXY, tmp_path), tmp_path, stop, progress, Needs(cpus=2))
+    assert said == 3
     ray.cancel(blocker, force=True)
     wait_for(lambda: ray.available_resources().get("CPU") == 2.0, pause=0.05)
 
 
-def _said(size: int = 2, first: str = "", gone: set[int] | None = None, **outcomes: tuple[str, Any]) -> _Heard:
+class Dying(ray_backend.Backend):
+    """The second process dies before the work begins, of too little memory for its imports perhaps."""
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        worker_group.execute_single(1, die)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_at_the_start_is_a_lost_one(engine: RayEngine, tmp_path, monkeypatch) -> None:
+    """Left to itself, Ray Train starts such processes again for ever."""
+    monkeypatch.setattr(ray_backend.Config, "backend_cls", property(lambda _: Dying))
+    stop = threading.Event()
+    late = threading.Timer(LONG / 2, stop.set)
+    late.start()
+    with pytest.raises(WorkerLost, match="one of the 2 processes of the run died before it began"):
+        launch(2, "cpu", False, train, (PROXY, tmp_path), tmp_path, stop, lambda *_: None)
+    late.cancel()
+
+
+def test_those_that_have_room_must_begin_and_those_that_wait_for_it_need_not(monkeypatch) -> None:
+    controller = types.SimpleNamespace(_actor_id=types.SimpleNamespace(binary=lambda: b"controller"))
+    heard, said, waits = _Heard(3), [], []
+    monkeypatch.setattr(gangs, "waits", lambda maker: waits[-1])
+    start = _Start(heard, lambda done, total, note: said.append(note))
+    now = time.monotonic()
+    start.look(now)
+    heard.controller = controller
+    waits.append(True)
+    for _ in range(1000):
+        now += 60
+        start.look(now)
+    assert said == ["waiting for 3 processes"] * 1001
+    waits.append(False)
+    for _ in range(29):
+        now += 60
+        start.look(now)
+    heard.there[1] = "node-7"
+    assert said[1001:] == ["starting 3 processes"]
+    with pytest.raises(
+        WorkerLost, match=r"processes 0, 2 of 3 did not begin within 30 minutes .* others are on node-7"
+    ):
+        start.look(now + 61)
+
+
+def test_who_is_cut_off_and_who_only_needs_other_settings() -> None:
+    """As torch and NCCL word it."""
+    nccl = "NCCL error in: ProcessGroupNCCL.cpp:77, {}, NCCL version 2.27\n{}: This ...\nLast error:\n{}"
+    gone = dist.DistBackendError(nccl.format("remote process exited", "ncclRemoteError", "Connection refused"))
+    assert _cut_off(gone)
+    assert _cut_off(dist.DistNetworkError("Failed to recv, got 0 bytes. Connection was likely closed."))
+    assert _cut_off(RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:37171"))
+    twice = dist.DistBackendError(nccl.format("invalid usage", "ncclInvalidUsage", "Duplicate GPU detected"))
+    nowhere = dist.DistBackendError(
+        nccl.format("internal", "ncclInternalError", "Bootstrap : no socket interface found")
+    )
+    for error in (twice, nowhere, ValueError("about NCCL"), OSError(28, "No space left on device")):
+        assert not _cut_off(error)
+    with pytest.raises(OSError, match="gone too") as consequence:  # noqa: PT012
+        try:
+            raise gone
+        finally:
+            raise OSError("what was to be closed is gone too")
+    assert _cut_off(consequence.value)
+
+
+def test_they_wait_for_each_other_for_longer_than_a_run_may_be_silent(engine: RayEngine, tmp_path, monkeypatch) -> None:
+    """While the first one writes, torch must not end those who wait: who hangs is found by its silence."""
+    told = {"address": ("nowhere", b"")}
+    made = ray_backend.trainer(train, told, 2, False, Needs(), tmp_path, 7200.0)
+    assert made.backend_config.timeout_s == 7200
+    asked: list[Any] = []
+    monkeypatch.setattr(processes, "launch", lambda *arguments: asked.append(arguments[-1]))
+    corpus.write(tmp_path / "text")
+    proxy = toys.proxy(device=Device(dtype="float32", processes=2))
+    scan = corpus.scan(tmp_path / "text")
+    for needs in (Needs(), Needs(patience_minutes=3.0)):
+        step = TrainProxy(scan=scan, mixture={"up": 0.5, "down": 0.5}, proxy=proxy, needs=needs)
+        with pytest.raises(AssertionError):  # No result comes of it.
+            train_proxy(step, corpus.Graph(tmp_path / f"store-{needs.patience_minutes}"))
+    assert asked == [pytest.approx(step.patience()), 3.0]
+
+
+def test_one_that_is_done_does_not_wait_for_the_first_to_write(monkeypatch) -> None:
+    """There is no group of processes here to wait in."""
+    import ray
+
+    sent: list[tuple[str, Any]] = []
+    line = types.SimpleNamespace(send=lambda *message: sent.append(message))
+    monkeypatch.setattr(processes, "Line", lambda *_: line)
+    monkeypatch.setattr(processes, "_check_shared", lambda *_: None)
+    place = types.SimpleNamespace(get_world_rank=lambda: 1, get_world_size=lambda: 2)
+    monkeypatch.setattr(ray.train, "get_context", lambda: place)
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "1.2.3.4")
+    told = {"address": None, "sharded": False, "seen": "", "work": lambda *_: 7, "arguments": ()}
+    processes._process(told)
+    assert [kind for kind, _ in sent] == ["hello", "result"]
+
+
+def test_told_to_leave_before_the_first_step_it_goes_at_once(nobody_else, monkeypatch, tmp_path) -> None:
+    leave = threading.Event()
+    leave.set()
+    monkeypatch.setattr(run, "LEAVE", leave)
+    trained = toys.trainer(SAVING, world=nobody_else)
+    with pytest.raises(Interrupted, match="SIGTERM before the first step"):
+        toys.run_whole(trained, toys.Languages(trained.plan), SAVING, tmp_path)
+    assert trained.done == 0
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_processes_draw_from_seeds_of_their_own(nobody_else, monkeypatch) -> None:
+    """Dropout of the same entries in each would be one mask for all rows."""
+    seeds: list[int] = []
+    original = torch.manual_seed
+    for rank in (0, 1):
+        trained = toys.trainer(toys.proxy(), seed=3, world=nobody_else)
+        trained.world = World(rank, 2)
+        monkeypatch.setattr(torch, "manual_seed", lambda seed: seeds.append(seed) or original(seed))
+        trained.step(toys.Languages(trained.plan).batch(0))
+        monkeypatch.setattr(torch, "manual_seed", original)
+    assert seeds[0] == 3 * 1_000_003
+    assert seeds[1] != seeds[0]
+
+
+def _said(size: int = 2, first: str = "", gone: list[int] | None = None, **outcomes: tuple[str, Any]) -> _Heard:
     by_rank = {int(rank[1:]): outcome for rank, outcome in outcomes.items()}
-    return _Heard(size, None, {0: "a (1.2.3.4)", 1: "b (1.2.3.5)"}, gone or set(), first, by_rank)
+    return _Heard(size, None, {0: "a (1.2.3.4)", 1: "b (1.2.3.5)"}, gone or [], first, by_rank)
 
 
 def test_what_a_run_comes_to() -> None:
@@ -211,9 +346,11 @@ def test_what_a_run_comes_to() -> None:
     with pytest.raises(UserError, match="a mistake"):
         _answer(_said(first="failure", r0=("failure", "trace"), r1=("mistake", "a mistake")), False, None)
     with pytest.raises(WorkerFailed, match="process 0 of 2 failed:\ntrace"):
-        _answer(_said(first="failure", gone={1}, r0=("failure", "trace")), False, None)
+        _answer(_said(first="failure", gone=[1], r0=("failure", "trace")), False, None)
     with pytest.raises(WorkerLost, match=r"process 1 on b \(1.2.3.5\) of the 2 of the run died"):
-        _answer(_said(first=GONE, gone={1}, r0=("failure", "Broken pipe")), False, None)
+        _answer(_said(first=GONE, gone=[1], r0=("failure", "Broken pipe")), False, None)
+    with pytest.raises(WorkerLost, match=r"^process 1 on b \(1.2.3.5\) of the 2 of the run died$"):
+        _answer(_said(first=GONE, gone=[1, 0]), False, None)  # The first was ended because of it.
     with pytest.raises(WorkerLost, match="lost touch"):
         _answer(_said(first="cut off", r0=("cut off", "trace")), False, None)
     with pytest.raises(Interrupted, match="saved after"):

@@ -7,7 +7,7 @@ traceback in the run's log, and exits with 1.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class UserError(Exception):
@@ -18,3 +18,11 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """` (nearest: a, b)` for an error about an unknown `name`, or an empty string when nothing comes near."""
     matches = difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
     return f" (nearest: {', '.join(matches)})" if matches else ""
+
+
+def candidates(name: str, known: Collection[str], most: int = 6) -> str:
+    """`nearest`, or where nothing comes near ` (there are a, b and 7 more)`: for names that follow a rule one cannot guess."""
+    if not known:
+        return ""
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return nearest(name, known) or f" (there are {', '.join(list(known)[:most])}{more})"

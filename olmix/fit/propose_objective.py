@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from olmix.errors import UserError, nearest
+from olmix.errors import UserError, candidates
 from olmix.fit.checks import Array
 
 
@@ -50,10 +50,12 @@ def objective(
             raise UserError(f"The family {family!r} has no metrics.")
         for name in members:
             if name not in metrics:
-                raise UserError(f"The family {family!r} names {name!r}, which no run has{nearest(name, metrics)}.")
+                raise UserError(f"The family {family!r} names {name!r}, which no run has{candidates(name, metrics)}.")
     for name in maximise:
         if name not in known:
-            raise UserError(f"maximise names {name!r}, which is neither a metric nor a family{nearest(name, known)}.")
+            raise UserError(
+                f"maximise names {name!r}, which is neither a metric nor a family{candidates(name, known)}."
+            )
     if not weights:
         inside = {name for members in families.values() for name in members} if average_families else set()
         weights = {name: 1.0 for name in (*metrics, *(families if average_families else ())) if name not in inside}
@@ -62,7 +64,7 @@ def objective(
     for name, weight in weights.items():
         if name not in known:
             raise UserError(
-                f"The objective weighs {name!r}, which is neither a metric of the runs nor a family{nearest(name, known)}."
+                f"The objective weighs {name!r}, which is neither a metric of the runs nor a family{candidates(name, known)}."
             )
         if not (math.isfinite(weight) and weight >= 0):
             raise UserError(

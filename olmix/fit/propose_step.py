@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from olmix.fit.law import Law
 from olmix.fit.next_runs import next_runs
 from olmix.fit.pareto import front, kl_path
 from olmix.fit.propose import propose
-from olmix.fit.propose_objective import objective
+from olmix.fit.propose_objective import Objective, objective
 from olmix.fit.propose_result import FrontPoint, NextRun, ProposalResult
 from olmix.fit.propose_text import to_json, to_overlay, to_table
 from olmix.fit.steps import aligned
 from olmix.graph.step import Context, Step
 from olmix.mix.feasible import FeasibleSet
-from olmix.mix.runs import RunTable
+from olmix.mix.runs import RunTable, metrics_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,21 +59,19 @@ class Proposal(Step):
     #: The config field that the overlay sets: by default the mixture of a single run.
     overlay_field: Annotated[str, RunIdentity] = "plan.mixture"
 
+    def check(self, context: Context) -> None:
+        """Names in the objective that no run will have, before a swarm is trained for it."""
+        metrics = metrics_of(self.runs, context)
+        self._goal(metrics)
+        self._ends(metrics)
+
     def run(self, context: Context) -> ProposalResult:
         """The proposal; writes `proposal.json`, `proposal.txt` and `proposed_mixture.py` (an overlay)."""
         fitted: Any = context.read(self.laws)
         table: RunTable = context.read(self.runs)
         feasible: FeasibleSet = context.read(self.limits)
         weights, values = aligned(table, fitted.leaves, fitted.metrics)
-        goal = objective(
-            fitted.metrics,
-            values,
-            self.objective,
-            families=self.families,
-            average_families=self.average_families,
-            maximise=self.maximise,
-            standardise=self.standardise,
-        )
+        goal = self._goal(fitted.metrics, values)
         context.progress(0, 1, f"optimising over {len(fitted.leaves)} leaves, {self.bootstrap} refits")
         law, inside = fitted.law(), feasible.ordered(fitted.leaves)
         result, refits, chosen = propose(
@@ -102,25 +101,31 @@ class Proposal(Step):
         context.progress(1, 1, result.verdict)
         return result
 
+    def _goal(
+        self, metrics: tuple[str, ...], values: np.ndarray | None = None, only: Mapping[str, float] | None = None
+    ) -> Objective:
+        """The objective of this step, or `only` of what is named; without `values`, as far as names show mistakes."""
+        return objective(
+            metrics,
+            np.empty((0, len(metrics))) if values is None else values,
+            self.objective if only is None else only,
+            families=self.families,
+            average_families=self.average_families,
+            maximise=self.maximise,
+            standardise=self.standardise and values is not None,
+        )
+
+    def _ends(self, metrics: tuple[str, ...], values: np.ndarray | None = None) -> list[np.ndarray]:
+        """The objectives at the two ends of the front; empty without one."""
+        if len(self.front) not in (0, 2):
+            raise UserError(f"A front trades two metrics or families; `front` names {len(self.front)}.")
+        return [self._goal(metrics, values, {name: 1.0}).coefficients for name in self.front]
+
     def _front(
         self, law: Law, inside: FeasibleSet, values: np.ndarray, metrics: tuple[str, ...]
     ) -> tuple[FrontPoint, ...]:
-        if not self.front:
-            return ()
-        if len(self.front) != 2:
-            raise UserError(f"A front trades two metrics or families; `front` names {len(self.front)}.")
-        ends = [
-            objective(
-                metrics,
-                values,
-                {name: 1.0},
-                families=self.families,
-                maximise=self.maximise,
-                standardise=self.standardise,
-            ).coefficients
-            for name in self.front
-        ]
-        return front(law, ends[0], ends[1], inside, kl=self.kl, seed=self.seed)
+        ends = self._ends(metrics, values)
+        return front(law, ends[0], ends[1], inside, kl=self.kl, seed=self.seed) if ends else ()
 
     def _next(
         self,

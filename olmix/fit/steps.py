@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from olmix.errors import UserError
+from olmix.errors import UserError, candidates
 from olmix.fit.cross_validation import cross_validate
 from olmix.fit.diagnostics import Diagnostics, diagnose
 from olmix.fit.law import Array, Law
 from olmix.fit.scores import Score, score
 from olmix.graph.step import Context, Step
-from olmix.mix.runs import RunTable
+from olmix.mix.runs import RunTable, metrics_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,13 +66,22 @@ class Laws(Step):
     learning_repeats: int = 2
     seed: int = 0
 
+    def check(self, context: Context) -> None:
+        """Names in `maximise` that no run will have."""
+        self._check_maximise(metrics_of(self.runs, context))
+
+    def _check_maximise(self, metrics: tuple[str, ...]) -> None:
+        for name in self.maximise:
+            if name not in metrics:
+                raise UserError(
+                    f"laws.maximise names {name!r}, which is no metric of the runs{candidates(name, metrics)}."
+                )
+
     def run(self, context: Context) -> LawsResult:
         """Fits, cross-validates and writes `law.json` beside the result."""
         table: RunTable = context.read(self.runs)
         refuse_missing(table, self.max_missing)
-        unknown = [name for name in self.maximise if name not in table.metrics]
-        if unknown:
-            raise UserError(f"laws.maximise names metrics that the runs do not have: {', '.join(unknown)}.")
+        self._check_maximise(table.metrics)
         w, y = arrays(table)
         context.progress(0, 3, f"fitting {len(table.metrics)} metrics on {len(table.runs)} runs")
         law = self.law.clone().fit(w, y)

@@ -9,6 +9,7 @@ memory, its node gone) or hangs is replaced, until `ATTEMPTS` in a row have come
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import json
@@ -25,7 +26,7 @@ from olmix.graph.plan import Node, Plan
 from olmix.graph.progress import Devices, Reporter
 from olmix.graph.ray_engine import RayEngine
 from olmix.graph.resources import Needs
-from olmix.graph.step import FanOut
+from olmix.graph.step import FanOut, NotYet, Step
 from olmix.graph.store import StoreError
 from olmix.graph.worker import PROGRESS, Job, Outcome, StoreContext, perform, together_name
 
@@ -96,6 +97,21 @@ class _Task:
         return together_name([node.artifact for node in self.nodes])
 
 
+class _Ahead(StoreContext):
+    """The context of a step whose turn has not come: reads what is `finished`, and says `NotYet` about the rest."""
+
+    def __init__(self, job: Job, out: pathlib.Path, finished: frozenset[str]) -> None:
+        super().__init__(job, out)
+        self._finished = finished
+
+    def folder(self, step: Step) -> pathlib.Path:
+        """See `Context.folder`."""
+        name = self._names.get(id(step))
+        if name not in self._finished:
+            raise NotYet(type(step).__name__)
+        return super().folder(step)
+
+
 class Executor:
     """Runs plans. `blame` maps config paths to who set them; it is written beside every artifact."""
 
@@ -125,6 +141,7 @@ class Executor:
             if node.step.needs is None:
                 self._settle(node, perform([self._job(node)], told=self.reporter.say)[0])
             else:
+                self._look_ahead()
                 self._side_by_side(node.label, [(node,)])
 
     def _fan_out(self, node: Node, step: FanOut) -> None:
@@ -139,10 +156,22 @@ class Executor:
         if len(pieces) > len(missing):
             self.reporter.say(f"{node.label}: {len(pieces) - len(missing)} of {len(pieces)} are there already")
         if missing:
+            self._look_ahead()
             planned = step.planned_hours(scratch)
             hours = None if planned is None else planned * len(missing) / len(pieces)
             groups = step.together({name: piece.step for name, piece in missing.items()})
             self._side_by_side(node.label, [tuple(missing[name] for name in group) for group in groups], hours)
+
+    def _look_ahead(self) -> None:
+        """Raises UserError for what is known to be wrong with later steps: a mistake there shows before tasks are paid for."""
+        for node in self.plan.nodes:
+            if node.state != "done" and node.label not in self.artifacts:
+                ahead = _Ahead(self._job(node), self.store.scratch(node.artifact), frozenset(self.artifacts.values()))
+                try:
+                    with contextlib.suppress(NotYet):
+                        node.step.check(ahead)
+                except UserError as error:
+                    raise UserError(f"{node.label}: {error}") from error
 
     def _side_by_side(self, label: str, groups: list[tuple[Node, ...]], planned_hours: float | None = None) -> None:
         """Runs nodes as Ray tasks, a group in each, and waits for all of them, even if some fail."""

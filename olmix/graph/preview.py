@@ -7,6 +7,7 @@ impossible limits show before anything is paid for; for the rest the forecast sa
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
 import tempfile
@@ -82,7 +83,7 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
     """One forecast per step, in the order in which they run.
 
     Raises:
-      UserError: for a mistake that a cheap step notices, after what is known of that step.
+      UserError: for a mistake that a cheap step notices, or that shows before a step's turn, after what is known of it.
     """
     with tempfile.TemporaryDirectory(prefix="olmix-preview-") as folder:
         context = PreviewContext(plan, pathlib.Path(folder))
@@ -98,6 +99,9 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
                     tasks = tuple((first.needs or Needs(), first.gang()) for first in firsts)
                 if node.state != "done" and node.step.cheap:
                     context.read(node.step)
+                with contextlib.suppress(NotYet):
+                    if node.state != "done":
+                        node.step.check(context)
                 lines = node.step.forecast(context)
             except NotYet as waits:
                 lines = (*node.step.declared(), f"more is known once {waits} is done")

@@ -96,6 +96,12 @@ class Step:
         """Lines for the dry run: what this step will use and cost. `context.read` raises `NotYet` where nothing is known."""
         return ()
 
+    def check(self, context: Context) -> None:
+        """Raises UserError for a mistake in these settings that shows before the step's turn; it must cost nothing.
+
+        Asked in a dry run and before tasks of other steps are paid for. `context.read` raises `NotYet` where nothing is known.
+        """
+
     def run(self, context: Context) -> Any:
         """Does the work and returns a plain result. Reads only its own fields, `context` and upstream artifacts."""
         raise TypeError(f"{type(self).__name__} does not define run().")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from olmix.errors import UserError
 from olmix.graph.step import Context, Step
 from olmix.mix.feasible import FeasibleSet
-from olmix.mix.runs import RunTable
+from olmix.mix.runs import RunTable, metrics_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,10 @@ class ReusedRuns(Step):
 
     runs: Step
     limits: Step
+
+    def metrics_to_come(self, context: Context) -> tuple[str, ...]:
+        """Those of the swarm."""
+        return metrics_of(self.runs, context)
 
     def run(self, context: Context) -> RunTable:
         """The collapsed table."""

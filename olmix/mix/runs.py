@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from olmix.graph.step import Context, Step
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,3 +25,24 @@ class RunTable:
     values: tuple[tuple[float, ...], ...]
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A step whose table of runs will have metrics that are known before any run is finished."""
+
+    def metrics_to_come(self, context: Context) -> tuple[str, ...]:
+        """Their names. `context.read` raises `NotYet` where nothing is known."""
+        ...
+
+
+def metrics_of(runs: Step, context: Context) -> tuple[str, ...]:
+    """The metrics of the table that `runs` returns, or will return.
+
+    Raises:
+      NotYet: where nobody can know.
+    """
+    if isinstance(runs, Measures):
+        return runs.metrics_to_come(context)
+    table: RunTable = context.read(runs)
+    return table.metrics

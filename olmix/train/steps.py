@@ -25,6 +25,7 @@ from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
 from olmix.train.stacks import check_stack, side_by_side
+from olmix.train.tasks import FAMILY, METRIC
 from olmix.train.training import Training
 
 #: Seeds of a validation start here by default: far from a swarm's, whose luck chose the best observed variant.
@@ -200,6 +201,16 @@ class Swarm(FanOut):
     def results(self, context: Context) -> dict[str, ProxyResult]:
         """The results by variant."""
         return {name: context.read(piece) for name, piece in self.pieces(context).items()}
+
+    def metrics_to_come(self, context: Context) -> tuple[str, ...]:
+        """What its runs will be measured on: held-out text of leaves and groups, tasks and families of tasks."""
+        texts = (*context.read(self.scan).held_out, *self.groups)
+        asked = self.proxy.tasks
+        return (
+            *(f"{BPB}{name}" for name in texts),
+            *(METRIC.format(name) for name in asked.names),
+            *(FAMILY.format(name) for name in asked.families),
+        )
 
     def run(self, context: Context) -> RunTable:
         """Gathers the finished runs.

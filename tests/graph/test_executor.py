@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from olmix.errors import UserError
-from olmix.graph import executor, runner
+from olmix.graph import executor, preview, runner
 from olmix.graph.executor import Executor, StepsFailed, _Task
 from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
@@ -365,6 +365,27 @@ def test_missing_data_is_a_mistake(go: Any, tmp_path: pathlib.Path) -> None:
     gone = dataclasses.replace(experiment, source=Source(path=str(tmp_path / "nowhere")))
     with pytest.raises(UserError, match="does not exist"):
         go(gone)
+
+
+def test_a_mistake_that_shows_early_is_told_before_anything_is_paid_for(go: Any, tmp_path: pathlib.Path) -> None:
+    good = toy(tmp_path)
+    bad = dataclasses.replace(good, half=dataclasses.replace(good.half, at_least=11.0))
+    with pytest.raises(UserError, match=r"^half: at_least is more than there is\.$"):
+        go(bad)
+    assert diary(tmp_path) == []
+    shown = list_until_error(make_plan(bad, Store(tmp_path / "elsewhere")))
+    assert shown[0].startswith("source: run")
+    assert "at_least" in shown[-1]
+    go(good)
+    assert sorted(diary(tmp_path)) == [1, 2, 3]
+
+
+def list_until_error(plan: Any) -> list[str]:
+    """The blocks of a dry run, and last the mistake that ends it."""
+    shown: list[str] = []
+    with pytest.raises(UserError) as mistake:
+        shown.extend(preview.blocks(plan))
+    return [*shown, str(mistake.value)]
 
 
 def test_dry_run_computes_what_is_cheap_and_writes_nothing(tmp_path: pathlib.Path) -> None:

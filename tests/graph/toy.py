@@ -130,6 +130,13 @@ class Parts(FanOut):
 class Half(Step):
     total: Step
     version: ClassVar[int] = 1
+    #: More than the source holds is a mistake, which shows as soon as the source is read.
+    at_least: Annotated[float, Telemetry] = 0.0
+
+    def check(self, context: Context) -> None:
+        assert isinstance(self.total, Parts)
+        if context.read(self.total.source).value < self.at_least:
+            raise UserError("at_least is more than there is.")
 
     def run(self, context: Context) -> Total:
         return Total(value=context.read(self.total).value / 2)

@@ -14,7 +14,10 @@ import transformers
 
 from olmix.errors import UserError
 from olmix.fit.bootstrap import Gain
+from olmix.fit.effective_data import EffectiveData
 from olmix.fit.propose import LeafProposal, MetricPrediction, ProposalResult
+from olmix.fit.propose_step import Proposal
+from olmix.fit.steps import Laws
 from olmix.graph.resources import Needs
 from olmix.graph.step import Context, Step
 from olmix.mix.variants import Variants
@@ -214,12 +217,36 @@ def swarm(scan, count: int = 3, **changes) -> Swarm:
 
 
 def test_swarm_gathers_a_table(graph, scan) -> None:  # noqa: F811
-    table = graph.read(swarm(scan))
+    asked = swarm(scan, groups={"both": ("up", "down")})
+    table = graph.read(asked)
+    assert set(asked.metrics_to_come(graph)) == set(table.metrics)
     assert table.runs == ("v0", "v1", "v2")
     assert table.leaves == ("up", "down", "noise")
     assert table.weights[1] == (0.5, 0.5, 0.0)
-    assert table.metrics == ("bpb/up", "bpb/down", "bpb/noise")
+    assert table.metrics == ("bpb/up", "bpb/down", "bpb/noise", "bpb/both")
     assert table.failed == {}
+
+
+def test_a_metric_that_no_run_will_have_shows_before_any_is_trained(graph, scan) -> None:  # noqa: F811
+    tasks = Tasks(names=("arc_easy_test_bpb_5shot",), families={"qa": ("arc_easy_test_bpb_5shot",)})
+    runs = swarm(scan, proxy=toys.proxy(tokens=20 * 128, tasks=tasks))
+    laws = Laws(runs=runs, law=EffectiveData())
+    known = {"bpb/up": 1.0, "family/qa": 0.0, "eval/downstream/arc_easy_test_bpb_5shot (BPB v2)": 2.0}
+    good = Proposal(laws=laws, runs=runs, limits=Step(), objective=known, front=("bpb/up", "bpb/down"))
+    good.check(graph)
+    for wrong, says in (
+        (
+            {"objective": {"validation/x": 1.0}},
+            r"'validation/x', which is neither .* \(there are bpb/down, bpb/noise, bpb/up",
+        ),
+        ({"maximise": ("bpb/doun",)}, r"maximise names 'bpb/doun'.*\(nearest: bpb/down"),
+        ({"families": {"all": ["bpb/left"]}}, "'all' names 'bpb/left'"),
+        ({"front": ("bpb/up",)}, "names 1"),
+    ):
+        with pytest.raises(UserError, match=says):
+            dataclasses.replace(good, **wrong).check(graph)
+    with pytest.raises(UserError, match=r"laws\.maximise names 'bpb/doun'"):
+        dataclasses.replace(laws, maximise=("bpb/doun",)).check(graph)
 
 
 def test_a_larger_swarm_trains_only_what_is_new(graph, scan) -> None:  # noqa: F811

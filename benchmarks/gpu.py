@@ -1,209 +1,192 @@
-"""All that issue-sized questions ask of one GPU, in at most eight minutes: `python -m benchmarks.gpu`, a table in Markdown.
+"""All that issue-sized questions ask of one GPU, in nine minutes: `python -m benchmarks.gpu`, a table in Markdown.
 
 Utilisation of 14m, 190m and 1b with and without torch.compile (its seconds too), tokens per second of 14m alone and of 8, 16 and
-32 side by side, the largest memory beside the planned one, the share of a whole run that waits for data, and the start of
-NCCL in one process. Each row is a part of its own: what fails says why, and the others go on. After `--minutes` no new
-part is begun. `tests/train/test_fake_gpu.py` runs it on a GPU that computes nothing, so that no slip costs a real one.
+32 side by side, with large batches and the smallest, float16 under a loss scale, the largest memory beside the planned one,
+the share of a whole run that waits for data, evaluations, NCCL and FSDP in one process, the kernels that take the time.
+
+The parts run in a process of their own, one after the other. What fails, hangs or breaks the device ends that process and
+no more: its row says why, and another process does the rest. Rows are printed as they come. `--only` takes parts by
+name. `tests/train/test_fake_gpu.py` runs it on a GPU that computes nothing, so that no slip costs a real one.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import gc
+import json
 import os
-import pathlib
-import socket
-import tempfile
+import queue
+import subprocess
+import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    from olmix.train.arithmetic import Arithmetic
 
-from benchmarks.training import Arrays, proxy
-from olmix.graph.resources import ACCELERATORS, Needs
-from olmix.train.arithmetic import Arithmetic, arithmetic_of, in_force, on_this_gpu
-from olmix.train.diary import Diary
-from olmix.train.ladder import flops_per_token, padded
-from olmix.train.memory import held_gib
-from olmix.train.proxy import Trainer, build_model
-from olmix.train.recipe import Plan, resolve
-from olmix.train.run import run
-from olmix.train.settings import Device, SkipRule
-from olmix.train.stacked import StackedTrainer
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """How much is done: steps to warm up and to time, and the rows of global batches."""
-
-    vocabulary: int = padded(100_278)
-    length: int = 2048
-    warm: int = 3
-    steps: int = 15
-    rows: int = 32
-    stacked_rows: int = 16
-
-
-@dataclasses.dataclass
-class Bench:
-    """What all parts share; `plain` is the speed of 14m alone, once it is known."""
-
-    size: Size
-    arithmetic: Arithmetic
-    plain: float | None = None
-
-    def plan(self, model: str, rows: int, steps: int = 1000) -> Plan:
-        """A run long enough for all that is timed."""
-        tokens = rows * self.size.length
-        return resolve(
-            proxy(
-                model=model,
-                vocabulary=self.size.vocabulary,
-                sequence_length=self.size.length,
-                batch_tokens=tokens,
-                tokens=steps * tokens,
-                warmup_tokens=0,
-            )
-        )
-
-    def timed(self, step: Callable[[int], Any]) -> tuple[float, float]:
-        """Seconds of the first step, and of each of the timed ones."""
-        began = time.perf_counter()
-        step(0)
-        torch.cuda.synchronize()
-        first = time.perf_counter() - began
-        for number in range(1, self.size.warm):
-            step(number)
-        torch.cuda.synchronize()
-        began = time.perf_counter()
-        for number in range(self.size.steps):
-            step(number)
-        torch.cuda.synchronize()
-        return first, (time.perf_counter() - began) / self.size.steps
-
-    def alone(self, model: str, compiled: bool) -> str:
-        """One model."""
-        plan = self.plan(model, self.size.rows)
-        arithmetic = dataclasses.replace(self.arithmetic, compile=compiled)
-        built = build_model(model, vocabulary=self.size.vocabulary, plan=plan, arithmetic=arithmetic, seed=0)
-        trainer, feed = Trainer(built, plan, arithmetic, skip=SkipRule(), seed=0), Arrays(plan, self.size.vocabulary)
-        torch.cuda.reset_peak_memory_stats()
-        first, seconds = self.timed(lambda number: trainer.step(feed.batch(number)))
-        speed = plan.batch_tokens / seconds
-        if model == "olmo3_14m" and not compiled:
-            self.plain = speed
-        use = (
-            speed * flops_per_token(model, self.size.vocabulary, plan.length) / (arithmetic.peak_flops or float("nan"))
-        )
-        held = self._held(model, trainer.micro_batch * plan.length, 1)
-        return f"{speed:,.0f} tokens/s, MFU {use:.1%}, first step {first:.1f} s, {trainer.micro_batch} at once, {held}"
-
-    def stacked(self, count: int) -> str:
-        """Many of 14m side by side."""
-        model, plan = "olmo3_14m", self.plan("olmo3_14m", self.size.stacked_rows)
-        stack = StackedTrainer(
-            model, plan, self.arithmetic, vocabulary=self.size.vocabulary, skip=SkipRule(), seeds=[0] * count
-        )
-        feed = Arrays(plan, self.size.vocabulary)
-        torch.cuda.reset_peak_memory_stats()
-        _, seconds = self.timed(lambda number: stack.step([feed.batch(number)] * count))
-        speed = count * plan.batch_tokens / seconds
-        times = f"{speed / self.plain:.2f} × alone, " if self.plain else ""
-        held = self._held(model, stack.micro_batch * plan.length, count)
-        return f"{speed:,.0f} tokens/s, {times}{stack.micro_batch} at once, {held}"
-
-    def _held(self, model: str, tokens: int, variants: int) -> str:
-        half = self.arithmetic.dtype != "float32"
-        planned = held_gib(model, self.size.vocabulary, tokens, half=half, variants=variants)
-        held = torch.cuda.max_memory_allocated() / 2**30
-        return f"{held:.1f} GiB held, {planned:.1f} planned"
-
-    def waiting(self) -> str:
-        """A whole run of 14m, feed and metrics file included."""
-        plan = self.plan("olmo3_14m", self.size.rows, self.size.steps)
-        settings = dataclasses.replace(proxy(), tokens=plan.tokens, checkpoint_seconds=None)
-        built = build_model("olmo3_14m", vocabulary=self.size.vocabulary, plan=plan, arithmetic=self.arithmetic, seed=0)
-        trainer, feed = (
-            Trainer(built, plan, self.arithmetic, skip=SkipRule(), seed=0),
-            Arrays(plan, self.size.vocabulary),
-        )
-        with tempfile.TemporaryDirectory() as name, contextlib.closing(
-            Diary(plan, feed.leaves, pathlib.Path(name) / "metrics.jsonl")
-        ) as diary:  # fmt: skip
-            (found,) = run(trainer, [feed], settings, [diary], scratch=pathlib.Path(name),
-                           evaluate=lambda _: {}, progress=lambda *_: None)  # fmt: skip
-        return f"{found.waited / found.seconds:.2%} of the time waiting for data (2 % asked)"
-
-    def nccl(self) -> str:
-        """A group of one process, and its first exchange."""
-        import torch.distributed as dist
-
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]))
-        began = time.perf_counter()
-        dist.init_process_group("nccl", rank=0, world_size=1)
-        try:
-            dist.all_reduce(torch.ones(1, device="cuda"))
-            torch.cuda.synchronize()
-        finally:
-            dist.destroy_process_group()
-        return f"{time.perf_counter() - began:.1f} s from nothing to the first exchange"
+#: What is measured, what matters most first, and the seconds that each may take (`gpu_parts.parts`).
+PARTS = {
+    "14m alone": 90,
+    "14m, K = 16": 90,
+    "190m": 60,
+    "1b": 120,
+    "14m compiled": 180,
+    "14m, one sequence a batch": 60,
+    "14m, one sequence a batch, K = 16": 90,
+    "14m in float16": 60,
+    "waiting, 14m": 60,
+    "190m compiled": 180,
+    "evaluation, 14m": 90,
+    "sharded, one process": 90,
+    "14m, K = 8": 60,
+    "14m, K = 32": 120,
+    "14m in float16, K = 8": 60,
+    "profile, 14m": 60,
+    "profile, 190m": 60,
+    "1b compiled": 240,
+}
+#: Seconds that a process may take to begin: torch and transformers from a cold disk.
+BEGINS = 120.0
+Start = Callable[[Sequence[str]], subprocess.Popen[str]]
 
 
-def parts(bench: Bench) -> dict[str, Callable[[], str]]:
-    """What is measured, what matters most first."""
-    return {
-        "14m alone": lambda: bench.alone("olmo3_14m", False),
-        "14m compiled": lambda: bench.alone("olmo3_14m", True),
-        **{f"14m, K = {count}": lambda k=count: bench.stacked(k) for count in (16, 8, 32)},  # type: ignore[misc]
-        "190m": lambda: bench.alone("olmo3_190m", False),
-        "1b": lambda: bench.alone("olmo3_1b", False),
-        "190m compiled": lambda: bench.alone("olmo3_190m", True),
-        "waiting, 14m": bench.waiting,
-        "1b compiled": lambda: bench.alone("olmo3_1b", True),
-        "NCCL, one process": bench.nccl,
-    }
+def measure(names: Sequence[str], minutes: float, start: Start) -> Iterator[tuple[str, str]]:
+    """Has processes that `start` starts measure parts, and gives each one's name and row once it is known.
+
+    First the device of each process, under the name ""; if that is none, nothing more. When the minutes are over no part is
+    begun, and none goes on.
+    """
+    until, left = time.monotonic() + 60 * minutes, list(names)
+    while left and time.monotonic() < until:
+        for word, name, text in _heard(start(left), until):
+            if word == "device":
+                yield "", text
+                if not text:
+                    return
+                continue
+            at = name or left[0]  # A process that ends before it begins anything would do so again.
+            left = left[left.index(at) + 1 :]
+            yield at, text
+    yield from ((name, "not measured: no time left") for name in left)
 
 
-def measure(chosen: dict[str, Callable[[], str]], arithmetic: Arithmetic, minutes: float) -> dict[str, str]:
-    """Runs the parts and prints each as a row of a table when it is done."""
-    found, began = {}, time.perf_counter()
-    print(f"| {torch.cuda.get_device_name()}, {arithmetic.dtype} | |\n| --- | --- |", flush=True)
-    for name, part in chosen.items():
-        if time.perf_counter() - began > 60 * minutes:
-            found[name] = "not measured: no time left"
-        else:
+def _heard(process: subprocess.Popen[str], until: float) -> Iterator[tuple[str, str, str]]:
+    """What a process says: ("device", "", which) and ("row", part, text); ("end", part or "", why) if it fails or is late."""
+    lines: queue.Queue[str | None] = queue.Queue()
+    out = process.stdout
+    assert out is not None
+
+    def read() -> None:
+        for line in out:
+            lines.put(line)
+        lines.put(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    began, limit, name, rows = time.monotonic(), BEGINS, "", 0
+    try:
+        while True:
             try:
-                with in_force(arithmetic):
-                    found[name] = part()
-            except Exception as error:
-                traceback.print_exc()
-                found[name] = f"failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            gc.collect()
-            torch.cuda.empty_cache()
-        print(f"| {name} | {found[name]} |", flush=True)
-    return found
+                line = lines.get(timeout=max(0.0, min(began + limit, until) - time.monotonic()))
+            except queue.Empty:
+                yield "end", name, f"failed: not done after {time.monotonic() - began:.0f} s"
+                return
+            if line is None:
+                if (code := process.wait()) != 0 or not rows:
+                    yield "end", name, f"failed: the process ended ({code})"
+                return
+            word, text = json.loads(line)
+            if word == "begin":
+                began, limit, name = time.monotonic(), PARTS.get(text, BEGINS), text
+                continue
+            yield word, name, text
+            began, limit, name, rows = time.monotonic(), BEGINS, "", rows + (word == "row")
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
 
 
-def main() -> None:
-    """Measures on the GPU that is here."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=6.5, help="begin no part after so many")
-    minutes = parser.parse_args().minutes
+def work(names: Sequence[str]) -> None:
+    """Measures parts on the GPU that is here and says so, until one fails, which may have left the device unusable."""
+    import torch
+
+    from benchmarks.gpu_parts import Bench, Size, parts
+    from olmix.graph.resources import ACCELERATORS, Needs
+    from olmix.train.arithmetic import arithmetic_of, on_this_gpu
+    from olmix.train.settings import Device
+
     if not torch.cuda.is_available():
-        print("gpu: not measured, there is none here")
+        _say("device", "")
         return
     name = torch.cuda.get_device_name()
     kind = next((kind for kind in sorted(ACCELERATORS, reverse=True) if kind in name), None)
     device = Device() if kind else Device(dtype="bfloat16", attention="sdpa")
     needs = Needs(gpus=1, accelerator=kind)
     arithmetic = on_this_gpu(arithmetic_of(device, needs), needs)
-    measure(parts(Bench(Size(), arithmetic)), arithmetic, minutes)
+    arithmetic = dataclasses.replace(arithmetic, threads=min(8, os.cpu_count() or 1))
+    _say("device", f"{name}, {arithmetic.dtype}, torch {torch.__version__}")
+    chosen = parts(Bench(Size(), arithmetic))
+    for name in names:
+        _say("begin", name)
+        row = one(chosen[name], arithmetic)
+        _say("row", row)
+        if row.startswith("failed"):
+            return
+
+
+def one(part: Callable[[], str], arithmetic: Arithmetic) -> str:
+    """The row of a part, measured in this process."""
+    import torch
+
+    from olmix.train.arithmetic import in_force
+
+    try:
+        with in_force(arithmetic):
+            return part()
+    except Exception as error:
+        traceback.print_exc()
+        return f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    finally:
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def _say(word: str, text: str) -> None:
+    print(json.dumps([word, text]), flush=True)
+
+
+def _process(names: Sequence[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.gpu", "--worker", "--only", ";".join(names)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def main() -> None:
+    """Measures on the GPU that is here."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=9.0, help="after so many it ends")
+    parser.add_argument("--only", default=";".join(PARTS), help="parts by name: 'NAME;NAME'")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    names = [name.strip() for name in arguments.only.split(";")]
+    if unknown := [name for name in names if name not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}; there are: {'; '.join(PARTS)}")
+    if arguments.worker:
+        work(names)
+        return
+    seen: set[str] = set()
+    for name, text in measure(names, arguments.minutes, _process):
+        if name:
+            print(f"| {name} | {text} |", flush=True)
+        elif not text:
+            print("gpu: not measured, there is none here")
+        elif text not in seen:
+            seen.add(text)
+            print(f"| {text} | |\n| --- | --- |", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ time of the process, so that a busy machine does not decide.
 `tasks`: all in-loop tasks of the reference configs at 10 items each for a model of 1M parameters.
 `head`: the output head and its loss, forward and backward, compiled beside as it is written, in float32 and in bfloat16.
 `stacked`: tokens per second of K variants as one model beside one alone. On a GPU: `olmo3_14m`, K = 8, 16, 32.
-`gpu`: `python -m benchmarks.gpu`, with utilisation, stacks, compilation and memory; only where there is one.
+`gpu`: `python -m benchmarks.gpu`, nine minutes; only where there is a GPU.
 """
 
 from __future__ import annotations

@@ -388,15 +388,16 @@ def held_by_many(model: str, processes: int, rows: int, length: int = 2048) -> t
 
 
 def benchmark() -> dict[str, str]:
-    """Parts of `benchmarks.gpu`, one of each kind that needs neither compiled kernels nor NCCL, small."""
-    from benchmarks import gpu
+    """Parts of `benchmarks.gpu`, small; `test_gpu_benchmark.py` has the others."""
+    from benchmarks import gpu, gpu_parts
 
     arithmetic = dataclasses.replace(FORMATS["A100"], micro_batch=None, peak_flops=1e12)
-    bench = gpu.Bench(gpu.Size(vocabulary=512, length=16, warm=1, steps=2, rows=2, stacked_rows=2), arithmetic)
-    parts = gpu.parts(bench)
-    chosen = {name: parts[name] for name in ("14m alone", "14m, K = 8", "190m", "waiting, 14m")}
+    size = gpu_parts.Size(vocabulary=512, length=16, warm=1, steps=2, rows=2, stacked_rows=2, texts=2)
+    chosen = gpu_parts.parts(gpu_parts.Bench(size, arithmetic))
+    assert list(chosen) == list(gpu.PARTS)
+    names = ["14m alone", "14m, K = 8", "190m", "14m in float16", "14m in float16, K = 8", "waiting, 14m"]
     with fake_gpu.pretending(), Readable(), contextlib.redirect_stdout(sys.stderr):
-        return gpu.measure(chosen, arithmetic, 5)
+        return {name: gpu.one(chosen[name], arithmetic) for name in names}
 
 
 SCENARIOS: dict[str, Callable[[], Any]] = {

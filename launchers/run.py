@@ -20,7 +20,7 @@ from olmix.graph.executor import StepsFailed
 from olmix.graph.plan import make_plan
 from olmix.graph.preview import blocks, declared
 from olmix.graph.progress import Reporter
-from olmix.graph.ray_engine import RaySettings
+from olmix.graph.ray_engine import RayFailed, RaySettings
 from olmix.graph.store import Store, StoreError
 from olmix.graph.submit import for_the_job, submit
 
@@ -87,4 +87,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    _app.launch(main, failures=(StepsFailed, StoreError))
+    _app.launch(main, failures=(StepsFailed, StoreError, RayFailed))

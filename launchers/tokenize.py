@@ -31,8 +31,8 @@ from olmix.data.corpus_result import CorpusResult, Tokenising
 from olmix.data.readers import SUFFIXES, FileShard
 from olmix.data.tokenise import tokenise
 from olmix.errors import UserError
-from olmix.graph.ray_engine import RayEngine, RaySettings
-from olmix.graph.store import StoreError, is_full
+from olmix.graph.ray_engine import RayEngine, RayFailed, RaySettings
+from olmix.graph.store import StoreError, refusal
 
 _INPUT = flags.DEFINE_multi_string("input", [], "SOURCE=FILES or SOURCE:TOPIC=FILES. May be repeated.")
 _OUT = flags.DEFINE_string("out", None, "The folder to make; it must not be there yet.")
@@ -86,9 +86,11 @@ def main() -> int:
         (beside / "corpus.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
         os.rename(beside, out)
     except Exception as error:
-        if is_full(error):
+        refused = refusal(error)
+        if refused is not None:
             raise StoreError(
-                f"The disk of {out.parent} is full: nothing was left there; free some space and run the same command again."
+                f"The disk of {out.parent} {refused.words}: nothing was left there; "
+                f"{refused.remedy} and run the same command again."
             ) from error
         raise
     finally:
@@ -182,4 +184,4 @@ def tree_text(result: CorpusResult, out: pathlib.Path, by_quality: Collection[st
 
 
 if __name__ == "__main__":
-    _app.launch(main, failures=(StoreError,))
+    _app.launch(main, failures=(StoreError, RayFailed))

@@ -6,7 +6,9 @@ traceback in the run's log, and exits with 1.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import pathlib
 from collections.abc import Collection, Iterable
 
 
@@ -26,3 +28,24 @@ def candidates(name: str, known: Collection[str], most: int = 6) -> str:
         return ""
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return nearest(name, known) or f" (there are {', '.join(list(known)[:most])}{more})"
+
+
+def nearest_path(path: pathlib.Path, count: int = 3) -> str:
+    """As `nearest`, for a file or folder that is not there: ` (nearest in /data: a.json)`, ` (there is no folder /data)`."""
+    path = path.absolute()
+    there = next((parent for parent in path.parents if parent.is_dir()), None)
+    if there is None:
+        return ""
+    missing = path.relative_to(there).parts[0]
+    known: list[str] = []
+    with contextlib.suppress(OSError):  # A folder that may not be listed has nothing to offer.
+        known = sorted(entry.name for entry in there.iterdir() if not entry.name.startswith("."))
+    near = difflib.get_close_matches(missing, known, n=count, cutoff=0.5)
+    if near:
+        return f" (nearest in {there}: {', '.join(near)})"
+    if there / missing != path:
+        return f" (there is no folder {there / missing})"
+    if not known:
+        return f" ({there} is empty)"
+    more = f" and {len(known) - count} more" if len(known) > count else ""
+    return f" ({there} has {', '.join(known[:count])}{more})"

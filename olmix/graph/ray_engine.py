@@ -46,6 +46,10 @@ class RaySettings:
     dashboard: bool = False
 
 
+class RayFailed(Exception):
+    """Ray, which is to be started here, does not start: a sentence or two, and none of the user's settings is to blame."""
+
+
 class RayEngine:
     """Starts Ray when it is first needed, runs jobs as tasks, and stops what it started."""
 
@@ -64,6 +68,7 @@ class RayEngine:
 
         Raises:
           UserError: if no cluster answers at the address.
+          RayFailed: if the instance that is to be started here does not come up.
         """
         if self._started:
             return
@@ -89,10 +94,15 @@ class RayEngine:
         with _unstoppable(), _only_what_is_used(self.settings.dashboard):
             try:
                 context = ray.init(**options)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except Exception as error:  # Of a node that does not come up, Ray raises just that.
+                first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
                 if self._embedded:
+                    raise RayFailed(
+                        f"No instance of Ray came up on this machine: {first}. Is it very busy, or limited (memory, `ulimit -a`, "
+                        "/dev/shm)? The run's log has the traceback."
+                    ) from error
+                if not isinstance(error, ConnectionError | ValueError | RuntimeError):
                     raise
-                first = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise UserError(f"No Ray cluster answers at --ray_address={self.settings.address}: {first}") from error
         if self.settings.dashboard and context.dashboard_url:
             self.dashboard_url = f"http://{context.dashboard_url}"

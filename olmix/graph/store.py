@@ -205,15 +205,14 @@ def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
     """The sentence for an error of the disk below `root`, or None if it is not one."""
     named = getattr(error, "filename", None)
     ours = named is None or os.path.abspath(str(named)).startswith(os.path.abspath(root))
-    if is_full(error):
+    refused = refusal(error)
+    if refused is not None:
         if not ours:
-            return (
-                f"A disk is full, and not that of the store: {error}; free some space and run the same command again."
-            )
-        left = shutil.disk_usage(root).free
+            return f"A disk {refused.words}, and not that of the store: {error}; {refused.remedy} and run the same command again."
+        left = f" ({shutil.disk_usage(root).free / 2**20:.0f} MiB free)" if refused.number == errno.ENOSPC else ""
         return (
-            f"The disk of the store {root} is full ({left / 2**20:.0f} MiB free): nothing half-written was left; "
-            "free some space and run the same command again."
+            f"The disk of the store {root} {refused.words}{left}: nothing half-written was left; "
+            f"{refused.remedy} and run the same command again."
         )
     number = error.errno if isinstance(error, OSError) else None
     # What goes wrong with an open file has no name.
@@ -223,11 +222,34 @@ def disk_sentence(root: pathlib.Path, error: BaseException) -> str | None:
     return None
 
 
-#: How a full disk looks in errors without a number: of Rust (safetensors, tokenizers), of numpy's `tofile`, in tracebacks.
-_FULL = re.compile(r"No space left on device|Disk quota exceeded|\b\d+ requested and \d+ written")
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why a disk takes no more: how libraries word it that give the error no number, how we do, and what helps.
+
+    Those are Rust's (safetensors, tokenizers), numpy's `tofile`, and whatever has become a traceback.
+    """
+
+    number: int
+    sounds_like: str
+    words: str
+    remedy: str
 
 
-def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk, or somebody's share of it, is full."""
+_REFUSALS = (
+    Refusal(errno.ENOSPC, r"No space left on device|\b\d+ requested and \d+ written", "is full", "free some space"),
+    Refusal(errno.EDQUOT, r"Disk quota exceeded", "has no room left within your quota", "free some space"),
+    Refusal(
+        errno.EFBIG,
+        r"File too large \(os error|Errno 27\b",
+        "takes no file as large as one of these (`ulimit -f` shows what a process may write)",
+        "raise that limit",
+    ),
+)
+
+
+def refusal(error: BaseException) -> Refusal | None:
+    """Why a disk takes no more, if that is what an error says."""
     number = getattr(error, "errno", None)
-    return number in (errno.ENOSPC, errno.EDQUOT) or (number is None and _FULL.search(str(error)) is not None)
+    if number is not None:
+        return next((refused for refused in _REFUSALS if refused.number == number), None)
+    return next((refused for refused in _REFUSALS if re.search(refused.sounds_like, str(error))), None)

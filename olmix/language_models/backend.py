@@ -18,6 +18,7 @@ from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import Needs
 from olmix.language_models.cost import FREE, Meter
+from olmix.language_models.loading import load_tokenizer
 from olmix.language_models.requests import Answer, Completion, Length, Request, Sampling, rooms
 from olmix.language_models.source import Model
 
@@ -148,9 +149,7 @@ class Prompts:
         Raises:
           UserError: if `chat`, and the model has no chat template.
         """
-        import transformers
-
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        tokenizer = load_tokenizer(name)
         if chat and not getattr(tokenizer, "chat_template", None):
             raise UserError(
                 f"The tokenizer of {name} has no chat template; set chat=False to continue the bare prompt."

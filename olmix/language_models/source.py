@@ -13,7 +13,8 @@ import pathlib
 import re
 from typing import Any
 
-from olmix.errors import UserError
+from olmix import weights
+from olmix.errors import UserError, nearest_path
 from olmix.graph.step import Context, FanOut, Step
 
 #: Where a step that makes a model leaves it, inside its artifact.
@@ -50,11 +51,22 @@ Model = str | ModelOf
 
 
 def locate(model: Model, context: Context) -> str:
-    """The folder or hub name that `from_pretrained` takes."""
-    if not isinstance(model, str):
-        return str(model.folder(context))
-    folder = pathlib.Path(model).expanduser()
-    return str(folder) if folder.is_dir() else model
+    """The folder or hub name that `from_pretrained` takes.
+
+    Raises:
+      UserError: if it is a folder that is not whole.
+    """
+    folder = pathlib.Path(model).expanduser() if isinstance(model, str) else model.folder(context)
+    if isinstance(model, str) and not folder.is_dir():
+        return model
+    flaw = weights.flaw(folder)
+    if flaw is not None:
+        raise UserError(
+            f"{flaw}; copy that model anew."
+            if isinstance(model, str)
+            else f"{flaw}; remove {folder.parent}, and the step that made it is done again."
+        )
+    return str(folder)
 
 
 def identity(name: str) -> str:
@@ -126,7 +138,7 @@ def observe(*models: Any) -> str | None:
     """A digest of those of the models that are local folders, for `Step.observe`; None if there are none.
 
     Raises:
-      UserError: if something that looks like a path (./x, /x, ~/x) is not there.
+      UserError: if something that looks like a path (./x, /x, ~/x) is not there, or a folder is not whole.
     """
     digest = hashlib.sha256()
     found = False
@@ -136,8 +148,10 @@ def observe(*models: Any) -> str | None:
         folder = pathlib.Path(model).expanduser()
         if not folder.is_dir():
             if model.startswith(("/", "./", "../", "~")):
-                raise UserError(f"There is no model folder {model}.")
+                raise UserError(f"There is no model folder {model}{nearest_path(folder)}.")
             continue
+        if (flaw := weights.flaw(folder)) is not None:
+            raise UserError(f"{flaw}; copy that model anew.")
         found = True
         for file in sorted(folder.rglob("*")):
             if file.is_file():

@@ -15,6 +15,7 @@ from olmix.errors import UserError
 from olmix.graph.resources import workers
 from olmix.language_models.examples import Encoded, encode
 from olmix.language_models.jobs import Data, Job
+from olmix.language_models.loading import load_tokenizer
 from olmix.language_models.trl_trainers import build
 from olmix.language_models.tuning import Grpo, TuningResult
 from olmix.language_models.watching import WHOLE, LossIsNoNumberError, begin_metrics, keep_records, watch
@@ -36,7 +37,7 @@ def tune(job: Job) -> TuningResult:
     began = time.monotonic()
     if job.needs is not None and not job.needs.gpus:
         torch.set_num_threads(workers(job.needs))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(job.model)
+    tokenizer = load_tokenizer(job.model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     data = _encoded(job, tokenizer)

@@ -15,6 +15,7 @@ from olmix.graph.hardware import hardware_of
 from olmix.graph.resources import Needs
 from olmix.language_models import fits
 from olmix.language_models.backend import Engine, LocalBackend, LocalEngine, Prompts
+from olmix.language_models.loading import load_model
 from olmix.language_models.requests import Length, Request, Sampling
 from olmix.lean import spare_scikit_learn
 
@@ -57,9 +58,7 @@ class TransformersEngine(LocalEngine):
         super().__init__(f"transformers {transformers.__version__}", Prompts.of(name, settings.chat), length)
         self.chunk = settings.batch
         self.device = "cuda" if needs is not None and needs.gpus else "cpu"
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            name, dtype=getattr(torch, dtype), attn_implementation=hardware.attention
-        )
+        model = load_model(name, dtype=getattr(torch, dtype), attn_implementation=hardware.attention)
         self.model: Any = model.to(self.device).eval()
         # Some models bring penalties and cut-offs of their own, which the other backends know nothing of.
         self.model.generation_config = transformers.GenerationConfig(

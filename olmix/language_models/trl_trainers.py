@@ -10,6 +10,7 @@ from olmix.errors import UserError
 from olmix.graph.hardware import hardware_of
 from olmix.language_models.examples import Encoded
 from olmix.language_models.jobs import Data, Job
+from olmix.language_models.loading import load_model
 from olmix.language_models.tuning import Gkd, Grpo, Rollouts
 from olmix.language_models.watching import checked, prepare_wandb
 
@@ -21,7 +22,6 @@ def build(job: Job, tokenizer: Any, data: Data) -> Any:
       UserError: if GKD has no teacher or one of another vocabulary, GRPO no reward or no server, or W&B is not installed.
     """
     import torch
-    import transformers
 
     settings = job.settings
     if isinstance(settings, Grpo) and settings.rollouts.server_url is not None:
@@ -29,9 +29,7 @@ def build(job: Job, tokenizer: Any, data: Data) -> Any:
         _require_server(settings.rollouts, command)
     if settings.wandb:
         prepare_wandb(job)
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        job.model, dtype=torch.float32, attn_implementation=hardware_of(job.needs).attention
-    )
+    model = load_model(job.model, dtype=torch.float32, attn_implementation=hardware_of(job.needs).attention)
     model.config.use_cache = False
     if isinstance(settings, Grpo):
         return _grpo(job, settings, model, tokenizer, data)
@@ -51,14 +49,13 @@ def build(job: Job, tokenizer: Any, data: Data) -> Any:
 
 def _gkd(job: Job, settings: Gkd, model: Any, tokenizer: Any, data: Data) -> Any:
     import torch
-    import transformers
     from trl.experimental.gkd import GKDConfig, GKDTrainer
 
     if job.teacher is None:
         raise UserError("GKD needs a teacher.")
     # Frozen, so the arithmetic's own format is enough.
     dtype = hardware_of(job.needs).resolve_dtype(settings.dtype, "tuning.dtype")
-    teacher = transformers.AutoModelForCausalLM.from_pretrained(job.teacher, dtype=getattr(torch, dtype))
+    teacher = load_model(job.teacher, dtype=getattr(torch, dtype))
     if teacher.config.vocab_size != model.config.vocab_size:
         raise UserError(
             f"The teacher {job.teacher} has a vocabulary of {teacher.config.vocab_size} tokens and the student "

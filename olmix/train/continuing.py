@@ -8,11 +8,13 @@ is checked, down to the order of the sequences, and only then believed; so where
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import pathlib
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from olmix import weights
 from olmix.errors import UserError
 from olmix.graph import identity
 from olmix.graph.step import Context
@@ -22,6 +24,8 @@ from olmix.train.training import Training
 
 if TYPE_CHECKING:
     from olmix.data.scan_result import ScanResult
+
+log = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
 #: The folder of the models at the ends of periods, one each by the tokens seen.
@@ -47,9 +51,17 @@ def is_kept(step: Training, scratch: pathlib.Path, tokens: int) -> bool:
 
     if step.continues is not None and tokens <= resolve(step.continues.proxy).tokens:
         return True
-    model = not step.proxy.save_model or (scratch / PERIODS / str(tokens)).is_dir()
+    model = not step.proxy.save_model or _is_whole(scratch / PERIODS / str(tokens))
     steps = Checkpoints(scratch / STATES).steps() if step.proxy.save_states else None
     return model and (steps is None or tokens // resolve(step.proxy).batch_tokens in steps)
+
+
+def _is_whole(model: pathlib.Path) -> bool:
+    """Whether a saved model is there and can be believed; one that cannot is named."""
+    flaw = weights.flaw(model) if model.is_dir() else None
+    if flaw is not None:
+        log.warning("%s: that model is made again.", flaw)
+    return model.is_dir() and flaw is None
 
 
 def check_settings(shorter: Training, longer: Training) -> None:
@@ -106,7 +118,7 @@ class Start:
     step: int
 
     def load(self) -> dict[str, Any]:
-        """The state. Raises UserError if it is not there any more."""
+        """The state. Raises UserError if it is not there any more, or not whole."""
         from olmix.train.checkpoint import Checkpoints
 
         state = Checkpoints(self.folder / STATES).at(self.step)
@@ -130,14 +142,26 @@ def start_of(step: Training, context: Context, scan: ScanResult) -> Start | None
     check_order(shorter, step, scan)
     folder = context.folder(shorter)
     if not (context.scratch / METRICS).exists():
-        take_over(folder, context.scratch, models=step.proxy.save_model, states=step.proxy.save_states)
+        remedy = f"remove {folder} to have it trained again, or set continues=None"
+        if not (folder / METRICS).is_file():
+            raise UserError(f"{folder / METRICS} is missing, and a run that goes on from there needs it; {remedy}.")
+        take_over(folder, context.scratch, models=step.proxy.save_model, states=step.proxy.save_states, remedy=remedy)
         # Last, and at once: where it lies, all of the rest does.
         write_atomically(context.scratch / METRICS, (folder / METRICS).read_text(encoding="utf-8"))
     return Start(folder, resolve(shorter.proxy).steps)
 
 
-def take_over(source: pathlib.Path, target: pathlib.Path, *, models: bool, states: bool) -> None:
-    """Brings what was kept at the ends of periods from one folder to another; linked, for it may be large."""
+def take_over(source: pathlib.Path, target: pathlib.Path, *, models: bool, states: bool, remedy: str) -> None:
+    """Brings what was kept at the ends of periods from one folder to another; linked, for it may be large.
+
+    Raises:
+      UserError: if a model is not whole any more, with the `remedy`.
+    """
+    kept = sorted((source / PERIODS).iterdir()) if models and (source / PERIODS).is_dir() else []
+    for model in kept:
+        # What a killed process was writing is not called by a number.
+        if model.name.isdigit() and (flaw := weights.flaw(model)) is not None:
+            raise UserError(f"{flaw}; {remedy}.")
     for name, wanted in ((PERIODS, models), (STATES, states)):
         if wanted and (source / name).is_dir():
             shutil.copytree(source / name, target / name, copy_function=_linked, dirs_exist_ok=True)

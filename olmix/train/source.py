@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import re
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from olmix.data.batches import Batches, MixtureOrder
 from olmix.data.manifest import Manifest, ScanResult
 from olmix.data.steps import Scan, open_manifest
-from olmix.errors import UserError
+from olmix.errors import UserError, nearest_path
 from olmix.graph.step import Context, Step
 from olmix.train.feed import Batch, HeldOut
 from olmix.train.recipe import Plan
@@ -109,9 +110,14 @@ def bytes_per_token(tokenizer_json: str) -> npt.NDArray[np.int64] | None:
 
 
 def count_bytes(tokens: npt.NDArray[np.integer], tokenizer_json: str) -> int:
-    """Bytes of UTF-8 text that `tokens` stand for."""
+    """Bytes of UTF-8 text that `tokens` stand for. Raises UserError on a token that the tokenizer does not know."""
     counts = bytes_per_token(tokenizer_json)
     if counts is not None:
+        if len(tokens) and int(tokens.max()) >= len(counts):
+            raise UserError(
+                f"The held-out text has the token id {int(tokens.max()):,}, and the tokenizer's end at {len(counts) - 1:,}: "
+                "set proxy.tokenizer to the one that the shards were made with."
+            )
         return int(counts[tokens].sum())
     import tokenizers
 
@@ -168,9 +174,36 @@ def tokenizer_path(manifest: Manifest, tokenizer: str | None) -> pathlib.Path | 
     if tokenizer is None:
         return None
     path = pathlib.Path(tokenizer)
-    if not path.is_absolute() and manifest.root is not None and (manifest.root / path).is_file():
-        path = manifest.root / path
+    inside = None if path.is_absolute() or manifest.root is None else manifest.root / path
+    if inside is not None and inside.is_file():
+        path = inside
     if not path.is_file():
-        where = f" nor in the corpus {manifest.root}" if manifest.root is not None and not path.is_absolute() else ""
-        raise UserError(f"proxy.tokenizer={tokenizer!r} is no file here{where}; give the path of a tokenizer.json.")
+        where = f" nor in the corpus {manifest.root}" if inside is not None else ""
+        near = nearest_path(inside or path)
+        raise UserError(
+            f"proxy.tokenizer={tokenizer!r} is no file here{where}{near}; give the path of a tokenizer.json."
+        )
     return path
+
+
+def check_tokenizer(path: pathlib.Path, vocabulary: int) -> None:
+    """Raises UserError unless a file is a tokenizer whose ids all fit a vocabulary (the model's, which is rounded up)."""
+    status = path.stat()
+    largest = _largest_id(path, status.st_size, status.st_mtime_ns)
+    if largest >= vocabulary:
+        raise UserError(
+            f"The tokenizer {path} has ids up to {largest:,}, and the model only {vocabulary:,} entries; set proxy.vocabulary "
+            f"to {largest + 1:,}, or proxy.tokenizer to the one that the shards were made with."
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _largest_id(path: pathlib.Path, size: int, changed: int) -> int:
+    """The largest id of a tokenizer; a worker asks for each of many proxies."""
+    import tokenizers
+
+    try:
+        vocabulary = tokenizers.Tokenizer.from_file(str(path)).get_vocab(with_added_tokens=True)
+    except Exception as error:  # The library raises nothing more special.
+        raise UserError(f"proxy.tokenizer: {path} ({size:,} bytes) is no tokenizer.json: {error}.") from error
+    return max(vocabulary.values(), default=0)

@@ -202,7 +202,8 @@ def fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: 
 def finish(scratch: pathlib.Path, out: pathlib.Path) -> None:
     """Brings what this attempt and earlier ones have written to where the result is."""
     shutil.copyfile(scratch / METRICS, out / METRICS)
-    take_over(scratch, out, models=True, states=True)
+    remedy = "run the same command again, and that model is made again"
+    take_over(scratch, out, models=True, states=True, remedy=remedy)
 
 
 def checked_gpu(arithmetic: Arithmetic) -> Arithmetic:
@@ -230,6 +231,8 @@ def measures_of(step: Training, manifest: Manifest) -> tuple[Measures, pathlib.P
     proxy = step.proxy
     source.check_vocabulary(proxy.vocabulary, manifest.scan)
     tokenizer = source.tokenizer_path(manifest, proxy.tokenizer)
+    if tokenizer is not None:
+        source.check_tokenizer(tokenizer, padded(proxy.vocabulary))
     held_outs = source.held_outs(manifest, at_most=proxy.held_out_tokens, tokenizer=tokenizer)
     if not held_outs:
         raise UserError(

@@ -21,7 +21,7 @@ from olmix.graph.executor import Executor, StepsFailed, _Task
 from olmix.graph.plan import make_pieces, make_plan
 from olmix.graph.preview import render
 from olmix.graph.progress import Reporter
-from olmix.graph.ray_engine import RayEngine, RaySettings, _lost
+from olmix.graph.ray_engine import RayEngine, RayFailed, RaySettings, _lost
 from olmix.graph.resources import Needs
 from olmix.graph.store import Store, write_atomically
 from olmix.graph.worker import MEMBERS, PROGRESS, Job, StoreContext, perform
@@ -234,6 +234,20 @@ def test_a_lost_worker_is_told_of_in_a_few_words() -> None:
     assert _lost(exceptions.NodeDiedError("nobody knows")) == "its node is gone"
     assert "its worker died" in _lost(exceptions.WorkerCrashedError())
     assert _lost(exceptions.OutOfMemoryError("Task was killed.\nMemory")) == "OutOfMemoryError: Task was killed."
+
+
+def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def refuse(**options: Any) -> None:
+        raise Exception("The current node timed out during startup. This could happen because\nmore lines")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    engine = RayEngine(RaySettings(cpus=1))
+    with pytest.raises(RayFailed, match=r"came up on this machine: The current node timed out during startup"):
+        engine.start()
+    engine.stop()
 
 
 class Killed(list):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import pathlib
+import resource
 import subprocess
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
-from olmix.graph.store import disk_sentence, is_full, whole_folder
+from olmix.graph.store import disk_sentence, refusal, whole_folder
 
 
 @pytest.fixture
@@ -55,10 +56,38 @@ def test_a_full_disk_is_known_whoever_writes(small: pathlib.Path, write: Callabl
     """Three of the four libraries give the error no number, and two of them are not even an OSError."""
     with pytest.raises(Exception, match=r".") as failed:
         write(small / "file")
-    assert is_full(failed.value)
+    assert refusal(failed.value) is not None
     sentence = disk_sentence(small, failed.value)
     assert sentence is not None
     assert sentence.startswith(f"The disk of the store {small} is full (")
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    """This process may write 64 kB into a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("write", [_plain, _safetensors, _tokenizers])
+def test_a_file_that_may_not_be_that_large_is_no_full_disk(
+    tmp_path: pathlib.Path, limited: None, write: Callable[[pathlib.Path], None]
+) -> None:
+    with pytest.raises(Exception, match=r"File too large") as failed:
+        write(tmp_path / "file")
+    sentence = disk_sentence(tmp_path, failed.value) or ""
+    assert f"The disk of the store {tmp_path} takes no file as large" in sentence
+    assert "; raise that limit and run the same command again." in sentence
+
+
+def test_a_quota_that_is_used_up_is_no_full_disk(tmp_path: pathlib.Path) -> None:
+    for error in (
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("I/O error: Disk quota exceeded (os error 122)"),
+    ):
+        assert "has no room left within your quota: nothing half-written" in (disk_sentence(tmp_path, error) or "")
 
 
 def test_what_is_wrong_with_the_disk_is_said_of_the_right_one(tmp_path: pathlib.Path) -> None:

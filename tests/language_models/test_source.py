@@ -7,7 +7,9 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from olmix.language_models.source import identity, same_model
 
@@ -48,7 +50,7 @@ def test_other_models(other):
 def folder(path: pathlib.Path, weights: bytes, **config: str) -> str:
     path.mkdir(parents=True)
     (path / "config.json").write_text(json.dumps(config))
-    (path / "model.safetensors").write_bytes(weights)
+    save_file({"w": np.frombuffer(weights, np.uint8)}, path / "model.safetensors")
     return str(path)
 
 

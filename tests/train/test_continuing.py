@@ -8,6 +8,7 @@ import os
 import pytest
 import torch
 
+from olmix import weights
 from olmix.errors import UserError
 from olmix.fit.propose import ProposalResult
 from olmix.graph.step import Context
@@ -168,8 +169,9 @@ def test_states_that_are_gone_are_named(graph, scan) -> None:  # noqa: F811
         graph.read(step(scan, proxy=proxy(2.0), continues=shorter))
 
 
-def test_what_a_killed_attempt_had_taken_over_in_part_is_taken_over_again(tmp_path) -> None:
+def test_what_a_killed_attempt_had_taken_over_in_part_is_taken_over_again(tmp_path, monkeypatch) -> None:
     """Linked already, half copied, or not there at all: nothing of the shorter run is lost, and nothing of it is touched."""
+    monkeypatch.setattr(weights, "flaw", lambda _: None)
     source, target = tmp_path / "shorter", tmp_path / "longer"
     for name in ("periods/512/model.safetensors", "periods/1024/model.safetensors", "states/step-000000000001.pt"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +180,36 @@ def test_what_a_killed_attempt_had_taken_over_in_part_is_taken_over_again(tmp_pa
     os.link(source / "periods/512/model.safetensors", target / "periods/512/model.safetensors")
     (target / "periods" / "1024").mkdir()
     (target / "periods" / "1024" / "model.safetensors").write_text("all o")
-    continuing.take_over(source, target, models=True, states=True)
+    continuing.take_over(source, target, models=True, states=True, remedy="")
     assert files(target) == files(source)
     assert all((folder / name).read_text() == f"all of {name}" for name in files(source) for folder in (source, target))
+
+
+def cut(model) -> None:
+    os.truncate(model / "model.safetensors", (model / "model.safetensors").stat().st_size - 1)
+
+
+def test_a_saved_model_that_was_cut_off_is_not_taken_over(graph, scan) -> None:  # noqa: F811
+    shorter = step(scan, proxy=proxy(1.0))
+    folder = graph.folder(shorter)
+    cut(*(folder / "periods").iterdir())
+    with pytest.raises(
+        UserError, match=rf"model.safetensors is cut off: .* bytes; remove {folder} to have it trained again"
+    ):
+        graph.read(step(scan, proxy=proxy(2.0), continues=shorter))
+    (folder / "metrics.jsonl").unlink()
+    with pytest.raises(UserError, match=rf"metrics.jsonl is missing.*; remove {folder}"):
+        graph.read(step(scan, proxy=proxy(2.0), continues=shorter))
+
+
+def test_a_model_of_a_period_is_kept_if_it_is_whole(graph, scan, caplog) -> None:  # noqa: F811
+    one = step(scan, proxy=proxy(1.0, save_states=False))
+    folder = graph.folder(one)
+    (model,) = (folder / "periods").iterdir()
+    assert continuing.is_kept(one, folder, int(model.name))
+    assert not continuing.is_kept(one, folder, int(model.name) + 512)
+    assert not caplog.records
+    cut(model)
+    assert not continuing.is_kept(one, folder, int(model.name))
+    assert "is cut off" in caplog.text
+    assert "made again" in caplog.text

@@ -197,7 +197,9 @@ def test_model_folder_loads_in_transformers(graph, scan) -> None:  # noqa: F811
         ({"proxy": {"device": Device(dtype="bfloat16")}, "needs": Needs(gpus=1, accelerator="V100")}, "V100"),
         ({"groups": {"code": ("python",)}}, "python"),
         ({"proxy": {"held_out_tokens": 50}}, "tokenizer"),
-        ({"proxy": {"tokenizer": "nowhere.json"}}, "nowhere.json"),
+        ({"proxy": {"tokenizer": "nowhere.json"}}, r"'nowhere.json' is no file here \(/.* has "),
+        ({"proxy": {"tokenizer": "/nowhere/tokenizer.json"}}, r"is no file here \(there is no folder /nowhere\); give"),
+        ({"proxy": {"tokenizer": __file__}}, r"test_steps.py \([\d,]+ bytes\) is no tokenizer.json: expected"),
     ],
 )
 def test_mistakes_are_one_sentence(graph, scan, changes, says) -> None:  # noqa: F811
@@ -533,3 +535,21 @@ def test_declaring_the_steps_imports_nothing_heavy() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_a_tokenizer_of_another_vocabulary_is_named(graph, scan, tmp_path) -> None:  # noqa: F811
+    import tokenizers
+
+    def made(count: int) -> str:
+        words = tokenizers.models.WordLevel({f"w{number}": number for number in range(count)}, unk_token="w0")
+        tokenizer = tokenizers.Tokenizer(words)
+        tokenizer.decoder = tokenizers.decoders.ByteLevel()
+        tokenizer.save(str(tmp_path / f"{count}.json"))
+        return str(tmp_path / f"{count}.json")
+
+    with pytest.raises(
+        UserError, match=r"129.json has ids up to 128, and the model only 128 entries; set proxy.vocabulary to 129"
+    ):
+        graph.read(step(scan, proxy=toys.proxy(tokenizer=made(129))))
+    with pytest.raises(UserError, match=r"has the token id \d+, and the tokenizer's end at 4: set proxy.tokenizer"):
+        graph.read(step(scan, proxy=toys.proxy(tokenizer=made(5), held_out_tokens=50)))

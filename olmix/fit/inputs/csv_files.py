@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from olmix.errors import UserError, nearest
+from olmix.errors import UserError, nearest, nearest_path
 from olmix.fit.inputs.sheet import Sheet, join, listed
 from olmix.mix.runs import RunTable
 
@@ -106,10 +106,9 @@ def _bytes(path: pathlib.Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        beside = [other.name for other in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        near = "" if path.exists() else nearest_path(path)
         raise UserError(
-            f"{path} cannot be read: {error.strerror or error}{nearest(path.name, beside)}; paths are relative to"
-            f" {pathlib.Path.cwd()}."
+            f"{path} cannot be read: {error.strerror or error}{near}; paths are relative to {pathlib.Path.cwd()}."
         ) from error
 
 

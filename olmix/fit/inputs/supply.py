@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from olmix.errors import UserError, nearest
+from olmix.errors import UserError, nearest, nearest_path
 from olmix.fit.inputs.sheet import listed
 from olmix.mix.runs import RunTable
 
@@ -87,7 +87,8 @@ def _by_leaf(path: str, keys: Sequence[str]) -> dict[str, float]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
+        near = "" if file.exists() else nearest_path(file)
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}{near}.") from error
     pairs = _from_csv(text) if file.suffix.lower() in (".csv", ".tsv") else _from_document(file, text, keys)
     twice = sorted(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     if twice:

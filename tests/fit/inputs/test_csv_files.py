@@ -156,7 +156,7 @@ def test_what_is_left_out_is_left_out_by_name(read) -> None:
 
 def test_files_that_are_not_there(read, tmp_path) -> None:
     read()
-    with pytest.raises(UserError, match=r"AA.csv cannot be read: No such file.*\(nearest: A.csv"):
+    with pytest.raises(UserError, match=r"AA.csv cannot be read: No such file.*\(nearest in .*: A.csv"):
         runs_from_csv(tmp_path / "AA.csv", tmp_path / "B.csv")
     with pytest.raises(UserError, match="the same file"):
         runs_from_csv(tmp_path / "A.csv", tmp_path / "A.csv")

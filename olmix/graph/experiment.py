@@ -32,17 +32,21 @@ class Experiment:
         return {name: value for name, value in named.items() if isinstance(value, Step)}
 
     def step(self, name: str) -> Step:
-        """The step of that name.
+        """The step of that name, or one that a step reads from and that has no name of its own: `swarm.probe`.
 
         Raises:
           UserError: naming the nearest steps if there is none of that name.
         """
         steps = self.steps()
-        if name not in steps:
+        first, *rest = name.split(".")
+        found: Any = steps.get(first)
+        for part in rest:
+            found = getattr(found, part, None)
+        if not isinstance(found, Step):
             raise UserError(
                 f"No step {name!r} in this experiment{nearest(name, steps)}; its steps: {', '.join(steps)}."
             )
-        return steps[name]
+        return found
 
     def summary(self, read: Callable[[Step], Any], folder: Callable[[Step], pathlib.Path]) -> Sequence[Any]:
         """What the launcher prints when all is done: strings and rich's renderables. `folder` is an artifact's place."""

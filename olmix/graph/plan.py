@@ -140,7 +140,7 @@ def what_changed(node: Node, store: Store, earlier: str, most: int = 3) -> str:
     if about["version"] != type(node.step).version:
         changes.append(f"the step's version {about['version']} → {type(node.step).version}")
     if about["observed"] != node.observed:
-        changes.append("the data it reads changed under the same name")
+        changes.append(type(node.step).observed_as)
     stale = [above.label for path, above in node.upstream.items() if about["upstream"].get(path) != above.artifact]
     for path in sorted(set(node.settings) | set(old)):
         was, now = old.get(path, "(unset)"), node.settings.get(path, "(unset)")

@@ -68,6 +68,9 @@ class Step:
     #: Done in well under a second from its upstream results: a dry run may compute it, in a temporary folder.
     cheap: ClassVar[bool] = False
 
+    #: What happened if `observe` finds something else than it did before, in words.
+    observed_as: ClassVar[str] = "the data it reads changed under the same name"
+
     #: None runs the step inside the launcher's own process (cheap steps); otherwise it is a Ray task with these needs.
     needs: Annotated[Needs | None, Resources] = None
 

@@ -1,9 +1,10 @@
 """The model ladder, schedules, the proxy trainer, evaluation."""
 
 from olmix.train.ladder import Foreign, Shape
+from olmix.train.probing import Probe
 from olmix.train.results import ProxyResult, ValidationResult
 from olmix.train.settings import Device, Proxy, SkipRule, Tasks
-from olmix.train.steps import Probe, Swarm, TrainProxy, Validation
+from olmix.train.steps import Swarm, TrainProxy, Validation
 
 __all__ = [
     "Device",

@@ -74,7 +74,8 @@ class SkipRule:
     """Leaves out the update of a step whose loss or gradient norm jumps.
 
     A jump is more than `sigmas` standard deviations above the mean of the last `window` steps; it takes half a window
-    of history before any step is skipped. `enabled=False` updates on every step.
+    of history before any step is skipped. `enabled=False` updates on every step. The window is the one length that is told
+    in steps and not in tokens: it is the size of a sample, of which each step gives one (see DECISIONS).
     """
 
     enabled: bool = True

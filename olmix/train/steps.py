@@ -15,12 +15,13 @@ from typing import Annotated, Any, ClassVar, Self
 from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
-from olmix.graph.step import Context, FanOut, NotYet, Step
+from olmix.graph.step import Context, FanOut, Step
 from olmix.mix.runs import RunTable
 from olmix.train import compiling, planner, results
 from olmix.train.arithmetic import resolve_device
 from olmix.train.checks import check_settings, check_supply
 from olmix.train.continuing import check_settings as check_continues
+from olmix.train.probing import check_probe, measured_speed
 from olmix.train.recipe import resolve
 from olmix.train.results import BPB, ProxyResult, ValidationResult
 from olmix.train.settings import Proxy
@@ -143,6 +144,8 @@ class Swarm(FanOut):
         proxy = _ready_for_all(self.proxy, pool)
         check_settings(proxy, *pool)  # A mistake shows here, before anything is started.
         check_stack(self.stack, proxy, "swarm")
+        if not self.pool:
+            check_probe(self.probe, self.proxy, self.each_needs)
         mixtures = context.read(self.design).mixtures()
         if not mixtures:
             raise UserError("The design has no variants, so there is nothing to train; ask for at least 1.")
@@ -177,7 +180,7 @@ class Swarm(FanOut):
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
         count = len(context.read(self.design).names)
-        speed = _speed(context, self.probe)
+        speed = measured_speed(context, self.probe)
         corpus = getattr(self.scan, "corpus", None)
         missing = planner.not_here(self.proxy, None if corpus is None else context.folder(corpus))
         stack = self._stack(count)
@@ -191,7 +194,7 @@ class Swarm(FanOut):
             shares = [planner.device_hours(self.proxy, count, needs) for needs in self.pool]
             known = [share for share in shares if share is not None]
             return sum(known) / len(known) if len(known) == len(shares) else None
-        return planner.device_hours(self.proxy, count, self.each_needs, _speed(context, self.probe))
+        return planner.device_hours(self.proxy, count, self.each_needs, measured_speed(context, self.probe))
 
     def _stack(self, variants: int) -> int:
         if self.stack is None:
@@ -238,37 +241,6 @@ class Swarm(FanOut):
             values=tuple(tuple(result.metrics[m] for m in metrics) for result in finished.values()),
             failed=failed,
         )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Probe(Step):
-    """Measures the speed of a proxy on the hardware that `needs` asks for, in 20 steps on random tokens."""
-
-    proxy: Proxy
-    steps: int = 20
-    needs: Annotated[Needs | None, Resources] = ONE_CPU
-
-    def patience(self, together: int = 1) -> float | None:
-        """As of a run."""
-        return planner.patience(self.proxy, self.needs, together)
-
-    def run(self, context: Context) -> planner.Speed:
-        """Trains the steps and measures."""
-        from olmix.train.work import probe
-
-        speed, memory, device = probe(self.proxy, self.needs, self.steps, context.progress)
-        return planner.Speed(device=device, tokens_per_second=speed, memory_gib=memory, steps=self.steps)
-
-
-def _speed(context: Context, probe: Step | None) -> planner.Speed | None:
-    """What the probe measured, if there is one and it has run."""
-    if probe is None:
-        return None
-    try:
-        speed: planner.Speed = context.read(probe)
-    except NotYet:
-        return None
-    return speed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -321,6 +293,7 @@ class Validation(FanOut):
         proxy = ready(self.proxy, self.each_needs)
         check_settings(proxy, self.each_needs)
         check_stack(self.stack, proxy, "validation")
+        check_probe(self.probe, self.proxy, self.each_needs)
         arms = self._arms(context)
         check_supply(proxy, arms, context.read(self.scan), self.repetition_limits, self.groups)
         pieces = {
@@ -353,7 +326,7 @@ class Validation(FanOut):
 
     def forecast(self, context: Context) -> tuple[str, ...]:
         """What it will take: tokens, operations, hours, memory."""
-        speed = _speed(context, self.probe)
+        speed = measured_speed(context, self.probe)
         stack = planner.stack_size(self.proxy, self.each_needs, 3 * self.seeds) if self.stack is None else self.stack
         plan = planner.lines(self.proxy, 3 * self.seeds, self.each_needs, speed, stack)
         compiled = compiling.lines(self.proxy, (self.each_needs,), stack, speed)

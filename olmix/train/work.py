@@ -361,13 +361,16 @@ def probe(
         for number in range(3):
             progress(number, steps + 3, "warming up")
             record = trainer.step(batch)
-        # A step is only launched; its numbers come when it is done. The first three found the micro-batch that fits.
-        began = time.perf_counter() if record.alive else 0.0
+        # A step is only launched; who asks for its numbers waits until it is done. What they are is all the same, even NaN: a
+        # run that diverges on random tokens takes as long. The first three found the micro-batch that fits.
+        _ = record.alive
+        began = time.perf_counter()
         if cuda:
             torch.cuda.reset_peak_memory_stats()
         for number in range(steps):
             progress(number + 3, steps + 3, "measuring")
             record = trainer.step(batch)
-        seconds = time.perf_counter() - began if record.alive else float("nan")
+        _ = record.alive
+        seconds = time.perf_counter() - began
     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
     return steps * plan.batch_tokens / seconds, memory, torch.cuda.get_device_name() if cuda else "cpu"

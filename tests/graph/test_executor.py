@@ -372,6 +372,8 @@ def test_until_stops_there(go: Any, tmp_path: pathlib.Path) -> None:
     assert [node.label for node in run.plan.nodes] == ["source"]
     with pytest.raises(UserError, match=r"No step 'sorce' in this experiment \(nearest: source\)"):
         go(experiment, until="sorce")
+    with pytest.raises(UserError, match=r"No step 'parts.label' in this experiment"):
+        go(experiment, until="parts.label")
 
 
 def test_missing_data_is_a_mistake(go: Any, tmp_path: pathlib.Path) -> None:

@@ -5,13 +5,16 @@ import pathlib
 
 import pytest
 
+from olmix.errors import UserError
+from olmix.graph import identity
 from olmix.graph.hardware import PROFILES, hardware_of
 from olmix.graph.resources import Needs
 from olmix.graph.step import NotYet
 from olmix.train import evaluate, loss, memory, planner
 from olmix.train.ladder import Foreign, count_parameters, padded
-from olmix.train.settings import Device, Proxy, Tasks
-from olmix.train.steps import Probe, Swarm
+from olmix.train.probing import Probe
+from olmix.train.settings import Device, Proxy, SkipRule, Tasks
+from olmix.train.steps import Swarm
 from tests.train import corpus, toys
 from tests.train.corpus import graph  # noqa: F401 (a fixture)
 from tests.train.test_steps import Given
@@ -169,6 +172,35 @@ def test_probe_measures_and_a_dry_run_reads_it(graph, tmp_path) -> None:  # noqa
 
     assert "guessed" in "\n".join(swarm.forecast(Unknown(tmp_path / "other")))
     assert dataclasses.replace(swarm, probe=None).pieces(graph) == swarm.pieces(graph)
+    for other, says in (
+        (dataclasses.replace(probe, needs=Needs(cpus=2)), "its hardware is 2 CPUs, and theirs 1 CPU;"),
+        (dataclasses.replace(probe, proxy=toys.proxy(batch_tokens=256)), "its batch_tokens is 256, and theirs 128;"),
+    ):
+        with pytest.raises(UserError, match=says):
+            dataclasses.replace(swarm, probe=other).pieces(graph)
+    assert dataclasses.replace(swarm, probe=dataclasses.replace(probe, proxy=toys.proxy(tokens=1280))).pieces(graph)
+
+
+def test_a_probe_is_of_the_hardware_that_it_was_measured_on() -> None:
+    """The settings that change no result of a run change what a probe measures: it is measured again, and not believed."""
+    one = Probe(proxy=toys.proxy())
+    others = [
+        Probe(proxy=toys.proxy(), needs=Needs(cpus=2)),
+        Probe(proxy=toys.proxy(), needs=A100),
+        Probe(proxy=toys.proxy(device=Device(dtype="float32", attention="sdpa", threads=2))),
+        Probe(proxy=toys.proxy(device=Device(dtype="float32", attention="sdpa", micro_batch=1))),
+    ]
+    kinds = {identity.fingerprint(probe, lambda _: None, probe.observe()) for probe in (one, *others)}
+    assert len(kinds) == 5
+    patient = dataclasses.replace(one, needs=Needs(patience_minutes=5.0))
+    assert patient.observe() == one.observe()
+
+
+def test_a_probe_that_diverges_has_a_speed_all_the_same(graph) -> None:  # noqa: F811
+    settings = toys.proxy(learning_rate=1e30, clip=0.0, skip=SkipRule(enabled=False))
+    assert graph.read(Probe(proxy=settings, steps=3)).tokens_per_second > 0
+    with pytest.raises(UserError, match="at least 1 step; it has steps=0"):
+        Probe(proxy=settings, steps=0)
 
 
 def test_a_run_may_be_silent_for_half_an_hour_and_as_long_as_its_longest_step_takes() -> None:

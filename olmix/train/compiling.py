@@ -12,7 +12,9 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
+import pathlib
 import shutil
+import sysconfig
 from collections.abc import Iterator, Sequence
 
 from olmix.errors import UserError
@@ -82,12 +84,15 @@ def lines(proxy: Proxy, pool: Sequence[Needs], variants: int, speed: planner.Spe
 
 def missing_here(device: str) -> str | None:
     """What this machine lacks to compile for a device; None if nothing."""
-    if device == "cuda" and importlib.util.find_spec("triton") is None:
+    cuda = device == "cuda"
+    if cuda and importlib.util.find_spec("triton") is None:
         return "the package triton"
-    names = ("gcc", "clang", "cc") if device == "cuda" else ("g++", "clang++", "c++")
-    asked = os.environ.get("CC" if device == "cuda" else "CXX")
-    if not any(shutil.which(name) for name in (asked, *names) if name):
-        return "a C compiler" if device == "cuda" else "a C++ compiler"
+    # Triton builds what calls its kernels with these, torch what it makes for CPUs with those, both against Python itself.
+    asked, names = os.environ.get("CC" if cuda else "CXX"), ("gcc", "clang") if cuda else ("g++", "clang++", "c++")
+    if not any(shutil.which(name) for name in ([asked] if asked else names)):
+        return "a C compiler (gcc or clang)" if cuda else "a C++ compiler"
+    if not (pathlib.Path(sysconfig.get_path("include", "posix_prefix")) / "Python.h").exists():
+        return "the C headers of Python (the system's package python3-dev, or the like)"
     return None
 
 

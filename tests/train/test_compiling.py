@@ -79,6 +79,20 @@ def test_a_machine_that_cannot_says_so_or_refuses(monkeypatch) -> None:
     assert compiling.possible_here(off, "cuda") is off
 
 
+def test_compilers_are_those_that_are_asked_and_python_s_headers_are_needed(monkeypatch, tmp_path) -> None:
+    assert compiling.missing_here("cpu") is None  # Or the tests that compile could not run here.
+    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: name if name in ("cc", "g++") else None)
+    assert compiling.missing_here("cuda") == "a C compiler (gcc or clang)"
+    monkeypatch.setenv("CC", "g++")
+    assert compiling.missing_here("cuda") is None
+    monkeypatch.setenv("CXX", "nowhere")
+    assert compiling.missing_here("cpu") == "a C++ compiler"
+    monkeypatch.setattr(compiling.sysconfig, "get_path", lambda *_: str(tmp_path))
+    assert "headers of Python" in (compiling.missing_here("cuda") or "")
+
+
 def test_the_numbers_are_the_same_and_evaluations_are_left_as_they_are(monkeypatch) -> None:
     """Traced and differentiated as for a compiler, without one: that takes minutes on a busy machine."""
     monkeypatch.setattr(

@@ -343,7 +343,8 @@ def _answer(heard: _Heard, stopped: bool, ended: BaseException | None) -> Any:
     if ended is not None and "Actor" in type(ended).__name__:
         raise WorkerLost(f"Ray Train's controller died: {str(ended).splitlines()[0]}")
     if ended is not None and _died_at_the_start(ended):
-        raise WorkerLost(f"one of the {heard.size} processes of the run died before it began")
+        said = str(ended).strip().splitlines()[-1]
+        raise WorkerLost(f"one of the {heard.size} processes of the run died before it began ({said})")
     if ended is not None:
         raise WorkerFailed(f"Ray Train could not run the {heard.size} processes:\n{ended}")
     raise WorkerFailed("the processes of the run ended without an answer.")

@@ -472,12 +472,14 @@ class Bench:
 def main() -> None:
     """Prints a line a case."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="", help="words that a case must contain, separated by commas")
+    parser.add_argument(
+        "--only", default="", help="words that a case must contain, separated by commas; or others, after a semicolon"
+    )
     parser.add_argument("--via", choices=("fork", "ray"), default="fork")
     parser.add_argument("--keep", default="", help="a new folder, where what was written stays")
     options = parser.parse_args()
-    words = [word for word in options.only.split(",") if word]
-    chosen = [case for case in cases() if all(word in str(case) for word in words)]
+    wanted = [[word for word in words.split(",") if word] for words in options.only.split(";")]
+    chosen = [case for case in cases() if any(all(word in str(case) for word in words) for words in wanted)]
     root = pathlib.Path(options.keep or tempfile.mkdtemp())
     bench, bad = Bench(root, by_ray if options.via == "ray" else by_fork), 0
     with contextlib.ExitStack() as stack:

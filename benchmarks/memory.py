@@ -1,7 +1,7 @@
 """Memory that the planner counts on beside what torch's fake tensors hold on a GPU: `python -m benchmarks.memory` (minutes).
 
 No GPU is needed: `tests/train/fake_gpu.py` says how. Sequences of 2,048 tokens, 100,352 vocabulary entries, two micro-batches
-a step. The ratio planned / held is to lie between 1 and 1.25 (sharded: 1.35).
+a step. The ratio planned / held is to lie between 1 and 1.25.
 """
 
 from __future__ import annotations

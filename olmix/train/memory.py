@@ -5,7 +5,7 @@ Adam, the 16-bit copies of the weights, all activations, a slice of logits. The 
 Both are counted from what the operations of our models save, layer by layer; `tests/train/test_fake_gpu.py` holds the
 result to what torch's fake tensors hold, operation by operation, and asks it to be no less and at most a quarter more. What
 lies outside of torch's allocator (CUDA's context, NCCL, the libraries' workspaces) and what it loses to fragments is
-`RESERVE_GIB` and `FILLED`. Of sharded processes it plans 21 to 31 % more than they hold (`python -m benchmarks.memory`).
+`RESERVE_GIB` and `FILLED`. Of sharded processes it plans 10 to 16 % more than they hold (`python -m benchmarks.memory`).
 What a device says when arithmetic was wrong, `is_shortage` knows.
 """
 
@@ -100,10 +100,11 @@ def held_gib(
     backward = tokens * (20 * shape.width + 6 * shape.hidden)
     copies = 2 * counts.body if half else 0
     if sharded:
-        # The ends are gathered for the whole step, two layers at a time, each with its gradient; logits come in one piece.
+        # The ends are gathered for the whole step, two layers at a time, each with its gradient, in the format of the products,
+        # so that no copies are made; logits come in one piece.
         state = STATE_BYTES * counts.total / processes + 8 * (2 * table + 2 * shape.layer_parameters)
         logits = tokens * vocabulary * (2 + 3 * 4 if half else 4 * 4)
-        return _MARGIN * (state + copies + activations + max(logits, backward)) / 2**30
+        return _MARGIN * (state + activations + max(logits, backward)) / 2**30
     state = variants * STATE_BYTES * counts.total
     if processes > 1:
         state += 4 * counts.total  # DDP's buckets.

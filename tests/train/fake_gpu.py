@@ -176,7 +176,7 @@ class Memory:
 
         def see(value: Any) -> None:
             if isinstance(value, torch.distributed.tensor.DTensor):
-                return  # Claims the size of the whole; the part of it that is here comes by itself.
+                value = value.to_local()  # It claims the size of the whole.
             if isinstance(value, torch.Tensor) and value.device.type == self.device:
                 self._add(value.untyped_storage())
 

@@ -2,158 +2,43 @@
 
 A save copies the state and writes it in a thread, so that training goes on; at most one write is under way. Each
 checkpoint is one file of tensors and, written after it, a small note with its size and digest: no note, or one that
-does not match, and the checkpoint is skipped and named. The same two files may go to an object store as well, for another
-machine to go on from.
+does not match, and the checkpoint is skipped and named. Of a model that is sharded over N processes it is such a file with
+what all have alike and one more from each process with its part (`parts.py`); it is whole once all of them are there, of the
+same attempt. All of it may go to an object store as well, for another machine to go on from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
 import json
 import logging
-import os
 import pathlib
 import re
 import shutil
 import threading
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import IO, Any, cast
 
-from olmix.data import object_stores
+import torch
+
 from olmix.errors import UserError
+from olmix.train import parts
+from olmix.train.distributed import World
+from olmix.train.parts import Rows
+from olmix.train.shelves import Digested, Folder, Shelf, digest, elsewhere
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{12})\.pt")
-
-
-def _durably(path: pathlib.Path, data: bytes | memoryview) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-class Shelf(Protocol):
-    """Where named files lie; each is there whole or not at all."""
-
-    def names(self) -> list[str]:
-        """All of them."""
-
-    def read(self, name: str) -> bytes:
-        """The content of one."""
-
-    def write(self, name: str, data: bytes | memoryview) -> None:
-        """Puts one there, in place of an earlier one."""
-
-    def delete(self, name: str) -> None:
-        """Removes one, if it is there."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Folder:
-    """A folder on a disk; created when it is first written to."""
-
-    path: pathlib.Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def names(self) -> list[str]:
-        """All files, but those that a dead process was writing."""
-        if not self.path.is_dir():
-            return []
-        return [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
-
-    def read(self, name: str) -> bytes:
-        """The content of a file."""
-        return (self.path / name).read_bytes()
-
-    def write(self, name: str, data: bytes | memoryview) -> None:
-        """Writes a file whole or not at all, and removes what dead processes left of others."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self.path.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
-        _durably(self.path / name, data)
-
-    def delete(self, name: str) -> None:
-        """Removes a file, if it is there."""
-        (self.path / name).unlink(missing_ok=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class Objects:
-    """Everything below an address such as `s3://bucket/folder` in an object store, which puts objects whole or not at all."""
-
-    address: str
-
-    def __str__(self) -> str:
-        return self.address
-
-    def _open(self) -> tuple[Any, str]:
-        bucket, key = object_stores.split(self.address)
-        return object_stores.store(bucket, None), key.strip("/")
-
-    def names(self) -> list[str]:
-        """All objects directly below the address."""
-        import obstore
-
-        store, key = self._open()
-        listed = self._asked(lambda: obstore.list(store, f"{key}/").collect())
-        return [entry["path"].removeprefix(f"{key}/") for entry in listed]
-
-    def read(self, name: str) -> bytes:
-        """The content of an object."""
-        import obstore
-
-        store, key = self._open()
-        return bytes(self._asked(lambda: obstore.get(store, f"{key}/{name}").bytes()))
-
-    def write(self, name: str, data: bytes | memoryview) -> None:
-        """Puts an object."""
-        import obstore
-
-        store, key = self._open()
-        self._asked(lambda: obstore.put(store, f"{key}/{name}", bytes(data)))
-
-    def delete(self, name: str) -> None:
-        """Removes an object, if it is there."""
-        import obstore
-
-        store, key = self._open()
-        self._asked(lambda: obstore.delete(store, f"{key}/{name}"))
-
-    def _asked(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except Exception as error:
-            raise UserError(f"Checkpoints in {self.address}: {object_stores.cause(error)}.") from error
-
-
-def elsewhere(store: str) -> Shelf:
-    """The shelf at an address, or at a path: of a disk that outlives this machine's."""
-    return Objects(store) if "://" in store else Folder(pathlib.Path(store))
+_ANY = re.compile(r"step-(\d{12})\..*")
 
 
 def _copied(state: Any) -> Any:
     """A deep copy of a state with its tensors on the CPU, which training can no longer change."""
-    import torch
-
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
+    if isinstance(state, Rows):
+        return dataclasses.replace(state, values=_copied(state.values))
     if isinstance(state, dict):
         return {key: _copied(value) for key, value in state.items()}
     if isinstance(state, list | tuple):
@@ -165,17 +50,19 @@ def _copied(state: Any) -> Any:
 class Checkpoints:
     """The checkpoints of one run in a folder of its own, and elsewhere as well if `store` is an address or a path.
 
-    `keep` is how many of the newest stay; marked ones stay for as long as the run.
+    `keep` is how many of the newest stay; marked ones stay for as long as the run. Of the processes of a `world` whose model is
+    sharded all must save; of any other the first one.
     """
 
     folder: pathlib.Path
     keep: int = 2
     store: str | None = None
+    world: World = dataclasses.field(default_factory=World)
     _writer: threading.Thread | None = dataclasses.field(default=None, repr=False)
     _failure: BaseException | None = dataclasses.field(default=None, repr=False)
 
     def save(self, step: int, state: dict[str, Any], *, wait: bool = False, mark: str | None = None) -> None:
-        """Saves `state` (tensors, numbers, lists, dicts) as that after `step` steps.
+        """Saves `state` (tensors, `Rows`, numbers, lists, dicts) as that after `step` steps.
 
         `mark` names a checkpoint that stays (a period's end). Raises what the previous write raised, a full disk for
         example: better late than never.
@@ -201,32 +88,48 @@ class Checkpoints:
             raise failure
 
     def _write(self, step: int, state: dict[str, Any], mark: str | None) -> None:
-        import torch
-
         try:
-            buffer = io.BytesIO()
-            torch.save(state, buffer)
-            data = buffer.getbuffer()
-            digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-            note = json.dumps({"bytes": len(data), "blake2b": digest, "mark": mark}).encode()
-            for shelf in self._shelves():
-                shelf.write(_file(step), data)
-                shelf.write(_note(step), note)
-                self._forget(shelf)
+            common, mine = parts.split(state)
+            world, said = self.world, {"parts": self.world.size, "attempt": self.world.attempt}
+            if mine:
+                self._put(_part(step, world.rank, world.size), mine, said)
+            if world.first:
+                self._put(_file(step), common, {"mark": mark, **(said if mine else {})})
+                for shelf in self._shelves():
+                    self._forget(shelf)
         except BaseException as error:  # Raised by the next `wait`: a thread's own would only be printed.
             self._failure = error
+
+    def _put(self, name: str, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """One file and its note, in the folder and then elsewhere."""
+        folder, *others = self._shelves()
+        assert isinstance(folder, Folder)
+        with folder.writing(name) as file:
+            torch.save(state, cast(IO[bytes], content := Digested(file)))
+        note = json.dumps({"bytes": content.size, "blake2b": content.digest, **about}).encode()
+        folder.write(_note(name), note)
+        for shelf in others:
+            shelf.put(name, folder.path / name)
+            shelf.write(_note(name), note)
 
     def _shelves(self) -> list[Shelf]:
         return [Folder(self.folder), *([elsewhere(self.store)] if self.store else [])]
 
     def _forget(self, shelf: Shelf) -> None:
-        steps = self._steps(shelf)
-        # Only the oldest can go, and of those only what was not marked.
-        unmarked = [s for s in steps if (note := self._read_note(shelf, s)) is not None and note.get("mark") is None]
-        for step in unmarked[: -self.keep]:
-            # The note goes first: a checkpoint without one is not believed.
-            shelf.delete(_note(step))
-            shelf.delete(_file(step))
+        """Removes what is too old to stay, and what was never finished and is older still."""
+        marks = {step: note.get("mark") for step in self._steps(shelf) if (note := self._finished(shelf, step))}
+        unmarked = sorted(step for step, mark in marks.items() if mark is None)
+        if not (kept := unmarked[-self.keep :]):
+            return
+        # The notes go first: a file without one is not believed.
+        for name in sorted(shelf.names(), key=lambda name: not name.endswith(".json")):
+            match = _ANY.fullmatch(name)
+            if match and (step := int(match[1])) < kept[0] and marks.get(step) is None:
+                shelf.delete(name)
+
+    def tidy(self) -> None:
+        """Removes what a killed attempt was writing. Nobody may be writing."""
+        Folder(self.folder).tidy()
 
     def forget_remote(self) -> None:
         """Removes all of them from where else they lie, when the run is done. The folder is its owner's to remove."""
@@ -238,23 +141,39 @@ class Checkpoints:
                 shutil.rmtree(shelf.path, ignore_errors=True)
 
     def steps(self) -> list[int]:
-        """The steps of all checkpoints in the folder, whole or not, oldest first."""
-        return self._steps(Folder(self.folder))
+        """The steps of all checkpoints in the folder that were finished, oldest first."""
+        shelf = Folder(self.folder)
+        return [step for step in self._steps(shelf) if self._finished(shelf, step)]
 
     @staticmethod
     def _steps(shelf: Shelf) -> list[int]:
         return sorted(int(match[1]) for name in shelf.names() if (match := _NAME.fullmatch(name)))
 
     @staticmethod
-    def _read_note(shelf: Shelf, step: int) -> dict[str, Any] | None:
+    def _read_note(shelf: Shelf, name: str) -> dict[str, Any] | None:
         try:
-            note = json.loads(shelf.read(_note(step)))
+            note = json.loads(shelf.read(_note(name)))
         except (OSError, ValueError, UserError):
             return None
         return note if isinstance(note, dict) and {"bytes", "blake2b"} <= note.keys() else None
 
+    def _finished(self, shelf: Shelf, step: int) -> dict[str, Any] | None:
+        """The note of a checkpoint of which all parts are there with theirs; None of any other."""
+        note = self._read_note(shelf, _file(step))
+        if note is None or not (count := note.get("parts", 0)):
+            return note
+        there = set(shelf.names())
+        for name in (_part(step, rank, count) for rank in range(count)):
+            part = self._read_note(shelf, name) if name in there else None
+            if part is None or part["attempt"] != note["attempt"]:
+                return None
+        return note
+
     def newest(self, at_most: int | None = None) -> tuple[int, dict[str, Any]] | None:
-        """The newest whole checkpoint, of at most so many steps, as (step, state), or None. The log names broken ones."""
+        """The newest whole checkpoint, of at most so many steps, as (step, state), or None. The log names broken ones.
+
+        Of a sharded one each process of a world that is sharded gets, and checks, its own part.
+        """
         # Of the same step the folder's comes first: it is nearer.
         found = [(step, -number, shelf) for number, shelf in enumerate(self._shelves()) for step in self._steps(shelf)]
         for step, _, shelf in sorted(found, key=lambda item: item[:2], reverse=True):
@@ -271,25 +190,46 @@ class Checkpoints:
         return None
 
     def _read(self, shelf: Shelf, step: int) -> dict[str, Any] | None:
-        import torch
-
-        name, note = f"{shelf}/{_file(step)}", self._read_note(shelf, step)
-        data = shelf.read(_file(step))
+        note = self._finished(shelf, step)
         if note is None:
-            log.warning("Skipped checkpoint %s: it was not finished.", name)
-        elif len(data) != note["bytes"]:
-            log.warning("Skipped checkpoint %s: it has %d of %d bytes.", name, len(data), note["bytes"])
-        elif hashlib.blake2b(data, digest_size=16).hexdigest() != note["blake2b"]:
-            log.warning("Skipped checkpoint %s: its content is damaged.", name)
-        else:
-            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            log.warning("Skipped checkpoint %s/%s: it was not finished.", shelf, _file(step))
+            return None
+        try:
+            common = self._load(shelf, _file(step))
+            if not (count := note.get("parts", 0)):
+                return common
+            rank, size = (self.world.rank, self.world.size) if self.world.sharded else (0, 1)
+            state: dict[str, Any] = parts.joined(
+                common, count, lambda number: self._load(shelf, _part(step, number, count)), rank, size
+            )
             return state
-        return None
+        except (_Broken, FileNotFoundError) as why:
+            log.warning("Skipped checkpoint %s", why)
+            return None
+
+    def _load(self, shelf: Shelf, name: str) -> dict[str, Any]:
+        """What is in a file, its tensors read when they are asked for. Raises _Broken."""
+        note = self._read_note(shelf, name) or {}
+        with shelf.local(name, self.folder) as path:
+            if (size := path.stat().st_size) != note.get("bytes"):
+                raise _Broken(f"{shelf}/{name}: it has {size} of {note.get('bytes')} bytes.")
+            if digest(path) != note.get("blake2b"):
+                raise _Broken(f"{shelf}/{name}: its content is damaged.")
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return state
+
+
+class _Broken(Exception):
+    """A file is not what its note says."""
 
 
 def _file(step: int) -> str:
     return f"step-{step:012d}.pt"
 
 
-def _note(step: int) -> str:
-    return f"step-{step:012d}.json"
+def _part(step: int, rank: int, size: int) -> str:
+    return f"step-{step:012d}.part-{rank:04d}-of-{size:04d}.pt"
+
+
+def _note(name: str) -> str:
+    return f"{name.removesuffix('.pt')}.json"

@@ -24,6 +24,7 @@ from olmix.train.training import Training
 
 if TYPE_CHECKING:
     from olmix.data.scan_result import ScanResult
+    from olmix.train.distributed import World
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,12 @@ _MAY_DIFFER = {"tokens", "chinchilla_multiple", "save_model", "save_states"}
 _OF_LENGTH = {"steps", "declared_tokens", "period_ends"}
 
 
-def keep_state(scratch: pathlib.Path, state: dict[str, Any], diary: dict[str, Any]) -> None:
-    """Writes the state at the end of a period; for good, so without haste."""
+def keep_state(scratch: pathlib.Path, state: dict[str, Any], diary: dict[str, Any], world: World) -> None:
+    """Writes the state at the end of a period; for good, so without haste. Who must: see `Checkpoints`."""
     from olmix.train.checkpoint import Checkpoints
 
     kept = {"trainer": state, "diaries": [diary]}
-    Checkpoints(scratch / STATES).save(state["done"], kept, wait=True, mark="period-end")
+    Checkpoints(scratch / STATES, world=world).save(state["done"], kept, wait=True, mark="period-end")
 
 
 def is_kept(step: Training, scratch: pathlib.Path, tokens: int) -> bool:
@@ -117,11 +118,12 @@ class Start:
     folder: pathlib.Path
     step: int
 
-    def load(self) -> dict[str, Any]:
-        """The state. Raises UserError if it is not there any more, or not whole."""
+    def load(self, world: World | None = None) -> dict[str, Any]:
+        """The state, for a process of a `world`. Raises UserError if it is not there any more, or not whole."""
         from olmix.train.checkpoint import Checkpoints
+        from olmix.train.distributed import World
 
-        state = Checkpoints(self.folder / STATES).at(self.step)
+        state = Checkpoints(self.folder / STATES, world=world or World()).at(self.step)
         if state is None:
             raise UserError(
                 f"{self.folder / STATES} has no whole state after {self.step:,} steps to go on from; was it removed?"
@@ -164,7 +166,9 @@ def take_over(source: pathlib.Path, target: pathlib.Path, *, models: bool, state
             raise UserError(f"{flaw}; {remedy}.")
     for name, wanted in ((PERIODS, models), (STATES, states)):
         if wanted and (source / name).is_dir():
-            shutil.copytree(source / name, target / name, copy_function=_linked, dirs_exist_ok=True)
+            # What a killed attempt was writing is nobody's.
+            unfinished = shutil.ignore_patterns(".*")
+            shutil.copytree(source / name, target / name, ignore=unfinished, copy_function=_linked, dirs_exist_ok=True)
 
 
 def _linked(source: str, target: str) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 
+from olmix.train.parts import Rows, span
 from olmix.train.records import fetch
 
 #: Set in a process of several when it is to save and leave: by their coordinator, or by a SIGTERM of its own.
@@ -22,11 +24,15 @@ LEAVE = threading.Event()
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """The processes of a run: this one's `rank`, how many there are, and whether the model is sharded over them."""
+    """The processes of a run: this one's `rank`, how many there are, and whether the model is sharded over them.
+
+    `attempt` is a word of their own, the same for all that were started together.
+    """
 
     rank: int = 0
     size: int = 1
     sharded: bool = False
+    attempt: str = ""
 
     @property
     def first(self) -> bool:
@@ -36,6 +42,16 @@ class World:
     def rows(self, batch: int) -> slice:
         """Which rows of a global batch of `batch` sequences are this process's."""
         return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
+
+    def turns(self, count: int) -> Iterator[tuple[int, bool]]:
+        """This process's share of `count` passes through the model: (number of the pass, whether it counts).
+
+        The parts of a sharded model are exchanged in every pass, so all make as many: who has none left does the last again.
+        """
+        for number in range(self.rank, count, self.size):
+            yield number, True
+        if self.sharded and count % self.size and self.rank >= count % self.size:
+            yield count - 1, False
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over all processes, in place."""
@@ -95,20 +111,35 @@ class Poll:
         return before() if before is not None else (False,) * len(flags)
 
 
-def shard(model: torch.nn.Module, world: World) -> None:
-    """Splits every layer's parameters, and the rest's, over the processes, in place (FSDP2)."""
+def shard(model: torch.nn.Module, world: World, dtype: torch.dtype | None = None) -> None:
+    """Splits every layer's parameters, and the rest's, over the processes, in place (FSDP2).
+
+    Weights of matrix products are exchanged in `dtype`, in which autocast would multiply them anyway (None: float32, as they are
+    kept), and gradients summed in float32. What autocast leaves in float32 is exchanged as it is: norms, for they are
+    many small vectors, and both ends of the model, where the sum that runs through its layers begins and is read.
+    """
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     mesh = init_device_mesh("cuda" if dist.get_backend() == "nccl" else "cpu", (world.size,))
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for layer in model.base_model.layers:  # type: ignore[union-attr]
-        fully_shard(layer, mesh=mesh)
+        norms = [module for module in layer.modules() if _is_vectors(module)]
+        if dtype is not None and norms:
+            fully_shard(norms, mesh=mesh)
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh)
+
+
+def _is_vectors(module: torch.nn.Module) -> bool:
+    """Whether all that a module itself holds are vectors, as a norm does."""
+    own = list(module.parameters(recurse=False))
+    return bool(own) and all(parameter.dim() <= 1 for parameter in own)
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """A sharded tensor put together (all processes must ask at once); any other as it is."""
-    return tensor.full_tensor() if isinstance(tensor, torch.distributed.tensor.DTensor) else tensor
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def gathered(tensor: torch.Tensor, keep: bool) -> torch.Tensor:
@@ -116,14 +147,28 @@ def gathered(tensor: torch.Tensor, keep: bool) -> torch.Tensor:
 
     One after the other, all parts of a model go through a GPU that has no room for the whole. Who does not `keep` gets nothing.
     """
-    if not isinstance(tensor, torch.distributed.tensor.DTensor):
+    if not isinstance(tensor, DTensor):
         return tensor
     together = tensor.full_tensor()
     return together.cpu() if keep else together.new_empty(0, device="cpu")
 
 
-def placed(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """A whole tensor in the place, the dtype and the sharding of `like`."""
-    if isinstance(like, torch.distributed.tensor.DTensor) and tensor.dim():
-        return torch.distributed.tensor.distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+def own(tensor: torch.Tensor) -> torch.Tensor | Rows:
+    """This process's rows of a sharded tensor; any other as it is."""
+    if not isinstance(tensor, DTensor):
+        return tensor
+    rows, values = span(len(tensor), dist.get_rank(), tensor.device_mesh.size()), tensor.to_local()
+    assert len(values) == rows.stop - rows.start, "FSDP2 shards by another rule than torch.chunk's."
+    return Rows(values, rows.start, len(tensor))
+
+
+def placed(tensor: torch.Tensor | Rows, like: torch.Tensor) -> torch.Tensor:
+    """A whole tensor, or this process's rows of it, in the place and the sharding of `like`."""
+    if isinstance(like, DTensor) and (isinstance(tensor, Rows) or tensor.dim()):
+        rows = span(len(like), dist.get_rank(), like.device_mesh.size())
+        mine = tensor.values if isinstance(tensor, Rows) else tensor[rows]
+        return DTensor.from_local(
+            mine.to(like.device, copy=True), like.device_mesh, like.placements, shape=like.shape, stride=like.stride()
+        )
+    assert isinstance(tensor, torch.Tensor)
     return tensor.to(like.device, copy=True)

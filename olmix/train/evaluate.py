@@ -4,7 +4,8 @@ Bytes are counted on the text, not on tokens, so that two tokenizers can be comp
 training length that overlap by one token, so that every token but the very first is predicted exactly once; on average
 with half a window of context. (Overlapping by more would lower all figures alike, at several times the cost.)
 
-`alive` is called after every forward pass: who watches a run for progress must not take a long evaluation for a hang.
+The processes of a `world` divide the passes among them. `alive` is called after every pass: who watches a run for progress
+must not take a long evaluation for a hang.
 
 No gradients, but no `inference_mode` either: weights of a sharded model that are put together in it can never be trained again,
 and a run that goes on from the end of a period measures before it trains.
@@ -44,29 +45,32 @@ def windows(tokens: npt.NDArray[np.integer], length: int) -> list[npt.NDArray[np
 @torch.no_grad()
 def held_out_nats(
     model: torch.nn.Module,
-    held_out: HeldOut,
+    held_outs: Sequence[HeldOut],
     length: int,
     *,
     device: torch.device,
     dtype: torch.dtype | None = None,
     world: World | None = None,
     alive: Callable[[], None] = lambda: None,
-) -> float:
-    """The sum of −log p in nats over all tokens but the first; `length` is that of a window.
-
-    The processes of a `world` divide the windows among them; if the model is sharded, all do all.
-    """
+) -> npt.NDArray[np.float64]:
+    """The sum of −log p in nats over all tokens but the first of each, [held_outs]; `length` is that of a window."""
     world = world or World()
-    number = 0
-    total = torch.zeros((), dtype=torch.float64, device=device)
-    for part in windows(held_out.tokens, length):
-        tokens = torch.from_numpy(part.astype(np.int64)).to(device)
-        for piece in tokens.split(max(1, EVALUATION_TOKENS // length)):
-            if world.sharded or number % world.size == world.rank:
-                total += nats_of(model, piece, dtype, whole_logits=world.sharded)
-            number += 1
-            alive()
-    return float(total if world.sharded else world.total(total))
+    at_once = max(1, EVALUATION_TOKENS // length)
+    pieces = [
+        (number, part[start : start + at_once])
+        for number, held_out in enumerate(held_outs)
+        for part in windows(held_out.tokens, length)
+        for start in range(0, len(part), at_once)
+    ]
+    total = torch.zeros(len(held_outs), dtype=torch.float64, device=device)
+    for turn, counts in world.turns(len(pieces)):
+        number, piece = pieces[turn]
+        tokens = torch.from_numpy(piece.astype(np.int64)).to(device)
+        nats = nats_of(model, tokens, dtype, whole_logits=world.sharded)
+        if counts:
+            total[number] += nats
+        alive()
+    return world.total(total).cpu().numpy()
 
 
 def bits_per_byte(
@@ -84,18 +88,19 @@ def bits_per_byte(
     Raises:
       UserError: for a leaf with fewer than two tokens or no bytes.
     """
+    for leaf, held_out in held_outs.items():
+        if len(held_out.tokens) < 2 or held_out.bytes < 1:
+            raise UserError(f"The held-out set of {leaf} has no text to predict; hold out more of it.")
     training = model.training
     model.eval()
     try:
-        result = {}
-        for leaf, held_out in held_outs.items():
-            if len(held_out.tokens) < 2 or held_out.bytes < 1:
-                raise UserError(f"The held-out set of {leaf} has no text to predict; hold out more of it.")
-            nats = held_out_nats(model, held_out, length, device=device, dtype=dtype, world=world, alive=alive)
-            result[leaf] = nats / math.log(2) / held_out.bytes
-        return result
+        nats = held_out_nats(
+            model, list(held_outs.values()), length, device=device, dtype=dtype, world=world, alive=alive
+        )
     finally:
         model.train(training)
+    texts = zip(nats, held_outs.items(), strict=True)
+    return {leaf: float(of_leaf) / math.log(2) / held_out.bytes for of_leaf, (leaf, held_out) in texts}
 
 
 @torch.no_grad()
@@ -112,9 +117,9 @@ def row_nats(
     world = world or World()
     nats = torch.zeros(len(rows), dtype=torch.float64, device=device)
     order = sorted(range(len(rows)), key=lambda row: -len(rows[row].tokens))
-    for number, batch in enumerate(_batches(rows, order)):
-        if not world.sharded and number % world.size != world.rank:
-            continue
+    batches = list(_batches(rows, order))
+    for turn, counts in world.turns(len(batches)):
+        batch = batches[turn]
         # Padding stands after the text, and attention looks back only: it can spoil nothing that is scored.
         tokens = torch.zeros(len(batch), len(rows[batch[0]].tokens), dtype=torch.int64)
         scored = torch.zeros(len(batch), tokens.shape[1] - 1, dtype=torch.bool)
@@ -124,9 +129,10 @@ def row_nats(
         tokens, scored = tokens.to(device), scored.to(device)
         each = chosen_nats(model, tokens, scored, dtype, whole_logits=world.sharded)
         owner = torch.tensor(batch, device=device)[scored.nonzero()[:, 0]]
-        nats.index_add_(0, owner, each.double())
+        if counts:
+            nats.index_add_(0, owner, each.double())
         alive()
-    return (nats if world.sharded else world.total(nats)).cpu().numpy()
+    return world.total(nats).cpu().numpy()
 
 
 def _batches(rows: Sequence[Encoded], order: list[int]) -> Iterator[list[int]]:

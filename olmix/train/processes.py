@@ -126,6 +126,7 @@ def launch(
         seen.touch()
         stack.callback(seen.unlink, missing_ok=True)
         told = {"address": desk.address, "sharded": sharded, "work": work, "arguments": arguments, "seen": str(seen)}
+        told["attempt"] = secrets.token_hex(8)
         wait = WAIT if patience is None else 2 * 60 * patience
         trainer = ray_backend.trainer(_process, told, size, device == "cuda", needs, scratch, wait)
         ended: list[BaseException] = []
@@ -250,7 +251,7 @@ def _process(told: dict[str, Any]) -> None:
     from olmix.train.run import Interrupted
 
     context = ray.train.get_context()
-    world = World(context.get_world_rank(), context.get_world_size(), told["sharded"])
+    world = World(context.get_world_rank(), context.get_world_size(), told["sharded"], told["attempt"])
     line = Line(told["address"], world.rank, lambda word: LEAVE.set())
     host = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
     line.send("hello", host)

@@ -23,7 +23,7 @@ from olmix.lean import spare_scikit_learn
 from olmix.train import memory, micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
-from olmix.train.distributed import World, gathered, placed, shard, whole
+from olmix.train.distributed import World, own, placed, shard, whole
 from olmix.train.feed import Batch, check_tokens
 from olmix.train.ladder import Foreign, Model, config_of
 from olmix.train.loss import objective_of
@@ -132,7 +132,7 @@ class Trainer:
             model.base_model.compile()  # type: ignore[union-attr]
         self.objective: torch.nn.Module = _Objective(model, plan.z_loss, arithmetic, self.world.sharded)
         if self.world.sharded:
-            shard(model, self.world)
+            shard(model, self.world, arithmetic.autocast)
         elif self.world.size > 1:
             # The buffers of our models are constants, and sending them would be an exchange even where each tries alone.
             self.objective = torch.nn.parallel.DistributedDataParallel(self.objective, forward_sync_buffers=False)
@@ -319,17 +319,16 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs to go on as if nothing had happened, on any number of processes.
 
-        All processes must ask at once; of sharded ones the first alone gets it.
+        All processes must ask at once; of a sharded model each gets its own rows of every tensor (`parts.Rows`).
         """
-        keep = self.world.first
         # First: an evaluation leaves the ends of a sharded model put together, and this takes them apart again. The
         # parameters that it has until then are others than the optimiser knows.
         weights = self.model.state_dict()
         named = dict(self.model.named_parameters())
         return {
-            "model": {name: gathered(value, keep) for name, value in weights.items()},
+            "model": {name: own(value) for name, value in weights.items()},
             "optimizer": {
-                name: {key: gathered(value, keep) for key, value in self.optimizer.state[parameter].items()}
+                name: {key: own(value) for key, value in self.optimizer.state[parameter].items()}
                 for name, parameter in named.items()
             },
             "jumps": self.jumps.state(),
@@ -340,7 +339,7 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state`."""
+        """Goes on from a `state`, whole or of this process's rows."""
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 value.copy_(placed(state["model"][name], value))

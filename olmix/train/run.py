@@ -200,6 +200,12 @@ def _newest(checkpoints: Checkpoints, world: World, at_most: int | None) -> tupl
         at_most = lowest
 
 
+def _at(checkpoints: Checkpoints, world: World, step: int) -> dict[str, Any] | None:
+    """The state after so many steps, if all processes find it."""
+    state = checkpoints.at(step)
+    return None if world.any(state is None)[0] else state
+
+
 def _resume(
     trainer: Trainer | StackedTrainer,
     diaries: Sequence[Diary],
@@ -218,7 +224,7 @@ def _resume(
         missing = trainer.world.any(*(not kept(end) for end in ends)) if ends else ()
         gone, at_most = [end for end, is_missing in zip(ends, missing, strict=True) if is_missing], None
         for end in gone:
-            state = checkpoints.at(end // plan.batch_tokens)
+            state = _at(checkpoints, trainer.world, end // plan.batch_tokens)
             if state is None:
                 at_most = end // plan.batch_tokens
                 log.warning(
@@ -270,7 +276,8 @@ def run(
       UserError: on a token id outside the vocabulary.
     """
     plan, world = trainer.plan, trainer.world
-    checkpoints = Checkpoints(scratch / "checkpoints", keep=proxy.keep_checkpoints, store=_store(proxy, scratch))
+    folder = scratch / "checkpoints"
+    checkpoints = Checkpoints(folder, keep=proxy.keep_checkpoints, store=_store(proxy, scratch), world=world)
     progress(0, plan.tokens, "looking for a checkpoint")
     if _resume(trainer, diaries, checkpoints, period_end, kept):
         log.info("Resumed at step %d of %d.", trainer.done, plan.steps)
@@ -278,6 +285,8 @@ def run(
         _begin(trainer, diaries, start())
         log.info("Goes on from the end of a shorter run, at step %d of %d.", trainer.done, plan.steps)
     progress(trainer.tokens, plan.tokens, "the first step")
+    if world.first:
+        checkpoints.tidy()
     # Nobody writes, or forgets, a checkpoint before all have read theirs. Who is told to leave by now has nothing to save.
     if world.any(world.size > 1 and LEAVE.is_set())[0]:
         raise Interrupted("SIGTERM before the first step; the same run goes on from where it was.")
@@ -288,13 +297,16 @@ def run(
     with terminated() as stop, contextlib.closing(ahead), contextlib.closing(checkpoints):
         page = _Page(trainer, diaries, progress)
 
-        def save(*, wait: bool = False, mark: str | None = None) -> None:
+        def save(*, wait: bool = False) -> None:
             page.write()
             progress(trainer.tokens, plan.tokens, "saving a checkpoint")
             poll.forget(_TIMED)  # Or the answer to the question of a step ago would have the same saved again.
             state = trainer.state()  # All processes must ask.
-            if world.first:
+            if world.first or world.sharded:
                 diary_states = [diary.state() for diary in diaries]
+                # Whatever the reason for it: of a period's end there is to be a checkpoint for as long as the run.
+                ended = trainer.tokens in period_ends and trainer.done < plan.steps
+                mark = f"period-end-{trainer.tokens}" if ended else None
                 checkpoints.save(trainer.done, {"trainer": state, "diaries": diary_states}, wait=wait, mark=mark)
             page.start()
 
@@ -329,6 +341,8 @@ def run(
 
         if trainer.done:
             milestone()
+            if trainer.tokens in period_ends and trainer.done < plan.steps:
+                save()  # With what was measured now.
         page.start()
         while trainer.done < plan.steps and not all(diary.reason for diary in diaries):
             began = time.perf_counter()
@@ -348,14 +362,12 @@ def run(
                 raise interrupted()
             if last:
                 continue
-            if trainer.tokens in period_ends:
-                save(mark=f"period-end-{trainer.tokens}")
-                last_saved = time.monotonic()
-            elif timed or due(before, trainer.tokens, proxy.checkpoint_tokens):
+            if trainer.tokens in period_ends or timed or due(before, trainer.tokens, proxy.checkpoint_tokens):
                 save()
                 last_saved = time.monotonic()
         page.write()
         progress(trainer.tokens, plan.tokens, "waiting for the last checkpoint")
         checkpoints.wait()
+        world.any(False)  # What the others were writing is there too, before the first one gives all of it away.
     skips = [trainer.skipped] if isinstance(trainer, Trainer) else trainer.skipped
     return [diary.outcome(skipped) for diary, skipped in zip(diaries, skips, strict=True)]

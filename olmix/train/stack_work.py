@@ -86,7 +86,7 @@ def train_stack(steps: Sequence[Training], contexts: Sequence[Context], scratch:
                     keep(number, context.scratch / PERIODS / str(tokens))
                 if proxy.save_states and not diary.reason:
                     contexts[0].progress(trainer.tokens, plan.tokens, f"writing state {number + 1} of {len(steps)}")
-                    keep_state(context.scratch, trainer.state_of(number), diary.state())
+                    keep_state(context.scratch, trainer.state_of(number), diary.state(), trainer.world)
 
         outcomes = run(
             trainer, feeds, proxy, diaries, scratch=scratch, evaluate=evaluate, progress=contexts[0].progress,

@@ -160,13 +160,13 @@ def _train(
                 keep_model(place.scratch / PERIODS / str(tokens))
             if proxy.save_states:
                 state = trainer.state()  # All processes must ask.
-                if world.first:
-                    keep_state(place.scratch, state, diary.state())
+                if world.first or world.sharded:
+                    keep_state(place.scratch, state, diary.state(), world)
 
         outcome = run(
             trainer, [feed], proxy, [diary], scratch=place.scratch, evaluate=evaluate, progress=progress,
             period_end=period_end, kept=lambda tokens: is_kept(step, place.scratch, tokens),
-            start=(lambda: [start.load()]) if start is not None else None,
+            start=(lambda: [start.load(world)]) if start is not None else None,
         )[0]  # fmt: skip
         # The machine may be taken away in here: what is left to do is shorter than doing the end of the run again.
         stack.enter_context(terminated())

@@ -178,7 +178,7 @@ def _evaluation(shape: Shape, kind: str) -> tuple[int, str]:
         model = trainer(shape, arithmetic).model if kind == "single" else stack_of(shape, arithmetic).variant(1)
         model.base_model.register_forward_hook(lambda *_: passes.append(1))  # type: ignore[operator, union-attr]
         how: dict[str, Any] = {"device": torch.device("cuda"), "dtype": torch.bfloat16}
-        return _raised(lambda: held_out_nats(model, text, 16, **how)), len(passes)
+        return _raised(lambda: held_out_nats(model, [text], 16, **how)), len(passes)
 
 
 class Readable(TorchDispatchMode):

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import pathlib
+import shutil
 import signal
 import threading
 import time
@@ -26,11 +27,11 @@ from olmix.errors import UserError
 from olmix.graph import Needs, gangs
 from olmix.graph.ray_engine import RayEngine, RaySettings
 from olmix.graph.step import WorkerLost
-from olmix.train import TrainProxy, distributed, loss, micro_batch, processes, ray_backend, run
+from olmix.train import TrainProxy, distributed, loss, micro_batch, parts, processes, ray_backend, run
 from olmix.train.channel import GONE
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.checks import check_settings
-from olmix.train.distributed import World
+from olmix.train.distributed import World, gathered
 from olmix.train.ladder import Shape
 from olmix.train.processes import WorkerFailed, _answer, _check_shared, _cut_off, _Heard, _Start, launch
 from olmix.train.recipe import check_split, resolve
@@ -60,7 +61,7 @@ def train(world: World, progress, proxy, folder, until: int | None = None):
         return bits_per_byte(trained.model, toys.held_outs(100), 16, device=trained.device, world=world)
 
     outcome = toys.run_whole(trained, feed, proxy, folder, evaluate, progress)
-    return outcome, trained.state()["model"]
+    return outcome, {name: gathered(value, True) for name, value in trained.model.state_dict().items()}
 
 
 def alone(proxy, folder, until=None):
@@ -75,6 +76,22 @@ SAVING = toys.proxy(checkpoint_tokens=10 * 128)
 ENDLESS = toys.proxy(tokens=10**6 * 128)
 
 
+def in_half(world: World, exchanged: torch.dtype | None) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Losses and weights of a few steps in bfloat16 of a sharded model whose layers are `exchanged` in a format."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("olmix.train.proxy.shard", lambda model, world, _: distributed.shard(model, world, exchanged))
+        trained = toys.trainer(toys.proxy(learning_rate=1e-3), world=world, dtype="bfloat16")
+    feed = toys.Languages(trained.plan)
+    losses = [trained.step(feed.batch(step)).loss for step in range(8)]
+    return losses, {name: gathered(value, True) for name, value in trained.model.state_dict().items()}
+
+
+def whole(*parts: parts.Rows) -> torch.Tensor:
+    """A tensor from what each process has of it."""
+    assert [part.start for part in parts] == [parts[0].of * rank // len(parts) for rank in range(len(parts))]
+    return torch.cat([part.values for part in parts])
+
+
 def many_runs_and_a_failure(world: World, progress, folder: pathlib.Path) -> None:
     """Everything that is compared with one process; a run that is told to stop; then the second process fails."""
     found = {}
@@ -85,7 +102,12 @@ def many_runs_and_a_failure(world: World, progress, folder: pathlib.Path) -> Non
             place.mkdir()
         found[f"whole {sharded}"] = train(here, progress, PROXY, place)
         found[f"step {sharded}"] = train(here, progress, toys.proxy(), place, 1)
-    found["resumed"] = train(dataclasses.replace(world, sharded=True), progress, SAVING, folder / "saved")
+    here = dataclasses.replace(world, sharded=True)
+    found["resumed"] = train(here, progress, SAVING, folder / "saved")
+    if world.first:
+        (folder / "parts").mkdir()
+    found["parts"] = [train(here, progress, SAVING, folder / "parts") for _ in range(2)]
+    found["half"] = [in_half(here, exchanged) for exchanged in (torch.bfloat16, None)]
     try:
         train(world, progress, ENDLESS, folder / "two-False")
     except Interrupted as error:
@@ -115,6 +137,7 @@ class Two:
     told: list[tuple[float, float, str]]
     ending: float
     one: Any
+    folder: pathlib.Path
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +160,7 @@ def two(engine: RayEngine, tmp_path_factory) -> Two:
     ending = time.time() - (folder / "found-1.pt").stat().st_mtime
     assert not list(folder.glob(".shared-*"))
     first, second = (torch.load(folder / f"found-{rank}.pt", weights_only=False) for rank in (0, 1))
-    return Two(first, second, failure.value, told, ending, saved)
+    return Two(first, second, failure.value, told, ending, saved, folder)
 
 
 @pytest.mark.parametrize("sharded", [False, True])
@@ -160,7 +183,11 @@ def test_gradients_of_one_step_agree_closely(two: Two, tmp_path, sharded: bool) 
     found, theirs = two.found[f"step {sharded}"]
     assert found == pytest.approx(losses, rel=1e-6)
     for name, moments in state["optimizer"].items():
-        torch.testing.assert_close(theirs["optimizer"][name]["exp_avg"], moments["exp_avg"], rtol=1e-4, atol=1e-7)
+        found = theirs["optimizer"][name]["exp_avg"]
+        if sharded:
+            _, of_second = two.found_by_second["step True"]
+            found = whole(found, of_second["optimizer"][name]["exp_avg"])
+        torch.testing.assert_close(found, moments["exp_avg"], rtol=1e-4, atol=1e-7)
 
 
 def test_a_checkpoint_of_one_process_goes_on_with_two_sharded_ones(two: Two) -> None:
@@ -168,6 +195,32 @@ def test_a_checkpoint_of_one_process_goes_on_with_two_sharded_ones(two: Two) -> 
     assert found.resumed_from == 20
     assert found.tokens == two.one.tokens
     assert [loss for _, loss in found.curve] == pytest.approx([loss for _, loss in two.one.curve], rel=1e-4)
+
+
+def test_a_checkpoint_in_parts_goes_on_in_the_same_bits(two: Two) -> None:
+    """On as many processes as wrote it; metrics are written on as if nothing had been."""
+    (found, weights), (again, same) = two.found["parts"]
+    assert (found.resumed_from, again.resumed_from) == (0, 20)
+    assert again.curve == found.curve
+    assert {name: torch.equal(value, weights[name]) for name, value in same.items()} == dict.fromkeys(weights, True)
+
+
+def test_a_checkpoint_in_parts_goes_on_with_one_process(two: Two, tmp_path) -> None:
+    (found, weights), _ = two.found["parts"]
+    shutil.copytree(two.folder / "parts" / "checkpoints", tmp_path / "checkpoints")
+    assert len(list((tmp_path / "checkpoints").glob("*20.part-*.pt"))) == 2
+    one, theirs = alone(SAVING, tmp_path)
+    assert one.resumed_from == 20
+    assert [loss for _, loss in one.curve] == pytest.approx([loss for _, loss in found.curve], rel=1e-4)
+    for name, value in weights.items():
+        torch.testing.assert_close(theirs[name], value, rtol=0.01, atol=1e-3)
+
+
+def test_layers_exchanged_in_half_compute_the_same(two: Two) -> None:
+    """What autocast would round anyway may travel rounded: the same numbers at half the bytes, to the last bit."""
+    (losses, weights), (without, same) = two.found["half"]
+    assert losses == without
+    assert {name: torch.equal(value, weights[name]) for name, value in same.items()} == dict.fromkeys(weights, True)
 
 
 def test_told_to_stop_all_save_after_the_same_step(two: Two) -> None:
@@ -504,7 +557,7 @@ def test_all_go_on_from_a_checkpoint_that_all_find(monkeypatch, tmp_path) -> Non
 
 
 def test_worlds_are_plain() -> None:
-    assert dataclasses.asdict(World()) == {"rank": 0, "size": 1, "sharded": False}
+    assert dataclasses.asdict(World()) == {"rank": 0, "size": 1, "sharded": False, "attempt": ""}
     assert World().any(True, False) == (True, False)
     assert distributed.World().lowest(3) == 3
 

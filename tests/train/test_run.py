@@ -262,11 +262,14 @@ def test_terminated_in_an_evaluation_it_saves_at_once_and_evaluates_when_it_is_b
 
 @pytest.mark.parametrize("end", [15, 30])
 def test_what_was_trained_is_safe_before_a_period_is_measured_and_written(tmp_path, monkeypatch, end) -> None:
-    """It dies while the model at a period's end is written: no step is done twice, and the result is the same."""
+    """It dies while the model at a period's end is written: no step is done twice, and the result is the same.
+
+    And the period's checkpoint stays, with what was measured there.
+    """
     from olmix.train import run as running
 
     monkeypatch.setattr(running, "AT_RISK", 0.0)
-    proxy, done, dead = toys.proxy(), [], []
+    proxy, done, dead = toys.proxy(checkpoint_tokens=4 * 128, keep_checkpoints=1), [], []
 
     def go(folder: pathlib.Path, end: int | None):
         trained = toys.trainer(proxy)
@@ -296,6 +299,10 @@ def test_what_was_trained_is_safe_before_a_period_is_measured_and_written(tmp_pa
     whole, expected = go(tmp_path / "whole", None)
     assert (found.curve, found.evaluations) == (whole.curve, whole.evaluations)
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    kept = Checkpoints(tmp_path / "one" / "checkpoints")
+    assert kept.steps()[0] == 15
+    (diary,) = kept.at(15)["diaries"]  # type: ignore[index]
+    assert [tokens for tokens, _ in diary["evaluations"]] == [15 * 128]
 
 
 def test_each_step_is_given_the_time_it_took(tmp_path) -> None:

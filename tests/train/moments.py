@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.train.killable import TIMES, warm_context
@@ -94,10 +94,11 @@ class Moments:
 
     def install(self) -> None:
         """The moments, by name."""
-        from olmix.train import checkpoint, evaluate, work
+        from olmix.train import evaluate, work
         from olmix.train.checkpoint import Checkpoints
         from olmix.train.diary import Diary
         from olmix.train.proxy import Trainer
+        from olmix.train.shelves import Folder
 
         self.around(Trainer, "step", lambda t, *_: f"before step {t.done + 1}", lambda t, *_: f"after step {t.done}")
         self.around(Trainer, "_update", lambda t, *_, **__: f"in step {t.done + 1}", None)
@@ -113,8 +114,16 @@ class Moments:
             Checkpoints, "save", lambda c, step, *_, **__: f"before saving {step}",
             lambda c, step, *_, **__: f"after saving {step}",
         )  # fmt: skip
-        written = lambda path, *_: f"writing {path.name}"  # noqa: E731
-        self.around(checkpoint, "_durably", written, lambda path, *_: f"written {path.name}")
+        original = Folder.writing
+
+        @contextlib.contextmanager
+        def writing(folder: Folder, name: str) -> Iterator[Any]:
+            self.now(f"writing {name}")
+            with original(folder, name) as file:
+                yield file
+            self.now(f"written {name}")
+
+        Folder.writing = writing  # type: ignore[method-assign]
         folder = lambda model, state, folder, *_: folder.name  # noqa: E731
         self.around(work, "save_model", lambda *a: f"before model {folder(*a)}", lambda *a: f"after model {folder(*a)}")
         self.around(work, "finish", lambda *_: "before finishing", lambda *_: "after finishing")
@@ -171,7 +180,8 @@ def member(rank: int, size: int, case: dict[str, Any], store: str, told: str) ->
                 world_size=size,
                 timeout=datetime.timedelta(seconds=60),
             )
-            outcome.append(("result", work(World(rank, size), lambda *_: None, case)))
+            world = World(rank, size, attempt=pathlib.Path(store).parent.name)
+            outcome.append(("result", work(world, lambda *_: None, case)))
         except BaseException as error:
             outcome.append((type(error).__name__, str(error)))
             traceback.print_exc()
@@ -365,6 +375,11 @@ BY_THE_FIRST = (
     "writing step-000000000012.json", "after saving 12", "before finishing", "after finishing", "before model model",
     "after model model",
 )  # fmt: skip
+#: What each of sharded processes does for itself.
+BY_EACH = (
+    "writing step-000000000005.part-0001-of-0002.pt", "writing step-000000000012.part-0001-of-0002.json",
+    "written step-000000000012.part-0001-of-0002.json", "before saving 8", "after saving 12",
+)  # fmt: skip
 TOLD = (
     "before step 1",
     "after step 7",
@@ -406,6 +421,8 @@ def cases() -> list[Case]:
             made += [one(Fault(moment, "kill", SECOND)), one(Fault(moment, "kill")), one(Fault(moment, "term", SECOND))]
         for moment in BY_THE_FIRST:
             made += [one(Fault(moment, how, FIRST)) for how in ("kill", "term")]
+        if sharded:
+            made += [one(Fault(moment, how, SECOND)) for moment in BY_EACH for how in ("kill", "term")]
         made += [one(Fault(moment, "leave")) for moment in TOLD]
         for moment in HANDED_ON:
             for size, then in ((2, 1), (1, 2), (2, 3), (3, 2)):

@@ -358,7 +358,7 @@ def test_one_that_is_done_does_not_wait_for_the_first_to_write(monkeypatch) -> N
     place = types.SimpleNamespace(get_world_rank=lambda: 1, get_world_size=lambda: 2)
     monkeypatch.setattr(ray.train, "get_context", lambda: place)
     monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "1.2.3.4")
-    told = {"address": None, "sharded": False, "seen": "", "work": lambda *_: 7, "arguments": ()}
+    told = {"address": None, "sharded": False, "attempt": "a", "seen": "", "work": lambda *_: 7, "arguments": ()}
     processes._process(told)
     assert [kind for kind, _ in sent] == ["hello", "result"]
 

@@ -199,7 +199,7 @@ class Bench:
                 trainer = self.trainer(model, plan, self.arithmetic, world)
                 first = trainer.step(feed.batch(0)).loss
                 how: dict[str, Any] = {"device": trainer.device, "dtype": self.arithmetic.autocast, "world": world}
-                nats = held_out_nats(trainer.model, text, plan.length, **how) / len(text.tokens)
+                nats = held_out_nats(trainer.model, [text], plan.length, **how)[0] / len(text.tokens)
                 _, seconds, record = self.timed(lambda number, at=trainer: at.step(feed.batch(number)))  # type: ignore[misc]
                 found.append(
                     f"losses {first:.4f}, {nats:.4f}, {record.loss:.4f} at {plan.batch_tokens / seconds:,.0f} tokens/s"

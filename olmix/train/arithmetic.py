@@ -123,6 +123,20 @@ def check_kernels(name: str, capability: tuple[int, int], built_for: Sequence[st
         )
 
 
+def _matmul_precision() -> str:
+    """How float32 matrix products are done now, as torch's older switch names it.
+
+    Who has set it by the newer one before us, in the same process (transformers' `enable_tf32`), has made torch refuse to
+    answer by the older. Set by the older, both ways agree.
+    """
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "high" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "highest"
+
+
 @contextlib.contextmanager
 def in_force(arithmetic: Arithmetic) -> Iterator[None]:
     """Sets torch's process-wide switches (threads, TF32) for a block, and puts them back.
@@ -131,7 +145,7 @@ def in_force(arithmetic: Arithmetic) -> Iterator[None]:
     """
     import torch
 
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    threads, precision = torch.get_num_threads(), _matmul_precision()
     torch.set_num_threads(arithmetic.threads)
     torch.set_float32_matmul_precision("high" if arithmetic.tf32 else "highest")
     try:

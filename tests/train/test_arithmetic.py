@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import types
 
 import pytest
@@ -100,6 +102,25 @@ def test_switches_are_put_back_and_the_random_state_too() -> None:
         torch.rand(10)
     assert torch.equal(torch.rand(1), expected)
     assert torch.get_num_threads() == threads
+
+
+PRECISION = """
+import torch
+from olmix.train.arithmetic import Arithmetic, in_force
+torch.backends.fp32_precision = "tf32"  # As transformers' enable_tf32 does.
+found = []
+for mine in (False, True):
+    with in_force(Arithmetic(tf32=mine)):
+        found += [torch.backends.cuda.matmul.fp32_precision, torch.backends.cuda.matmul.allow_tf32]
+    found.append(torch.backends.cuda.matmul.fp32_precision)
+print(*found)
+"""
+
+
+def test_precision_that_a_library_set_in_torch_s_newer_way_is_no_obstacle() -> None:
+    """As a fine-tuning before us in the same worker may have: torch then refuses to say in the older way what there is."""
+    said = subprocess.run([sys.executable, "-c", PRECISION], capture_output=True, text=True, timeout=120)
+    assert said.stdout.split() == ["ieee", "False", "tf32", "tf32", "True", "tf32"], said.stderr
 
 
 def steps(trained, count: int = 6):

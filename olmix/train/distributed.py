@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.distributed as dist
@@ -123,12 +123,18 @@ def shard(model: torch.nn.Module, world: World, dtype: torch.dtype | None = None
 
     mesh = init_device_mesh("cuda" if dist.get_backend() == "nccl" else "cpu", (world.size,))
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
-    for layer in model.base_model.layers:  # type: ignore[union-attr]
+    for layer in _layers(model):
         norms = [module for module in layer.modules() if _is_vectors(module)]
         if dtype is not None and norms:
             fully_shard(norms, mesh=mesh)
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh)
+
+
+def _layers(model: torch.nn.Module) -> Iterable[torch.nn.Module]:
+    """The layers of any model of transformers, whatever they are called: the list that holds most of it."""
+    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    return max(lists, key=lambda layers: sum(p.numel() for p in layers.parameters()), default=())
 
 
 def _is_vectors(module: torch.nn.Module) -> bool:

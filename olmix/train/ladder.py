@@ -225,6 +225,20 @@ def config_of(model: Model, *, vocabulary: int, sequence_length: int) -> transfo
     return transformers.Olmo3Config(**common, sliding_window=shape.window, layer_types=list(kinds))
 
 
+def count_foreign(model: Foreign, vocabulary: int) -> int:
+    """The parameters of a foreign model beside its input embedding, counted on one that takes no memory.
+
+    Takes seconds where transformers is not imported yet. Raises UserError as `config_of`.
+    """
+    import torch
+    import transformers
+
+    config = config_of(model, vocabulary=vocabulary, sequence_length=1)
+    with torch.device("meta"):
+        built = transformers.AutoModelForCausalLM.from_config(config)
+    return sum(p.numel() for p in built.parameters()) - built.get_input_embeddings().weight.numel()
+
+
 def _foreign_config(model: Foreign, common: dict[str, Any]) -> transformers.PreTrainedConfig:
     import transformers
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES

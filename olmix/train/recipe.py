@@ -12,7 +12,7 @@ import math
 
 from olmix.data.models import NON_EMBEDDING_PARAMETERS, TOKENS_PER_PARAMETER
 from olmix.errors import UserError
-from olmix.train.ladder import Foreign, Shape, count_parameters, shape_of
+from olmix.train.ladder import Foreign, Shape, count_foreign, count_parameters, shape_of
 from olmix.train.schedule import WarmupStableDecay
 from olmix.train.settings import Proxy
 
@@ -32,9 +32,9 @@ def nominal_parameters(model: str | Shape | Foreign) -> int | None:
 
 
 def sharded(model: str | Shape | Foreign, vocabulary: int) -> bool:
-    """Whether the processes of a run each hold a part of every layer, and not the whole model."""
+    """Whether the several processes of a run each hold a part of every layer, and not the whole model."""
     if isinstance(model, Foreign):
-        return False
+        return count_foreign(model, vocabulary) >= SHARD_FROM
     return (nominal_parameters(model) or count_parameters(model, vocabulary).non_embedding) >= SHARD_FROM
 
 

@@ -184,13 +184,15 @@ def _train(
 def fits_by_arithmetic(proxy: Proxy, plan: Plan, arithmetic: Arithmetic, world: World, variants: int = 1) -> int | None:
     """The micro-batch to begin with on a GPU where trying all of a batch is no good; None: try that.
 
-    Sharded processes cannot try alone, so theirs must fit, and each size that a compiled model tries in vain is compiled
-    first. Variants side by side have many times what fits: they begin with twice what does by arithmetic, which is on the
-    safe side.
+    Sharded processes cannot try alone, so theirs must fit (of a foreign model, of which nobody knows: one sequence), and each
+    size that a compiled model tries in vain is compiled first. Variants side by side have many times what fits: they begin
+    with twice what does by arithmetic, which is on the safe side.
     """
     careful = world.sharded or arithmetic.compile
-    if not (careful or variants > 1) or arithmetic.device != "cuda" or isinstance(proxy.model, Foreign):
+    if not (careful or variants > 1) or arithmetic.device != "cuda":
         return None
+    if isinstance(proxy.model, Foreign):
+        return 1 if world.sharded else None
     memory_gib = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30
     count = memory.micro_batch_that_fits(
         proxy.model, padded(proxy.vocabulary), plan.length, -(-plan.batch // world.size), memory_gib,

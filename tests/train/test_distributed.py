@@ -22,6 +22,7 @@ import psutil
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.fsdp import FSDPModule
 
 from olmix.errors import UserError
 from olmix.graph import Needs, gangs
@@ -32,7 +33,7 @@ from olmix.train.channel import GONE
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.checks import check_settings
 from olmix.train.distributed import World, gathered
-from olmix.train.ladder import Shape
+from olmix.train.ladder import Foreign, Shape
 from olmix.train.processes import WorkerFailed, _answer, _check_shared, _cut_off, _Heard, _Start, launch
 from olmix.train.recipe import check_split, resolve
 from olmix.train.run import Interrupted, _newest
@@ -481,6 +482,24 @@ def test_each_tries_alone_what_fits_beside_all_that_will_be_there(nobody_else, m
     again.restore(state)
     again.step(feed.batch(1))
     assert again.micro_batch == 2  # One that goes on tries too: it may be on another GPU.
+
+
+def test_foreign_models_are_sharded_by_their_own_layers(nobody_else) -> None:
+    """GPT-2 calls them otherwise, and has vectors that are no norms."""
+    gpt2 = Foreign(model_type="gpt2", settings={"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32})
+    settings = toys.proxy(model=gpt2)
+    one, split = toys.trainer(settings), toys.trainer(settings, world=World(0, 1, sharded=True))
+    feed = toys.Languages(one.plan)
+    for trained in (one, split):
+        trained.model.eval()  # Without dropout.
+    sharded = [name for name, module in split.model.named_modules() if isinstance(module, FSDPModule)]
+    assert sharded == ["", "transformer.h.0", "transformer.h.1"]
+    for number in range(3):
+        assert split.step(feed.batch(number)).loss == pytest.approx(one.step(feed.batch(number)).loss, rel=1e-5)
+    again = toys.trainer(settings, world=World(0, 1, sharded=True))
+    again.restore(one.state())
+    again.model.eval()
+    assert again.step(feed.batch(3)).loss == pytest.approx(one.step(feed.batch(3)).loss, rel=1e-5)
 
 
 def test_out_of_memory_among_several_is_half_at_the_next_attempt(nobody_else, monkeypatch, tmp_path) -> None:

@@ -10,12 +10,13 @@ from olmix.train.ladder import (
     Foreign,
     Shape,
     config_of,
+    count_foreign,
     count_parameters,
     flops_per_token,
     padded,
     shape_of,
 )
-from olmix.train.recipe import nominal_parameters
+from olmix.train.recipe import nominal_parameters, sharded
 
 DOLMA2 = padded(100_278)
 
@@ -85,6 +86,16 @@ def test_sliding_window_limits_what_a_layer_sees() -> None:
     assert not torch.allclose(seen[0][0, near], seen[1][0, near])
     assert torch.equal(seen[0][0, far], seen[1][0, far])
     assert not torch.equal(first[0, far], second[0, far])
+
+
+def test_foreign_models_are_counted_without_memory() -> None:
+    """Those of a billion are sharded over several processes, as ours are."""
+    small = Foreign(model_type="gpt2", settings={"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32})
+    # Positions, two layers of (4 + 8) w^2 with biases and norms, the last norm, and a head of its own.
+    assert count_foreign(small, 64) == 32 * 16 + 2 * (12 * 16**2 + 13 * 16) + 2 * 16 + 64 * 16
+    assert not sharded(small, 64)
+    large = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}
+    assert sharded(Foreign(model_type="llama", settings=large), 32000)
 
 
 def test_foreign_models_are_welcome() -> None:

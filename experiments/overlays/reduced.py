@@ -8,11 +8,15 @@ from olmix.mixture_search import MixtureSearch
 
 
 def reduced(cfg: fdl.Config[MixtureSearch]) -> None:
-    """A tenth of the text, 12 variants, proxies that stop after 20 steps: about a minute in all."""
-    cfg.corpus.sources = {name: megabytes / 10 for name, megabytes in cfg.corpus.sources.items()}
-    cfg.limits.target_tokens //= 10
+    """A tenth of the text, 12 variants, proxies that stop after 20 steps: about a minute in all.
+
+    Where the text was tokenised before, all of it stays, and the limits with it.
+    """
+    if cfg.corpus is not None:
+        cfg.corpus.sources = {name: megabytes / 10 for name, megabytes in cfg.corpus.sources.items()}
+        cfg.limits.target_tokens //= 10
     cfg.design.variants = 12
     for proxy in (cfg.swarm.proxy, cfg.validation.proxy):
-        proxy.tokens = 20_480
-        proxy.warmup_tokens = 2_048
+        proxy.tokens = 20 * proxy.batch_tokens
+        proxy.warmup_tokens = 2 * proxy.batch_tokens
     cfg.validation.seeds = 2

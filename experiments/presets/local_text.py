@@ -37,9 +37,14 @@ TWO_TOPICS = {
 }
 
 
+def small_search() -> fdl.Config[MixtureSearch]:
+    """The same search on text of one's own, which has to say: `scan.tree`, `scan.dtype`, `limits`, and the vocabulary."""
+    return _small()
+
+
 def local_text() -> fdl.Config[MixtureSearch]:
-    """The search, every number set."""
-    cfg = base.mixture_search()
+    """The search on the text that is here."""
+    cfg = _small()
     cfg.corpus = fdl.Config(
         LocalCorpus,
         sources=dict(MEGABYTES),
@@ -58,6 +63,13 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.scan.corpus = cfg.corpus
     cfg.scan.dtype = "uint16"
     cfg.limits.target_tokens = 16_000_000
+    cfg.report.corpus = cfg.corpus
+    return cfg
+
+
+def _small() -> fdl.Config[MixtureSearch]:
+    """24 variants, whose proxies and those of the validation share one node, `swarm.proxy`."""
+    cfg = base.mixture_search()
     cfg.design.variants = 24
     cfg.design.seed = 0
     proxy = fdl.Config(
@@ -80,7 +92,6 @@ def local_text() -> fdl.Config[MixtureSearch]:
     cfg.proposal.kl = 0.0
     cfg.validation.proxy = proxy
     cfg.validation.seeds = 3
-    cfg.report.corpus = cfg.corpus
     return cfg
 
 

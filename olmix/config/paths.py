@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import fiddle as fdl
@@ -86,9 +87,17 @@ def step(value: object, element: Element, path: str, whole: str) -> Any:
         return value[str(key)]
     if kind == "item" and isinstance(value, list | tuple):
         if not isinstance(key, int) or not -len(value) <= key < len(value):
-            raise UserError(f"There is no {whole}: {here} has {len(value)} items, numbered from 0.")
+            names = ", ".join(f"[{number}] {name}" for number, name in _names(value))
+            has = f"{len(value)} item{'s' if len(value) != 1 else ''}, numbered from 0{f': {names}' if names else ''}"
+            raise UserError(f"There is no {whole}: {here} has {has}.")
         return value[key]
     raise UserError(f"There is no {whole}: {here} is {describe(value)}, with nothing below it.")
+
+
+def _names(value: Sequence[object], most: int = 12) -> list[tuple[int, str]]:
+    """The numbers and names of a list's nodes, the first `most`; empty if they have none."""
+    named = [(number, getattr(item, "name", None)) for number, item in enumerate(value)]
+    return [(number, name) for number, name in named[:most] if isinstance(name, str)]
 
 
 def describe(value: object) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -58,6 +61,16 @@ def data_warnings(w: Array, y: Array) -> tuple[str, ...]:
     if flat.size:
         found.append(f"constant-metric: metrics {_few(flat)} do not vary; their prediction is that constant")
     return tuple(found)
+
+
+def by_name(warning: str, leaves: Sequence[str], metrics: Sequence[str]) -> str:
+    """A law's warning, which knows columns and metrics by number only, with their names."""
+
+    def named(found: re.Match[str]) -> str:
+        names = leaves if found[1] == "columns" else metrics
+        return f"{found[1]} {', '.join(names[int(number)] for number in found[2].split(', '))}"
+
+    return re.sub(r"\b(columns|metrics) \[?(\d+(?:, \d+)*)\]?", named, warning)
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n: int) -> Array:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from olmix.errors import UserError, candidates
+from olmix.fit.checks import by_name
 from olmix.fit.cross_validation import cross_validate
 from olmix.fit.diagnostics import Diagnostics, diagnose
 from olmix.fit.law import Array, Law
@@ -112,7 +113,12 @@ class Laws(Step):
             observed=_rows(y),
             predicted=_rows(held_out.mean.mean(axis=0)),
             std=_rows(held_out.std.mean(axis=0)),
-            warnings=(*table.notes, *law.warnings_, *diagnostics.warnings(), *test_warnings),
+            warnings=(
+                *table.notes,
+                *(by_name(warning, table.leaves, table.metrics) for warning in law.warnings_),
+                *diagnostics.warnings(),
+                *test_warnings,
+            ),
             failed=table.failed,
             test_scores=test_scores,
             test_runs=test_runs,

@@ -104,6 +104,8 @@ class Stage:
         now = time.monotonic()
         seconds = self.seconds + sum((now - since) * self.shares[label] for label, since in self.since.items())
         so_far = seconds * self.devices.count / 3600
+        if so_far < self.planned_hours / 100:
+            so_far = 0.0  # Not "1.8e-08 core-hours" of a stage that has just begun.
         return f", {so_far:.2g} {self.devices.kind}-hours of {self.planned_hours:.2g} planned"
 
     def line(self) -> str:

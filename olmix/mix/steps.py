@@ -123,7 +123,7 @@ class Limits(Step):
             multiple = as_multiple(int(feasible.largest_tokens), self.target_model)
             if not multiple and feasible.parameters is not None:
                 multiple = f" (Chinchilla multiple {chinchilla_multiple(feasible, feasible.largest_tokens):.4g})"
-            lines.append(f"largest feasible run: {feasible.largest_tokens:,} tokens{multiple}")
+            lines.append(f"largest feasible run: {int(feasible.largest_tokens):,} tokens{multiple}")
         return tuple(lines)
 
     def tokens(self) -> int | None:

@@ -290,7 +290,7 @@ def lines(proxy: Proxy, runs: int, needs: Needs | None, speed: Speed | None = No
     if proxy.device.processes > 1:
         found.append(_spread(proxy, needs or Needs()))
     operations = flops(proxy, plan)
-    total = f"{runs} runs, {runs * plan.tokens:,} tokens"
+    total = f"{runs} run{'s' if runs > 1 else ''}, {runs * plan.tokens:,} tokens"
     found.append(total + (f", {runs * operations:.2e} floating-point operations in all" if operations else " in all"))
     if stack > 1:
         found.append(f"{stack} variants side by side in one model{_shared(proxy, needs, stack)}")

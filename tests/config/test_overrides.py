@@ -120,6 +120,7 @@ def test_overlays_take_arguments() -> None:
         ("set swarm.seed", "has no value"),
         ("set swarm..seed=1", "is not a path"),
         ("set swarm.proxy=small", "set its fields one by one"),
+        ("set scan.sources[wbe].weight=1", "has 2 items, numbered from 0: [0] web, [1] code"),
         ("overlay lptop", "no overlay 'lptop' (nearest: laptop)"),
         ("overlay rates.lo", "nearest: rates.low"),
         ("overlay low(facto=1)", "no argument 'facto' (nearest: factor)"),

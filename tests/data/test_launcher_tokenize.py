@@ -55,6 +55,50 @@ def test_the_tree_that_it_prints_can_be_scanned(texts, tmp_path):
     assert not list((tmp_path / "made").glob(".*"))
 
 
+def test_the_experiment_that_it_writes_plans_and_topics_may_come_from_a_field_of_one_source(texts, tmp_path):
+    rows = [{"text": f"{topic} {number} " * 200, "about": topic} for topic in ("cats", "dogs") for number in range(40)]
+    (texts / "pets.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    root = pathlib.Path(__file__).parents[2]
+    module = root / "experiments" / f"made_by_a_test_{tmp_path.parent.name.replace('-', '_')}.py"
+    try:
+        done = run(
+            texts,
+            tmp_path / "out",
+            f"--input=pets:{{about}}={texts}/pets.jsonl",
+            f"--module={module}",
+            "--near_duplicates=0",
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"--experiment={module.stem} --dry_run" in done.stdout
+        command = [
+            sys.executable,
+            "-m",
+            "launchers.run",
+            f"--experiment={module.stem}",
+            "--dry_run",
+            f"--store={tmp_path}/store",
+        ]
+        plan = subprocess.run(
+            [*command, "--overlay=reduced"],
+            cwd=root, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert plan.returncode == 0, plan.stdout + plan.stderr
+        assert "12 of 12 pieces to run" in plan.stdout
+        assert "pets:cats" in plan.stdout
+        again = run(texts, tmp_path / "out2", f"--module={module}")
+        assert "is there already" in again.stderr
+        checked = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--ignore=E501", str(module)],
+            cwd=root,
+            capture_output=True,
+            text=True,
+        )
+        assert checked.returncode == 0, checked.stdout
+    finally:
+        module.unlink(missing_ok=True)
+    assert "below" in run(texts, tmp_path / "out2", f"--module={tmp_path}/mine.py").stderr
+
+
 @pytest.mark.slow
 def test_several_processes_make_the_same_files(texts, tmp_path):
     digests = []

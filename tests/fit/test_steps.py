@@ -6,6 +6,7 @@ import pytest
 
 from olmix.errors import UserError
 from olmix.fit import LogLinear
+from olmix.fit.checks import by_name
 from olmix.fit.steps import Laws, LawsResult
 from olmix.graph.step import Step
 from olmix.mix.runs import RunTable
@@ -58,6 +59,16 @@ def test_missing_runs_are_refused_by_name_with_the_way_out(tmp_path):
     with pytest.raises(UserError, match=complaint):
         run(Laws(runs=Step(), law=LogLinear()), runs, tmp_path)
     assert run(Laws(runs=Step(), law=LogLinear(), max_missing=2), runs, tmp_path).failed == runs.failed
+
+
+def test_warnings_of_laws_have_names_and_no_numbers(tmp_path):
+    runs = table()
+    flat = dataclasses.replace(runs, values=tuple((a, 1.0) for a, _ in runs.values))
+    warnings = run(Laws(runs=Step(), law=LogLinear()), flat, tmp_path).warnings
+    assert "constant-metric: metrics code/bpb do not vary; their prediction is that constant" in warnings
+    leaves, metrics = ("web", "code"), ("a", "b", "c")
+    assert by_name("rising-metric: metrics [0, 2] grow", leaves, metrics) == "rising-metric: metrics a, c grow"
+    assert by_name("columns 1 of weights; 4 runs", leaves, metrics) == "columns code of weights; 4 runs"
 
 
 def test_a_metric_to_maximise_must_exist(tmp_path):

@@ -119,12 +119,12 @@ class Line:
             self.send("progress", (done, total, note))
 
     @contextlib.contextmanager
-    def logging(self) -> Iterator[None]:
-        """Sends the log lines of this package, for as long as the block lasts."""
-        handler, root = _Sender(self), logging.getLogger("olmix")
+    def logging(self, least: int = logging.INFO) -> Iterator[None]:
+        """Sends the log lines of this package, from the level `least` on, for as long as the block lasts."""
+        handler, root = _Sender(self, least), logging.getLogger("olmix")
         level = root.level
         root.addHandler(handler)
-        root.setLevel(logging.INFO)
+        root.setLevel(least)
         try:
             yield
         finally:
@@ -139,8 +139,8 @@ class Line:
 
 
 class _Sender(logging.Handler):
-    def __init__(self, line: Line) -> None:
-        super().__init__(logging.INFO)
+    def __init__(self, line: Line, least: int) -> None:
+        super().__init__(least)
         self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:

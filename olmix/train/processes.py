@@ -63,6 +63,8 @@ class _Heard:
     #: The kind of the first trouble: what comes after it may be its consequence.
     first: str = ""
     outcomes: dict[int, tuple[str, Any]] = dataclasses.field(default_factory=dict)
+    #: Log lines, and who was the first to say each: the others need not say it too.
+    said: dict[tuple[str, int, str], int] = dataclasses.field(default_factory=dict)
 
     def note(self, who: int | str, kind: str, content: Any, progress: Callable[..., None]) -> None:
         """Takes in one message."""
@@ -82,7 +84,9 @@ class _Heard:
             progress(*content)
         elif kind == "log":
             name, level, message = content
-            logging.getLogger(name).log(level, "%s", message)
+            if self.said.setdefault((name, level, message), who) == who:
+                whose = f"process {who}: " if who else ""
+                logging.getLogger(name).log(level, "%s%s", whose, message)
         else:
             self.outcomes[who] = (kind, content)
             if kind not in _AS_ASKED:
@@ -256,7 +260,7 @@ def _process(told: dict[str, Any]) -> None:
     host = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
     line.send("hello", host)
     try:
-        with line.logging() if world.first else contextlib.nullcontext():
+        with line.logging(logging.INFO if world.first else logging.WARNING):
             _check_shared(pathlib.Path(told["seen"]), host)
             tell = line.progress if world.first else (lambda *_: None)
             result = told["work"](world, tell, *told["arguments"])

@@ -5,6 +5,7 @@ Starting the processes takes about ten seconds of two cores each time, so a few 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -353,7 +354,7 @@ def test_one_that_is_done_does_not_wait_for_the_first_to_write(monkeypatch) -> N
     import ray
 
     sent: list[tuple[str, Any]] = []
-    line = types.SimpleNamespace(send=lambda *message: sent.append(message))
+    line = types.SimpleNamespace(send=lambda *message: sent.append(message), logging=lambda _: contextlib.nullcontext())
     monkeypatch.setattr(processes, "Line", lambda *_: line)
     monkeypatch.setattr(processes, "_check_shared", lambda *_: None)
     place = types.SimpleNamespace(get_world_rank=lambda: 1, get_world_size=lambda: 2)
@@ -392,6 +393,14 @@ def test_processes_draw_from_seeds_of_their_own(nobody_else, monkeypatch) -> Non
 def _said(size: int = 2, first: str = "", gone: list[int] | None = None, **outcomes: tuple[str, Any]) -> _Heard:
     by_rank = {int(rank[1:]): outcome for rank, outcome in outcomes.items()}
     return _Heard(size, None, {0: "a (1.2.3.4)", 1: "b (1.2.3.5)"}, gone or [], first, by_rank)
+
+
+def test_what_several_say_is_said_once(caplog) -> None:
+    """A checkpoint that is broken for all is named once; what only the second one saw is named too."""
+    heard, line = _Heard(2), ("olmix.train.checkpoint", logging.WARNING)
+    for who, message in ((0, "broken a"), (1, "broken a"), (1, "broken b"), (0, "broken a")):
+        heard.note(who, "log", (*line, message), lambda *_: None)
+    assert [record.getMessage() for record in caplog.records] == ["broken a", "process 1: broken b", "broken a"]
 
 
 def test_what_a_run_comes_to() -> None:

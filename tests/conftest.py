@@ -5,6 +5,10 @@ so that no process is left alone with one of them at the end (`pytest -n 2 --dis
 The longest of all comes first. It and `test_distributed` fill 3.4 GiB each, the others at most 2.6: apart, two at a time
 stay below 7 GiB.
 
+What is imported while tests are collected stays, and is not looked through for garbage, neither then nor in any test: modules and
+collected tests are a million objects. Processes that tests start keep compiled modules, as they do anywhere: this repository's
+own would be compiled anew in each of hundreds where the environment says not to.
+
 Sums run on one thread, here and in the processes that tests start, as a task with one CPU does: models are tiny, and two
 threads in each of two test processes on two cores spend their time waiting for each other (five times as much as computing).
 """
@@ -17,15 +21,19 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from olmix.lean import nothing_thrown_away
 
 # Before anything imports numpy or torch, which read this once.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 # Ray's workers are as important as all else here: at 15, its default, a busy machine may let them wait for minutes.
 os.environ.setdefault("RAY_worker_niceness", "0")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,6 +70,13 @@ LONGEST = (
     "language_models/test_tuning.py",
     "graph/test_cluster.py",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Nothing of what collecting tests imports is garbage."""
+    with nothing_thrown_away():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,8 @@ import tempfile
 import traceback
 from typing import Any, NoReturn
 
+from olmix.lean import nothing_thrown_away
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: What launchers import before they do anything, and what the proof checker does.
 WARM = (
@@ -76,9 +78,10 @@ def _serve() -> None:
     import importlib
     import importlib.util
 
-    for name in WARM:
-        if importlib.util.find_spec(name.partition(".")[0]) is not None:
-            importlib.import_module(name)
+    with nothing_thrown_away():
+        for name in WARM:
+            if importlib.util.find_spec(name.partition(".")[0]) is not None:
+                importlib.import_module(name)
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

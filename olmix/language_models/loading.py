@@ -11,12 +11,12 @@ from typing import Any
 
 from olmix import weights
 from olmix.errors import UserError
-from olmix.lean import spare_scikit_learn
+from olmix.lean import import_transformers
 
 
 def load_tokenizer(name: str) -> Any:
     """The tokenizer. Raises UserError if there is none."""
-    spare_scikit_learn()
+    import_transformers()
     import transformers
 
     return _said(lambda: transformers.AutoTokenizer.from_pretrained(name), name, "tokenizer")
@@ -28,7 +28,7 @@ def load_model(name: str, **how: Any) -> Any:
     Raises:
       UserError: if there is none, or not all of it.
     """
-    spare_scikit_learn()
+    import_transformers()
     import transformers
 
     folder = pathlib.Path(name)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from olmix.errors import UserError
 from olmix.language_models.requests import Length
-from olmix.lean import spare_scikit_learn
+from olmix.lean import import_transformers
 
 #: A number, or a letter that stands alone; what lies between is merged freely.
 _APART = r"\d+|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])"
@@ -47,7 +47,7 @@ class NewModelResult:
 
 def new_phi(folder: pathlib.Path, texts: Iterable[str], shape: PhiShape, length: Length, seed: int) -> NewModelResult:
     """Makes tokenizer and model and saves both into `folder`."""
-    spare_scikit_learn()
+    import_transformers()
     import tokenizers
     import torch
     import transformers

@@ -19,7 +19,7 @@ from olmix.language_models.loading import load_tokenizer
 from olmix.language_models.trl_trainers import build
 from olmix.language_models.tuning import Grpo, TuningResult
 from olmix.language_models.watching import WHOLE, LossIsNoNumberError, begin_metrics, keep_records, watch
-from olmix.lean import spare_scikit_learn
+from olmix.lean import import_transformers
 
 
 def tune(job: Job) -> TuningResult:
@@ -28,7 +28,7 @@ def tune(job: Job) -> TuningResult:
     Raises:
       UserError: on examples that are too long, a loss that is not a number, or a missing teacher, reward or validation.
     """
-    spare_scikit_learn()
+    import_transformers()
     import torch
     import transformers
 

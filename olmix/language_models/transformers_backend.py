@@ -17,7 +17,7 @@ from olmix.language_models import fits
 from olmix.language_models.backend import Engine, LocalBackend, LocalEngine, Prompts
 from olmix.language_models.loading import load_model
 from olmix.language_models.requests import Length, Request, Sampling
-from olmix.lean import spare_scikit_learn
+from olmix.lean import import_transformers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class TransformersEngine(LocalEngine):
     """A causal language model and its tokenizer, on the GPU if the step has one."""
 
     def __init__(self, settings: Transformers, name: str, needs: Needs | None, length: Length) -> None:
-        spare_scikit_learn()
+        import_transformers()
         import torch
         import transformers
 

@@ -13,6 +13,8 @@ import sys
 import threading
 from typing import Any
 
+from olmix.lean import nothing_thrown_away
+
 
 def main() -> None:
     """Loads the model that the first line describes and serves the others."""
@@ -22,9 +24,11 @@ def main() -> None:
     asked = _listen()
     options = asked.get()
 
-    import vllm
+    with nothing_thrown_away():
+        import vllm
 
-    engine = vllm.LLM(**options)
+        load = vllm.LLM  # Asking for it imports most.
+    engine = load(**options)
     defaults = engine.get_default_sampling_params().stop_token_ids or []
     configured = getattr(engine.model_config.hf_config, "eos_token_id", None)
     ends = {*defaults, *(configured if isinstance(configured, list) else [configured])} - {None}

@@ -13,6 +13,7 @@ from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, NotYet, Step
+from olmix.lean import import_transformers
 from olmix.train import planner
 from olmix.train.recipe import resolve
 from olmix.train.settings import Proxy
@@ -48,6 +49,7 @@ class Probe(Step):
 
     def run(self, context: Context) -> planner.Speed:
         """Trains the steps and measures."""
+        import_transformers()
         from olmix.train.work import probe
 
         speed, memory, device = probe(self.proxy, self.needs, self.steps, context.progress)

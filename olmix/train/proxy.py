@@ -19,7 +19,7 @@ import torch
 
 from olmix.errors import UserError
 from olmix.graph.step import WorkerLost
-from olmix.lean import spare_scikit_learn
+from olmix.lean import import_transformers
 from olmix.train import memory, micro_batch, records
 from olmix.train.arithmetic import Arithmetic
 from olmix.train.attention import register
@@ -47,7 +47,7 @@ def build_model(
     seed: int,
 ) -> torch.nn.Module:
     """A freshly initialised model on its device, the same for the same seed wherever it is built."""
-    spare_scikit_learn()
+    import_transformers()
     import transformers
 
     config = config_of(model, vocabulary=vocabulary, sequence_length=plan.length)

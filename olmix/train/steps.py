@@ -16,6 +16,7 @@ from olmix.config.tags import Resources
 from olmix.errors import UserError
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, FanOut, Step
+from olmix.lean import import_transformers
 from olmix.mix.runs import RunTable
 from olmix.train import compiling, planner, results
 from olmix.train.arithmetic import resolve_device
@@ -52,6 +53,7 @@ class TrainProxy(Training):
 
     def run(self, context: Context) -> ProxyResult:
         """Trains, or goes on from a checkpoint of an earlier attempt. A run that diverges is a result, not an error."""
+        import_transformers()
         from olmix.train.work import train_proxy
 
         return train_proxy(self, context)
@@ -64,6 +66,7 @@ class TrainProxy(Training):
 
         A variant that diverges leaves the others as they are.
         """
+        import_transformers()
         from olmix.train.stack_work import train_stack
 
         return train_stack(steps, contexts, scratch)

@@ -142,7 +142,7 @@ class Bench:
 
     def _held(self, model: str, tokens: int, variants: int, arithmetic: Arithmetic) -> str:
         half = arithmetic.dtype != "float32"
-        planned = held_gib(model, self.size.vocabulary, tokens, half=half, variants=variants)
+        planned = held_gib(model, self.size.vocabulary, tokens, half=half, variants=variants, length=self.size.length)
         held = torch.cuda.max_memory_allocated() / 2**30
         return f"{held:.1f} GiB held, {planned:.1f} planned"
 

@@ -70,6 +70,15 @@ def _saved(shape: Shape, half: bool, stacked: bool) -> float:
     return norms + casts + attention + 8 * hidden
 
 
+def _masks(shape: Shape, length: int, half: bool) -> float:
+    """Bytes of the masks that a pass saves: of each layer with a window its own, as attention adds it to its scores."""
+    if shape.family == "olmo2" or length <= shape.window:
+        return 0.0
+    windows = sum(kind == "sliding_attention" for kind in shape.layer_types())
+    # Beside them what one is made from, of booleans.
+    return float(length**2 * (windows * (2 if half else 4) + 3))
+
+
 def held_gib(
     model: str | Shape,
     vocabulary: int,
@@ -79,6 +88,7 @@ def held_gib(
     variants: int = 1,
     processes: int = 1,
     sharded: bool = False,
+    length: int = 0,
 ) -> float:
     """GiB that torch holds at most in a training step with `micro_batch_tokens` tokens (of each variant) at once.
 
@@ -97,6 +107,7 @@ def held_gib(
     tokens = variants * micro_batch_tokens
     # The last norm, the residual stream and its gradient come once.
     activations = tokens * (shape.layers * _saved(shape, half, variants > 1) + 16 * shape.width)
+    activations += _masks(shape, length, half)
     backward = tokens * (20 * shape.width + 6 * shape.hidden)
     copies = 2 * counts.body if half else 0
     if sharded:
@@ -134,8 +145,9 @@ def micro_batch_that_fits(
     count = share
     while True:
         held = held_gib(
-            model, vocabulary, count * length, half=half, variants=variants, processes=processes, sharded=sharded
-        )
+            model, vocabulary, count * length,
+            half=half, variants=variants, processes=processes, sharded=sharded, length=length,
+        )  # fmt: skip
         if held <= room_gib(memory_gib):
             return count
         if count == 1:

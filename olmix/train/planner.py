@@ -110,7 +110,7 @@ def estimate(proxy: Proxy, hardware: HardwareProfile, speed: Speed | None = None
         rows = memory.micro_batch_that_fits(
             proxy.model, vocabulary, plan.length, share_of_batch, hardware.memory_gib, **split
         )
-    held = memory.held_gib(proxy.model, vocabulary, (rows or 1) * plan.length, **split)
+    held = memory.held_gib(proxy.model, vocabulary, (rows or 1) * plan.length, length=plan.length, **split)
     if speed is not None and speed.memory_gib is not None:
         held = speed.memory_gib
     return Estimate(
@@ -169,7 +169,8 @@ def stack_size(proxy: Proxy, needs: Needs | None, variants: int) -> int:
     alone = max(step_seconds(proxy, hardware))
 
     def held(count: int) -> float:
-        return memory.held_gib(shape, padded(proxy.vocabulary), proxy.sequence_length, half=half, variants=count)
+        length = proxy.sequence_length
+        return memory.held_gib(shape, padded(proxy.vocabulary), length, half=half, variants=count, length=length)
 
     counts = [2**power for power in range(1, _MOST_STACKED.bit_length()) if 2**power <= variants]
     found = {

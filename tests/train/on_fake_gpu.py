@@ -353,7 +353,7 @@ def held(model: str, dtype: str, rows: int, variants: int = 1, length: int = 204
         trained.step(data)
         trained.step(data)
     fake_gpu.FLASH = True
-    planned = held_gib(model, VOCABULARY, rows * length, half=dtype != "float32", variants=variants)
+    planned = held_gib(model, VOCABULARY, rows * length, half=dtype != "float32", variants=variants, length=length)
     return memory.peak / 2**30, planned
 
 
@@ -418,13 +418,13 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
 
 
 def main(names: list[str]) -> None:
-    """Runs some, or all; `memory MODEL DTYPE ROWS VARIANTS` and `fsdp MODEL PROCESSES ROWS` track memory."""
+    """Runs some, or all; `memory MODEL DTYPE ROWS VARIANTS [LENGTH]` and `fsdp MODEL PROCESSES ROWS` track memory."""
     for name in names or list(SCENARIOS):
         kind, *words = name.split()
         found: Any
         try:
             if kind == "memory":
-                found = held(words[0], words[1], int(words[2]), int(words[3]))
+                found = held(words[0], words[1], *(int(word) for word in words[2:]))
             elif kind == "fsdp":
                 found = held_by_many(words[0], int(words[1]), int(words[2]))
             else:

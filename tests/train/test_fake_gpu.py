@@ -23,8 +23,8 @@ STEPS = [
     ("V100", "olmo3", "stacked", "float16"),
     ("float32", "olmo3", "stacked", "float32"),
 ]
-#: One model and one stack; all sizes, and several processes, by `python -m benchmarks.memory`.
-MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8")
+#: One model, one stack, windows shorter than sequences; all sizes, and several processes, by `python -m benchmarks.memory`.
+MEMORY = ("memory olmo3_14m float16 2 1", "memory olmo3_14m bfloat16 1 8", "memory olmo3_14m bfloat16 1 1 8192")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ would do; `--set` and `--overlay` change the experiment; `--until` stops after a
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 
@@ -39,7 +40,9 @@ _DASHBOARD = flags.DEFINE_bool("dashboard", False, "Start Ray's dashboard on loo
 
 def main() -> int:
     """Resolves, plans, runs, and prints the summary."""
-    console = Console(highlight=False)
+    # Logs of batch jobs have room for whole names; rich would take 80 columns.
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(highlight=False, width=120 if wide else None)
     reporter = Reporter(console)
     resolved = _flags.resolve()
     for warning in resolved.warnings:

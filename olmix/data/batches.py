@@ -165,7 +165,7 @@ class MixtureOrder:
             if want > have + 1 + 1e-6:
                 tokens = want * self.sequence_length
                 raise UserError(
-                    f"Leaf {leaf!r} would be read {tokens / available:.3g} times ({tokens:,.0f} of {self.tokens:,} training "
+                    f"Leaf {leaf!r} would be read {_times(tokens / available)} times ({tokens:,.0f} of {self.tokens:,} training "
                     f"tokens from the {available:,} it has), and its repetition limit is {limit:g}."
                 )
         full = np.zeros(len(weights), dtype=bool)
@@ -255,3 +255,8 @@ def _checked(
     if abs(total - 1) > 1e-6:
         raise UserError(f"The weights of the mixture sum to {total:.9g}, not to 1.")
     return np.array([weight / total for weight in mixture.values() if weight != 0], dtype=np.float64)
+
+
+def _times(number: float) -> str:
+    """`1.48`, `14,800`: three digits without an exponent."""
+    return f"{number:.3g}" if number < 1000 else f"{float(f'{number:.3g}'):,.0f}"

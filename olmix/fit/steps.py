@@ -117,6 +117,7 @@ class Laws(Step):
                 *table.notes,
                 *(by_name(warning, table.leaves, table.metrics) for warning in law.warnings_),
                 *diagnostics.warnings(),
+                *_no_better_than_chance(scores, len(table.runs)),
                 *test_warnings,
             ),
             failed=table.failed,
@@ -143,6 +144,24 @@ class Laws(Step):
         if same.size:
             warnings += (f"test-runs: {len(same)} runs with mixtures of the fit were left out of the test",)
         return score(table.metrics, y, mean, std, self.maximise), len(w), warnings
+
+
+def _no_better_than_chance(scores: tuple[Score, ...], runs: int) -> tuple[str, ...]:
+    """A warning about metrics by which the laws rank left-out runs no better than a shuffled list might in one of 20 cases.
+
+    Spearman's correlation of two unrelated rankings has variance 1 / (n - 1) (Kendall & Gibbons, Rank Correlation Methods).
+    """
+    chance = 1.645 / max(runs - 1, 1) ** 0.5
+    weak = [
+        f"{one.metric} ({one.spearman:.2f})" for one in scores if one.spearman is not None and one.spearman < chance
+    ]
+    if not weak:
+        return ()
+    shown = ", ".join(weak[:6]) + (f" and {len(weak) - 6} more" if len(weak) > 6 else "")
+    return (
+        f"weak-law: out of sample the laws rank {runs} runs no better than chance might (Spearman below {chance:.2f}) by {shown};"
+        " what they say of these is a guess: train more variants, or longer proxies",
+    )
 
 
 def arrays(table: RunTable) -> tuple[Array, Array]:

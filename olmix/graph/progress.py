@@ -114,7 +114,7 @@ class Stage:
         work = self.done + self.failed + sum(self.fractions.values())
         left = f", about {elapsed * (self.total - work) / work:.0f} s left" if work > 0.05 and work < self.total else ""
         running = ", ".join(
-            f"{label.split('/')[-1]} {100 * part:.0f} % {self.notes.get(label, '')}".rstrip()
+            f"{label.split('/')[-1]} {100 * part:.0f} % {self.notes.get(label, '') or ('' if part else 'starting')}".rstrip()
             for label, part in list(self.fractions.items())[:4]
         )
         return (

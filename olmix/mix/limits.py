@@ -136,7 +136,8 @@ def feasible_set(
 def _repetitions(leaves: Sequence[str], default: float, given: Mapping[str, float]) -> Array:
     for name, limit in {"repetition_limit": default, **given}.items():
         if not (limit > 0 and math.isfinite(limit)):
-            raise UserError(f"The repetition limit of {name!r} is {limit}; it must be above 0.")
+            whose = "The repetition limit" if name == "repetition_limit" else f"The repetition limit of {name!r}"
+            raise UserError(f"{whose} is {limit:g}; it must be above 0.")
     repeats = np.full(len(leaves), float(default))
     for name in sorted(given, key=lambda name: (name.count(":"), name)):
         repeats[leaves_below(name, leaves)] = given[name]

@@ -53,7 +53,9 @@ class Coverage:
         lines = [f"{'leaf':<{wide}}  smallest    median   largest"]
         for leaf, low, mid, high in zip(self.leaves, self.smallest, self.median, self.largest, strict=True):
             lines.append(f"{leaf:<{wide}}  {low:8.4f}  {mid:8.4f}  {high:8.4f}")
-        lines.append(f"effective dimension {self.dimension:.1f} of {len(self.leaves) - 1}")
+        lines.append(
+            f"effective dimension {self.dimension:.1f} of {len(self.leaves) - 1}: so many directions vary about alike"
+        )
         if self.closest:
             first, second, distance = self.closest
             lines.append(

@@ -71,6 +71,26 @@ def test_warnings_of_laws_have_names_and_no_numbers(tmp_path):
     assert by_name("columns 1 of weights; 4 runs", leaves, metrics) == "columns code of weights; 4 runs"
 
 
+def test_a_metric_that_the_laws_cannot_rank_is_named(tmp_path):
+    runs = table()
+    assert not any(
+        "weak-law" in warning for warning in run(Laws(runs=Step(), law=LogLinear()), runs, tmp_path).warnings
+    )
+    noise = np.random.default_rng(5).normal(1.0, 0.1, 30)
+    blind = dataclasses.replace(
+        runs, values=tuple((a, b) for (a, _), b in zip(runs.values, noise.tolist(), strict=True))
+    )
+    found = [
+        warning
+        for warning in run(Laws(runs=Step(), law=LogLinear()), blind, tmp_path).warnings
+        if "weak-law" in warning
+    ]
+    assert len(found) == 1
+    assert "Spearman below 0.31" in found[0]
+    assert "code/bpb (" in found[0]
+    assert "web/bpb" not in found[0]
+
+
 def test_a_metric_to_maximise_must_exist(tmp_path):
     with pytest.raises(UserError, match="cod/acc"):
         run(Laws(runs=Step(), law=LogLinear(), maximise=("cod/acc",)), table(), tmp_path)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from olmix.errors import UserError
 from olmix.fit import convex, propose_search
 from olmix.fit.bootstrap import Ensemble, Gain, exponential_weights, gain, half_weights, influence, refits
-from olmix.fit.checks import Array
+from olmix.fit.checks import Array, by_name
 from olmix.fit.law import Law
 from olmix.fit.propose_objective import Objective
 from olmix.fit.propose_result import Influence, LeafProposal, MetricPrediction, ProposalResult
@@ -261,7 +261,7 @@ def propose(
             Influence(run=r, gain_without=g) for r, g in zip(runs if without else (), without, strict=True)
         ),
         warnings=(
-            *law.warnings_,
+            *(by_name(warning, feasible.leaves, objective.metrics) for warning in law.warnings_),
             *objective.warnings,
             *cautions(feasible, best.weights, weights, run is None),
             *_hinges_on(runs, without, over_prior),

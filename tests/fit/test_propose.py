@@ -206,6 +206,14 @@ class Bowl(LogLinear):
         return ("none",) * self.metric_count_
 
 
+def test_warnings_of_the_law_have_names():
+    names, w, y = swarm(0.003)
+    y[:, 2] = 3.0
+    law = LogLinear().fit(w, y)
+    result = propose(law, objective(METRICS, y), feasible_set(), w, y, names, bootstrap=20)[0]
+    assert "constant-metric: metrics metric2 do not vary; their prediction is that constant" in result.warnings
+
+
 def test_search_comes_near_the_exact_optimum():
     _, w, y = swarm(0.003)
     exact = optimum(LogLinear().fit(w, y), np.full(K, 1 / K), feasible_set(), kl=0.01)

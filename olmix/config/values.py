@@ -10,9 +10,12 @@ import ast
 import collections.abc
 import dataclasses
 import enum
+import importlib
 import types
 import typing
 from typing import Any
+
+import fiddle as fdl
 
 from olmix.config import nodes
 from olmix.errors import UserError, nearest
@@ -75,8 +78,33 @@ def _parse(text: str, hint: Any) -> Any:
         inner = args[1] if len(args) == 2 else Any
         return {str(_parse(k, str)): _parse(v, inner) for k, v in _pairs(text)}
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        raise MisfitError("set its fields one by one, or replace it in an overlay")
+        kinds = _kinds(hint)
+        if text in kinds:
+            return fdl.Config(kinds[text])
+        other = (
+            f", or name another kind{nearest(text, kinds)}: {', '.join(kinds)}"
+            if kinds
+            else ", or replace it in an overlay"
+        )
+        raise MisfitError(f"set its fields one by one{other}")
     return _parse_by_spelling(text)
+
+
+def _kinds(base: type) -> dict[str, type]:
+    """What may stand where a `base` is asked for, by name: its subclasses that its package exports.
+
+    One that other packages build upon is a base itself, and no choice.
+    """
+    room = base.__module__.rpartition(".")[0] or base.__module__
+    package = importlib.import_module(room)
+    public = {name: getattr(package, name) for name in getattr(package, "__all__", ())}
+    return {
+        name: kind
+        for name, kind in public.items()
+        if isinstance(kind, type)
+        and base in kind.__mro__[1:]
+        and all(below.__module__.startswith(room) for below in kind.__subclasses__())
+    }
 
 
 def _parse_union(text: str, args: tuple[Any, ...]) -> Any:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any, Literal
 
+import fiddle as fdl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 from olmix.config import canonical, paths, values
 from olmix.config.tags import Schedule
 from olmix.errors import UserError
+from olmix.fit import Law, LogLinear
+from olmix.graph import FanOut, Step
+from olmix.train.steps import Swarm
 from tests.config import build, targets
 
 
@@ -80,6 +84,19 @@ def test_wrong_texts_say_what_would_be_right(text: str, hint: Any, words: str) -
     with pytest.raises(UserError, match=r"^here is") as caught:
         values.parse(text, hint, "here")
     assert words in str(caught.value)
+
+
+def test_another_kind_of_a_node_is_set_by_its_name() -> None:
+    found = values.parse("LogLinear", Law, "laws.law")
+    assert isinstance(found, fdl.Config)
+    assert fdl.build(found) == LogLinear()
+    with pytest.raises(
+        UserError, match=r"laws.law is a Law.*\(nearest: .*LogLinear.*\): .*EffectiveData, GaussianProcess"
+    ):
+        values.parse("LogLiner", Law, "laws.law")
+    with pytest.raises(UserError, match="or replace it in an overlay"):
+        values.parse("FanOut", Step, "scan")
+    assert issubclass(Swarm, FanOut)  # Others build upon it, so it is no choice.
 
 
 @given(st.recursive(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none(), st.lists))

@@ -16,10 +16,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from olmix.lean import import_transformers
 from tests.train import fake_gpu
 
 if __name__ == "__main__":
     fake_gpu.load()
+    import_transformers()
 
 import numpy as np
 import torch

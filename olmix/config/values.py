@@ -97,14 +97,15 @@ def _kinds(base: type) -> dict[str, type]:
     """
     room = base.__module__.rpartition(".")[0] or base.__module__
     package = importlib.import_module(room)
-    public = {name: getattr(package, name) for name in getattr(package, "__all__", ())}
-    return {
-        name: kind
-        for name, kind in public.items()
-        if isinstance(kind, type)
-        and base in kind.__mro__[1:]
-        and all(below.__module__.startswith(room) for below in kind.__subclasses__())
-    }
+    public: dict[str, Any] = {name: getattr(package, name) for name in getattr(package, "__all__", ())}
+
+    def choice(kind: Any) -> bool:
+        if not isinstance(kind, type) or base not in kind.__mro__[1:]:
+            return False
+        below: list[type] = kind.__subclasses__()
+        return all(one.__module__.startswith(room) for one in below)
+
+    return {name: kind for name, kind in public.items() if choice(kind)}
 
 
 def _parse_union(text: str, args: tuple[Any, ...]) -> Any:

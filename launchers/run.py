@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from launchers import _app, _flags
+from olmix.config import blame
+from olmix.config.experiments import Resolved
 from olmix.errors import UserError
 from olmix.graph import runner
 from olmix.graph.executor import StepsFailed
+from olmix.graph.experiment import Experiment
 from olmix.graph.plan import make_plan
 from olmix.graph.preview import blocks, declared
 from olmix.graph.progress import Reporter
@@ -48,6 +51,13 @@ def main() -> int:
     for warning in resolved.warnings:
         reporter.say(f"warning: {warning}")
     experiment = resolved.build()
+    try:
+        return _go(experiment, resolved, console, reporter)
+    except UserError as error:
+        raise UserError(f"{error}{blame.places(str(error), resolved.blame)}") from error
+
+
+def _go(experiment: Experiment, resolved: Resolved, console: Console, reporter: Reporter) -> int:
     store = Store(pathlib.Path(_STORE.value).expanduser())
     if _UNTIL.value is not None:
         experiment.step(_UNTIL.value)  # A name that is no step's is said before anything else.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -54,6 +55,27 @@ def blame(config: object, lines: list[canonical.Line] | None = None) -> dict[str
       ConfigError: as `canonical.text` does.
     """
     return _Collector(config, canonical.lines(config) if lines is None else lines).found
+
+
+#: How sentences name settings: `proxy.batch_tokens`, and the step that they are about before the first colon.
+_SETTING = re.compile(r"\b[a-z_]\w*(?:\.[a-z_]\w*)+")
+_STEP = re.compile(r"([a-z_.]+)(?:/[^:\s]*)?: ")
+
+
+def places(sentence: str, blames: Mapping[str, Blame]) -> str:
+    """Who set what a sentence about a step names, ` (proxy.tokens: --set=..., proxy.batch_tokens: presets/local_text.py:70)`.
+
+    A setting that nobody set, or that several steps have and the sentence tells no step of, is left out.
+    """
+    step = _STEP.match(sentence)
+    found = {}
+    for name in _SETTING.findall(sentence):
+        paths = [name, *([f"{step[1]}.{name}", f"{step[1]}.proxy.{name}"] if step is not None else [])]
+        # A node that steps share has its lines with the first of them.
+        known = [path for path in paths if path in blames] or [path for path in blames if path.endswith(f".{name}")]
+        if len({blames[path].place for path in known}) == 1 and blames[known[0]].kind != "default":
+            found[name] = blames[known[0]].place
+    return f" ({', '.join(f'{name}: {place}' for name, place in found.items())})" if found else ""
 
 
 class _Collector:

@@ -155,14 +155,16 @@ def build(config: fdl.Config[Any], blames: Mapping[str, Blame] | None = None) ->
         original = getattr(error, "proxy_base_exception", error)
         where = _BUILT_AT.search(str(error))
         path = where[1].removeprefix(".") if where else ""
-        who = _latest(path, blames or {})
+        who = _latest(path, blames or {}, str(original))
         raise UserError(f"{original} ({path or 'the root'}{who})") from error
 
 
-def _latest(path: str, blames: Mapping[str, Blame]) -> str:
-    """The last layer that set a field of a node, for a message."""
+def _latest(path: str, blames: Mapping[str, Blame], sentence: str) -> str:
+    """The last layer that set a field of a node, of those that a sentence names if it names some, for a message."""
     order = ("base", "preset", "part", "code", "overlay", "experiment", "file", "flag")
-    inside = [item for at, item in blames.items() if at.rpartition(".")[0] == path and item.kind in order]
+    fields = {at.rpartition(".")[2]: item for at, item in blames.items() if at.rpartition(".")[0] == path}
+    fields = {name: item for name, item in fields.items() if item.kind in order}
+    inside = [item for name, item in fields.items() if re.search(rf"\b{name}\b", sentence)] or list(fields.values())
     return f", last set by {max(inside, key=lambda item: order.index(item.kind)).place}" if inside else ""
 
 

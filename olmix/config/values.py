@@ -135,9 +135,13 @@ def _parse_items(text: str, base: Any, args: tuple[Any, ...]) -> Any:
 
 def _number(text: str, kind: type) -> int | float:
     try:
-        return kind(text)
+        number: int | float = kind(text)
     except ValueError:
         pass
+    else:
+        if number != number:
+            raise MisfitError(f"{text!r} is not a number")
+        return number
     if kind is int:
         try:
             whole = float(text)

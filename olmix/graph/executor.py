@@ -146,7 +146,10 @@ class Executor:
 
     def _fan_out(self, node: Node, step: FanOut) -> None:
         scratch = StoreContext(self._job(node), self.store.scratch(node.artifact))
-        pieces = planning.make_pieces(self.plan, node, step.pieces(scratch))
+        try:
+            pieces = planning.make_pieces(self.plan, node, step.pieces(scratch))
+        except UserError as error:
+            raise UserError(f"{node.label}: {error}") from error
         missing = {}
         for name, piece in pieces.items():
             if piece.state == "done":

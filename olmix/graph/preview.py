@@ -105,9 +105,9 @@ def forecasts(plan: Plan) -> Iterator[Forecast]:
                 lines = node.step.forecast(context)
             except NotYet as waits:
                 lines = (*node.step.declared(), f"more is known once {waits} is done")
-            except UserError:
+            except UserError as error:
                 yield Forecast(node, pieces, missing, tasks, node.step.declared())
-                raise
+                raise UserError(f"{node.label}: {error}") from error
             yield Forecast(node, pieces, missing, tasks, lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from olmix.errors import UserError, nearest
@@ -31,6 +32,10 @@ class Needs:
     patience_minutes: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("cpus", "gpus", "memory_gib", "gpu_memory_gib"):
+            amount = getattr(self, name)
+            if amount is not None and not math.isfinite(amount):
+                raise UserError(f"A step cannot need {name}={amount:g}: no machine has that.")
         if self.cpus < 0 or self.gpus < 0:
             raise UserError(f"A step cannot need a negative amount: cpus={self.cpus}, gpus={self.gpus}.")
         for name, amount in (("cpus", self.cpus), ("gpus", self.gpus)):

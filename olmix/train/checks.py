@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from olmix.errors import UserError
+from olmix.errors import UserError, nearest
 from olmix.graph.resources import Needs
 from olmix.train.arithmetic import arithmetic_of
 from olmix.train.ladder import padded
@@ -37,6 +37,16 @@ def check_settings(proxy: Proxy, *pool: Needs) -> None:
         tasks.check_tasks(proxy.tasks.names, proxy.tasks.families)
 
 
+#: Seeds from here on would not fit what torch is seeded with in each step, seed × 1,000,003 + step.
+SEEDS = 2**32
+
+
+def check_seed(where: str, seed: int) -> None:
+    """Raises UserError for a seed that random numbers cannot be made from."""
+    if not -SEEDS < seed < SEEDS:
+        raise UserError(f"{where} must be between -{SEEDS:,} and {SEEDS:,}; it is {seed:,}.")
+
+
 def check_supply(
     proxy: Proxy,
     mixtures: Mapping[str, Mapping[str, float]],
@@ -53,6 +63,14 @@ def check_supply(
     from olmix.train import source
 
     source.check_vocabulary(proxy.vocabulary, scan)
+    for leaf, limit in repetition_limits.items():
+        if leaf not in scan.tokens:
+            near = nearest(leaf, scan.tokens)
+            raise UserError(
+                f"repetition_limits names {leaf!r}, which is no leaf{near}; leaves: {', '.join(scan.tokens)}."
+            )
+        if not limit > 0:
+            raise UserError(f"repetition_limits of {leaf!r}: a limit must be more than 0; it is {limit:g}.")
     group_means(dict.fromkeys(scan.held_out, 0.0), groups)
     plan = resolve(proxy)
     for name, mixture in mixtures.items():

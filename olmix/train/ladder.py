@@ -247,13 +247,19 @@ def _foreign_config(model: Foreign, common: dict[str, Any]) -> transformers.PreT
         hint = nearest(model.model_type, CONFIG_MAPPING_NAMES)
         raise UserError(f"transformers knows no model_type={model.model_type!r}{hint}.")
     length = common["max_position_embeddings"]
-    other_name = transformers.AutoConfig.for_model(model.model_type).attribute_map.get("max_position_embeddings")
+    default = transformers.AutoConfig.for_model(model.model_type)
+    other_name = default.attribute_map.get("max_position_embeddings")
     if other_name in model.settings:
         del common["max_position_embeddings"]
     try:
         config = transformers.AutoConfig.for_model(model.model_type, **{**common, **model.settings})
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"transformers refuses these settings of a {model.model_type}: {error}") from error
+    # What transformers does not know it keeps as it is, and builds a model of the default size: billions of parameters.
+    usual, kept = default.to_dict(), config.to_dict()
+    unknown = next((name for name in model.settings if name in kept and name not in usual), None)
+    if unknown is not None:
+        raise UserError(f"A {model.model_type} of transformers has no setting {unknown!r}{nearest(unknown, usual)}.")
     longest = getattr(config, "max_position_embeddings", None)
     if longest is not None and longest < length:
         raise UserError(

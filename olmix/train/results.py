@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from olmix.errors import UserError
+from olmix.errors import UserError, nearest
 from olmix.train.noise import needed
 
 #: Names of metrics on held-out text begin with this.
@@ -121,10 +121,12 @@ def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...
     means = {}
     for group, members in groups.items():
         missing = [m for m in members if m not in values]
-        if not members or missing:
+        if not members:
+            raise UserError(f"Group {group!r} has no members to average; known: {', '.join(values)}.")
+        if missing:
+            near = nearest(missing[0], values)
             raise UserError(
-                f"Group {group!r} averages {', '.join(missing) or 'nothing'}, which has no held-out set; "
-                f"known: {', '.join(values)}."
+                f"Group {group!r} averages {', '.join(missing)}, which has no held-out set{near}; known: {', '.join(values)}."
             )
         means[group] = math.fsum(values[m] for m in members) / len(members)
     return means

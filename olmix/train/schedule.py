@@ -42,7 +42,7 @@ class WarmupStableDecay:
         if not 0 <= self.warmup_tokens <= stable + 1:
             raise UserError(
                 f"A warm-up of {self.warmup_tokens:,} tokens does not fit before the first decay, which begins at "
-                f"{int(stable):,} tokens; shorten warmup_tokens or decay_fraction, or train longer."
+                f"{int(stable):,} tokens; shorten proxy.warmup_tokens or proxy.decay_fraction, or train longer."
             )
 
     def at(self, tokens: float) -> float:

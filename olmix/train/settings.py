@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from olmix.config.tags import Hardware, Resources, Schedule, Telemetry
+from olmix.data import object_stores
 from olmix.errors import UserError, nearest
 from olmix.train.ladder import Foreign, Shape
 
@@ -24,6 +25,7 @@ ATTENTIONS = ("auto", "sdpa", "eager", "flash_attention_2")
 _RULES: dict[str, Callable[[float], bool]] = {
     "at least 1": lambda value: value >= 1,
     "at least 2": lambda value: value >= 2,
+    "from 2 to 1,000,000": lambda value: 2 <= value <= 1_000_000,
     "0 or more": lambda value: value >= 0,
     "more than 0": lambda value: value > 0,
     "from 0 to 1": lambda value: 0 <= value <= 1,
@@ -83,7 +85,7 @@ class SkipRule:
     sigmas: float = 6.0
 
     def __post_init__(self) -> None:
-        _number("skip.window", self.window, "at least 2")
+        _number("skip.window", self.window, "from 2 to 1,000,000")
         _number("skip.sigmas", self.sigmas, "more than 0")
 
 
@@ -179,6 +181,8 @@ class Proxy:
         if self.sequence_length < 2:
             raise UserError(f"proxy.sequence_length must be at least 2 tokens; it is {self.sequence_length}.")
         where = self.checkpoint_store
+        if where is not None and "://" in where:
+            object_stores.split(where)  # Raises on one of another kind: the first checkpoint would come minutes later.
         if where is not None and "://" not in where and not pathlib.PurePath(where).is_absolute():
             raise UserError(
                 f"proxy.checkpoint_store={where} is neither an address (s3://bucket/folder) nor an absolute path: "

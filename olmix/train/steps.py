@@ -20,7 +20,7 @@ from olmix.lean import import_transformers
 from olmix.mix.runs import RunTable
 from olmix.train import compiling, planner, results
 from olmix.train.arithmetic import resolve_device
-from olmix.train.checks import check_settings, check_supply
+from olmix.train.checks import check_seed, check_settings, check_supply
 from olmix.train.continuing import check_settings as check_continues
 from olmix.train.probing import check_probe, measured_speed
 from olmix.train.recipe import resolve
@@ -147,6 +147,7 @@ class Swarm(FanOut):
         proxy = _ready_for_all(self.proxy, pool)
         check_settings(proxy, *pool)  # A mistake shows here, before anything is started.
         check_stack(self.stack, proxy, "swarm")
+        check_seed("swarm.seed", self.seed)
         if not self.pool:
             check_probe(self.probe, self.proxy, self.each_needs)
         mixtures = context.read(self.design).mixtures()
@@ -296,6 +297,7 @@ class Validation(FanOut):
         proxy = ready(self.proxy, self.each_needs)
         check_settings(proxy, self.each_needs)
         check_stack(self.stack, proxy, "validation")
+        check_seed("validation.first_seed", self.first_seed)
         check_probe(self.probe, self.proxy, self.each_needs)
         arms = self._arms(context)
         check_supply(proxy, arms, context.read(self.scan), self.repetition_limits, self.groups)

@@ -104,7 +104,10 @@ def check_tasks(tasks: Sequence[str], families: Mapping[str, Sequence[str]]) -> 
         known = known_tasks()
         for task in tasks:
             if task not in known:
-                raise UserError(f"Unknown task {task!r}{nearest(task, known)}.")
+                # Of a short name, those that begin with it are meant: `gsm8k` is near to nothing by its letters.
+                longer = [name for name in known if name.startswith(task)]
+                near = f" (there is {', '.join(longer[:3])})" if longer and task else nearest(task, known)
+                raise UserError(f"Unknown task {task!r}{near}.")
     for family, members in families.items():
         strangers = [member for member in members if member not in tasks]
         if strangers or not members:

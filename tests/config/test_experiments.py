@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from olmix.config import canonical, catalogue, experiments, remembered, review
+from olmix.config import blame, canonical, catalogue, experiments, remembered, review
 from olmix.config.catalogue import Entry
 from olmix.config.fingerprint import fingerprint
 from olmix.config.overrides import Override
@@ -57,6 +57,25 @@ def test_blame_names_file_line_and_function_of_every_kind_of_layer() -> None:
     assert str(blame["swarm.proxy.steps"]) == "default of tests.config.targets:Proxy"
     assert all("/" not in str(item).split(":")[0] or not str(item).startswith("/") for item in blame.values())
     assert not any("fiddle" in str(item) for item in blame.values())
+
+
+def test_a_sentence_gets_who_set_what_it_names() -> None:
+    """By its step; a node that steps share stands with the first of them; defaults and what is ambiguous are left out."""
+    known = {
+        "swarm.proxy.tokens": blame.Blame("--set=swarm.proxy.tokens=1", kind="flag"),
+        "swarm.proxy.batch_tokens": blame.Blame("preset.py:3 p", kind="preset"),
+        "swarm.proxy.device.dtype": blame.Blame("Device", kind="default"),
+        "swarm.stack": blame.Blame("a.py:1", kind="overlay"),
+        "validation.stack": blame.Blame("b.py:2", kind="overlay"),
+    }
+    told = lambda sentence: blame.places(sentence, known)  # noqa: E731
+    both = " (proxy.tokens: --set=swarm.proxy.tokens=1, proxy.batch_tokens: preset.py:3 p)"
+    assert told("swarm: raise proxy.tokens, lower proxy.batch_tokens.") == both
+    assert told("swarm/variant-000: raise proxy.tokens, lower proxy.batch_tokens.") == both
+    assert told("validation: lower proxy.batch_tokens.") == " (proxy.batch_tokens: preset.py:3 p)"
+    assert told("validation: validation.stack is 0.") == " (validation.stack: b.py:2)"
+    assert told("swarm: device.dtype cannot be, nor what.ever in tokenizer.json.") == ""
+    assert told("Nobody knows any.stack of these.") == ""
 
 
 def test_a_profiler_goes_on_afterwards() -> None:
@@ -362,13 +381,15 @@ def test_unknown_experiments_name_the_nearest() -> None:
 def test_what_a_class_refuses_is_a_sentence_with_path_and_blame(sandbox: pathlib.Path) -> None:
     (sandbox / "picky.py").write_text(
         '"""H."""\nimport dataclasses\nimport fiddle as fdl\nfrom olmix.errors import UserError\n'
-        "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Inner:\n    x: int\n"
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Inner:\n    a: int = 0\n    x: int\n"
         "    def __post_init__(self):\n        if self.x < 0:\n"
         "            raise UserError(f'x must not be negative; it is {self.x}.')\n"
         "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Root:\n    inner: Inner\n"
         "def experiment():\n    return fdl.Config(Root, inner=fdl.Config(Inner, x=1))\n"
     )
-    resolved = experiments.resolve("picky", [Override("set", "inner.x=-1")], "sandbox")
+    # Of those who set something there, the one who set what the sentence names.
+    changes = [Override("set", "inner.x=-1"), Override("set", "inner.a=5")]
+    resolved = experiments.resolve("picky", changes, "sandbox")
     with pytest.raises(UserError) as caught:
         resolved.build()
     assert str(caught.value) == "x must not be negative; it is -1. (inner, last set by --set=inner.x=-1)"

@@ -67,6 +67,7 @@ def test_texts_are_read_as_the_declared_type(text: str, hint: Any, expected: obj
     ("text", "hint", "words"),
     [
         ("1.5", int, "an int: '1.5' is not a whole number"),
+        ("nan", float, "a float: 'nan' is not a number"),
         ("1e3", int, "write 1000"),
         ("abc", float, "a float: 'abc' is not a number"),
         ("1", bool, "neither true nor false"),

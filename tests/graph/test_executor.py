@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import os
 import pathlib
 import time
@@ -360,7 +361,10 @@ def test_memory_that_no_node_has_is_refused_and_not_waited_for(go: Any, tmp_path
         go(dataclasses.replace(experiment, parts=vast))
 
 
-@pytest.mark.parametrize("amounts", [{"cpus": 1.5}, {"gpus": 2.5}, {"memory_gib": 0}, {"cpus": -1}])
+@pytest.mark.parametrize(
+    "amounts",
+    [{"cpus": 1.5}, {"gpus": 2.5}, {"memory_gib": 0}, {"cpus": -1}, {"memory_gib": math.inf}, {"cpus": math.nan}],
+)
 def test_amounts_that_no_machine_could_give(amounts: dict[str, float]) -> None:
     with pytest.raises(UserError, match=r"A step can|needs more than none"):
         Needs(**amounts)

@@ -72,7 +72,7 @@ def test_groups_are_plain_means() -> None:
     assert group_means({"a": 1.0, "b": 3.0}, {"g": ("a", "b"), "h": ("b",)}) == {"g": 2.0, "h": 3.0}
     with pytest.raises(UserError, match="c, which has no held-out set"):
         group_means({"a": 1.0}, {"g": ("a", "c")})
-    with pytest.raises(UserError, match="nothing"):
+    with pytest.raises(UserError, match="Group 'g' has no members to average; known: a"):
         group_means({"a": 1.0}, {"g": ()})
 
 

@@ -113,6 +113,10 @@ def test_foreign_models_are_welcome() -> None:
     assert config.vocab_size == 64
     with pytest.raises(UserError, match="llama"):
         config_of(Foreign(model_type="lama"), vocabulary=64, sequence_length=32)
+    with pytest.raises(UserError, match=r"A llama of transformers has no setting 'hiden_size' \(nearest: hidden_size"):
+        config_of(Foreign(model_type="llama", settings={"hiden_size": 16}), vocabulary=64, sequence_length=32)
+    older = Foreign(model_type="llama", settings={**llama.settings, "rope_theta": 5e5})  # Translated, so not unknown.
+    assert config_of(older, vocabulary=64, sequence_length=32).rope_parameters["rope_theta"] == 5e5
     with pytest.raises(UserError, match=r"longer than a gpt2 .* allows \(16\)"):
         config_of(Foreign(model_type="gpt2", settings={"n_positions": 16}), vocabulary=64, sequence_length=32)
 

@@ -119,8 +119,10 @@ def test_numbers_that_mean_nothing_are_refused_when_they_are_set(name: str, valu
     settings = {"model": "olmo3_14m", "vocabulary": 100_278, "sequence_length": 2048, "tokens": 10_000_000}
     with pytest.raises(UserError, match=f"proxy.{name} must be {says}"):
         Proxy(**{**settings, name: value})
-    with pytest.raises(UserError, match=r"skip.window must be at least 2; it is 0\."):
+    with pytest.raises(UserError, match=r"skip.window must be from 2 to 1,000,000; it is 0\."):
         SkipRule(window=0)
+    with pytest.raises(UserError, match=r"'s4://x/y': addresses begin with s3://"):
+        Proxy(**settings, checkpoint_store="s4://x/y")
 
 
 @pytest.mark.parametrize("place", ["checkpoints", "~/checkpoints", "./a"])

@@ -346,6 +346,12 @@ def test_stacks_form_within_a_kind_of_accelerator(graph, scan) -> None:  # noqa:
         ),
         ({"proxy": {"tasks": Tasks(names=("arc_chalenge_test_rc_5shot",))}}, "nearest: arc_challenge_test_rc_5shot"),
         ({"proxy": {"tasks": Tasks(families={"math": ("gsm8k",)})}}, "not among the tasks"),
+        ({"proxy": {"tasks": Tasks(names=("gsm8k",))}}, r"Unknown task 'gsm8k' \(there is gsm8k_gold_bpb_5shot\)"),
+        ({"groups": {"code": ("noice",)}}, r"noice, which has no held-out set \(nearest: noise\)"),
+        ({"repetition_limits": {"noice": 2.0}}, r"names 'noice', which is no leaf \(nearest: noise\)"),
+        ({"repetition_limits": {"noise": 0.0}}, "of 'noise': a limit must be more than 0; it is 0"),
+        ({"repetition_limits": {"noise": float("nan")}}, "more than 0; it is nan"),
+        ({"seed": 10**26}, r"swarm\.seed must be between -4,294,967,296 and"),
     ],
 )
 def test_a_swarm_s_mistakes_show_before_anything_is_trained(graph, scan, changes, says) -> None:  # noqa: F811

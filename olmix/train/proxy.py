@@ -162,8 +162,6 @@ class Trainer:
         """
         check_tokens(batch.tokens, self.vocabulary, f"Batch {self.done}")
         rate = self.schedule.for_batch(self.tokens, self.plan.batch_tokens)
-        # Dropout, where a model has any, depends on the seed, the step and the process alone, so a resumed run draws the same.
-        torch.manual_seed(self.seed * 1_000_003 + self.done + (self.world.rank << 40))
         loss = self._within_memory(batch)
         self.scaler.unscale_(self.optimizer)
         norm = whole(torch.nn.utils.get_total_norm(self._gradients())).double()
@@ -256,6 +254,9 @@ class Trainer:
 
     def _accumulate(self, tokens: torch.Tensor, predicted: int, *, exchange: bool = True) -> torch.Tensor:
         """Adds the gradients of this process's rows, in pieces; returns the sum of their losses in nats."""
+        # Dropout, where a model has any, depends on the seed, the step and the process alone, not on what was tried before: a
+        # resumed run draws the same.
+        torch.manual_seed(self.seed * 1_000_003 + self.done + (self.world.rank << 40))
         nats = torch.zeros((), dtype=torch.float64, device=self.device)
         pieces = tokens.split(self.micro_batch)
         for number, piece in enumerate(pieces):

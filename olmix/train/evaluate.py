@@ -24,6 +24,7 @@ from olmix.errors import UserError
 from olmix.train.distributed import World
 from olmix.train.feed import HeldOut, HeldOuts
 from olmix.train.loss import chosen_nats, nats_of
+from olmix.train.proxy import to_device
 from olmix.train.tasks import Encoded, Prepared
 
 #: Tokens per forward pass: logits of a large vocabulary are what fills memory.
@@ -65,8 +66,7 @@ def held_out_nats(
     total = torch.zeros(len(held_outs), dtype=torch.float64, device=device)
     for turn, counts in world.turns(len(pieces)):
         number, piece = pieces[turn]
-        tokens = torch.from_numpy(piece.astype(np.int64)).to(device)
-        nats = nats_of(model, tokens, dtype, whole_logits=world.sharded)
+        nats = nats_of(model, to_device(piece.astype(np.int64), device), dtype, whole_logits=world.sharded)
         if counts:
             total[number] += nats
         alive()
@@ -121,14 +121,14 @@ def row_nats(
     for turn, counts in world.turns(len(batches)):
         batch = batches[turn]
         # Padding stands after the text, and attention looks back only: it can spoil nothing that is scored.
-        tokens = torch.zeros(len(batch), len(rows[batch[0]].tokens), dtype=torch.int64)
-        scored = torch.zeros(len(batch), tokens.shape[1] - 1, dtype=torch.bool)
+        tokens = np.zeros((len(batch), len(rows[batch[0]].tokens)), np.int64)
+        scored = np.zeros((len(batch), tokens.shape[1] - 1), np.bool_)
         for place, row in enumerate(batch):
-            tokens[place, : len(rows[row].tokens)] = torch.from_numpy(rows[row].tokens)
+            tokens[place, : len(rows[row].tokens)] = rows[row].tokens
             scored[place, rows[row].first - 1 : len(rows[row].tokens) - 1] = True
-        tokens, scored = tokens.to(device), scored.to(device)
-        each = chosen_nats(model, tokens, scored, dtype, whole_logits=world.sharded)
-        owner = torch.tensor(batch, device=device)[scored.nonzero()[:, 0]]
+        owner = to_device(np.repeat(batch, scored.sum(axis=1)), device)
+        asked = to_device(tokens, device), to_device(scored.astype(np.int64), device).bool()
+        each = chosen_nats(model, *asked, dtype, whole_logits=world.sharded)
         if counts:
             nats.index_add_(0, owner, each.double())
         alive()

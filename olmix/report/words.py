@@ -69,7 +69,7 @@ def count(value: float | None) -> str:
     for power, suffix in ((12, "T"), (9, "B"), (6, "M"), (3, "K")):
         if abs(value) >= 0.9995 * 10**power:
             return f"{value / 10**power:.3g}{suffix}"
-    return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    return f"{value:.0f}"  # Nobody counts thousandths of a token.
 
 
 def times(value: float | None) -> str:

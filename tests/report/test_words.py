@@ -18,6 +18,7 @@ from olmix.report.words import MINUS, THIN
         (words.percent(0.00005), f"< 0.01{THIN}%"),
         (words.percent(0), f"0{THIN}%"),
         (words.count(950), "950"),
+        (words.count(0.00114), "0"),
         (words.count(999_700), "1M"),
         (words.count(1_050_000), "1.05M"),
         (words.count(2.3e12), "2.3T"),

@@ -248,8 +248,18 @@ _REFUSALS = (
 
 
 def refusal(error: BaseException) -> Refusal | None:
-    """Why a disk takes no more, if that is what an error says."""
-    number = getattr(error, "errno", None)
-    if number is not None:
-        return next((refused for refused in _REFUSALS if refused.number == number), None)
-    return next((refused for refused in _REFUSALS if re.search(refused.sounds_like, str(error))), None)
+    """Why a disk takes no more, if that is what an error says, or one in whose wake it was raised.
+
+    torch's writer of archives, which cannot finish what it began, raises about that and not about the disk.
+    """
+    found, looked_at = None, error
+    while found is None:
+        number = getattr(looked_at, "errno", None)
+        for refused in _REFUSALS:
+            if refused.number == number or (number is None and re.search(refused.sounds_like, str(looked_at))):
+                found = refused
+        above = looked_at.__cause__ or (None if looked_at.__suppress_context__ else looked_at.__context__)
+        if above is None:
+            break
+        looked_at = above
+    return found

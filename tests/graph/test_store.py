@@ -51,7 +51,14 @@ def _tokenizers(path: pathlib.Path) -> None:
     tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="word-0")).save(str(path))
 
 
-@pytest.mark.parametrize("write", [_plain, _numpy, _safetensors, _tokenizers])
+def _torch(path: pathlib.Path) -> None:
+    import torch
+
+    with open(path, "wb") as file:  # As checkpoints are written.
+        torch.save({"x": torch.zeros(250_000)}, file)
+
+
+@pytest.mark.parametrize("write", [_plain, _numpy, _safetensors, _tokenizers, _torch])
 def test_a_full_disk_is_known_whoever_writes(small: pathlib.Path, write: Callable[[pathlib.Path], None]) -> None:
     """Three of the four libraries give the error no number, and two of them are not even an OSError."""
     with pytest.raises(Exception, match=r".") as failed:
@@ -71,11 +78,11 @@ def limited() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("write", [_plain, _safetensors, _tokenizers])
+@pytest.mark.parametrize("write", [_plain, _safetensors, _tokenizers, _torch])
 def test_a_file_that_may_not_be_that_large_is_no_full_disk(
     tmp_path: pathlib.Path, limited: None, write: Callable[[pathlib.Path], None]
 ) -> None:
-    with pytest.raises(Exception, match=r"File too large") as failed:
+    with pytest.raises(Exception, match=r"File too large|unexpected pos") as failed:
         write(tmp_path / "file")
     sentence = disk_sentence(tmp_path, failed.value) or ""
     assert f"The disk of the store {tmp_path} takes no file as large" in sentence

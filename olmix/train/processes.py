@@ -36,8 +36,9 @@ PATIENCE = 60.0
 BEGIN = 30 * 60.0
 #: Seconds between two looks at what they wait for.
 LOOK = 5.0
-#: Seconds that one waits for another in an exchange where nobody knows how long a run may be silent.
-WAIT = 6 * 3600.0
+#: Seconds that one waits for another in an exchange where nobody knows how long a run may be silent, and at most: clocks of
+#: gloo and NCCL count nanoseconds, and run over.
+WAIT, LONGEST = 6 * 3600.0, 30 * 24 * 3600.0
 #: How gloo says that another process of the run is gone, which means nothing about this one; all else has types of its own.
 _CUT_OFF = ("gloo/transport", "Connection closed by peer", "Connection reset by peer")
 #: What NCCL says where no other attempt would do better: two processes on one GPU, an interface that is not there.
@@ -131,7 +132,7 @@ def launch(
         stack.callback(seen.unlink, missing_ok=True)
         told = {"address": desk.address, "sharded": sharded, "work": work, "arguments": arguments, "seen": str(seen)}
         told["attempt"] = secrets.token_hex(8)
-        wait = WAIT if patience is None else 2 * 60 * patience
+        wait = WAIT if patience is None else min(2 * 60 * patience, LONGEST)
         trainer = ray_backend.trainer(_process, told, size, device == "cuda", needs, scratch, wait)
         ended: list[BaseException] = []
         fit = threading.Thread(target=_fit, args=(trainer, ended), name="ray-train", daemon=True)

@@ -349,6 +349,20 @@ def test_they_wait_for_each_other_for_longer_than_a_run_may_be_silent(engine: Ra
     assert asked == [pytest.approx(step.patience()), 3.0]
 
 
+@pytest.mark.parametrize(("patience", "seconds"), [(None, 6 * 3600), (31.5, 3780), (1e12, 30 * 24 * 3600)])
+def test_how_long_one_waits_for_another(engine: RayEngine, tmp_path, monkeypatch, patience, seconds) -> None:
+    """For ever would be a month: a very large number is how a user says so, and the clocks of gloo cannot count it."""
+
+    def made(*arguments: Any) -> None:
+        assert arguments[-1] == seconds
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray_backend, "trainer", made)
+    nothing = lambda *_: None  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        launch(2, "cpu", False, train, (), tmp_path, threading.Event(), nothing, Needs(), patience)
+
+
 def test_one_that_is_done_does_not_wait_for_the_first_to_write(monkeypatch) -> None:
     """There is no group of processes here to wait in."""
     import ray

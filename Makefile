@@ -27,6 +27,7 @@ venv: $(VENV)/.test
 $(VENV)/.core: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 	  { echo "olmix needs Python 3.11 or 3.12; 'make PYTHON=/path/to/python3.11 ...' names one"; exit 2; }
+	@echo "Installing the pinned packages into $(VENV); pip says nothing for a few minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(TORCH)
 	$(PIP) --editable .

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
+import sys
 
 from olmix.errors import nearest_path
 
@@ -20,3 +22,11 @@ def test_a_relative_path_is_looked_for_here(tmp_path: pathlib.Path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs.csv").touch()
     assert nearest_path(pathlib.Path("run.csv")) == f" (nearest in {tmp_path}: runs.csv)"
+
+
+def test_a_python_without_our_packages_is_told_where_they_are() -> None:
+    """A new shell, in which nobody has activated the environment."""
+    told = subprocess.run([sys.executable, "-S", "-m", "launchers.run"], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "source .venv/bin/activate" in told.stderr
+    assert "Traceback" not in told.stderr

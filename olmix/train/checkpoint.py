@@ -105,7 +105,13 @@ class Checkpoints:
         folder, *others = self._shelves()
         assert isinstance(folder, Folder)
         with folder.writing(name) as file:
-            torch.save(state, cast(IO[bytes], content := Digested(file)))
+            content = Digested(file)
+            try:
+                torch.save(state, cast(IO[bytes], content))
+            except RuntimeError:
+                if content.refused is None:
+                    raise
+                raise content.refused from None
         note = json.dumps({"bytes": content.size, "blake2b": content.digest, **about}).encode()
         folder.write(_note(name), note)
         for shelf in others:

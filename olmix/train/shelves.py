@@ -51,6 +51,8 @@ class Digested(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._digest, self.size = file, _blake2b(), 0
+        #: What the disk refused; torch says only that the file is not as long as it should be.
+        self.refused: OSError | None = None
 
     def writable(self) -> bool:
         """Yes."""
@@ -58,7 +60,11 @@ class Digested(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Writes all of `data`."""
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.refused = error
+            raise
         self._digest.update(data)
         count = memoryview(data).nbytes
         self.size += count

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from olmix.train import parts
 from olmix.train.checkpoint import Checkpoints
 from olmix.train.distributed import World
 from olmix.train.parts import Rows, joined, span, split
+from olmix.train.shelves import Folder
 
 ROWS = st.integers(0, 12)
 SIZES = st.integers(1, 6)
@@ -168,6 +172,20 @@ def test_parts_lie_elsewhere_too(tmp_path) -> None:
     assert (newest[0], newest[1]["model"]["x"].start) == (20, 4)
     other.forget_remote()
     assert not (tmp_path / "there").exists()
+
+
+def test_a_disk_that_refuses_is_what_the_save_says(tmp_path, monkeypatch) -> None:
+    """And not what torch makes of it: that a file is not as long as it should be."""
+
+    @contextlib.contextmanager
+    def full(folder: Folder, name: str) -> Iterator[Any]:
+        with open("/dev/full", "wb", buffering=0) as file:
+            yield file
+
+    monkeypatch.setattr(Folder, "writing", full)
+    with pytest.raises(OSError, match="No space left") as refused:
+        Checkpoints(tmp_path).save(1, {"x": torch.zeros(10**5)}, wait=True)
+    assert refused.value.errno == errno.ENOSPC
 
 
 def test_what_a_killed_attempt_was_writing_is_removed(tmp_path) -> None:

@@ -307,6 +307,15 @@ def _died_at_the_start(ended: BaseException) -> bool:
     return isinstance(failure, ray.exceptions.RayActorError | WorkerGroupStartupFailedError) or _cut_off(failure)
 
 
+def _silent(ended: BaseException | None) -> list[int]:
+    """The processes that Ray Train ended the others for, because they did not answer it for ten minutes."""
+    from ray.train import WorkerGroupError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
+
+    failures = ended.worker_failures if isinstance(ended, WorkerGroupError) else {}
+    return [rank for rank, failure in sorted(failures.items()) if isinstance(failure, WorkerHealthCheckTimeoutError)]
+
+
 def _check_shared(seen: pathlib.Path, host: str) -> None:
     if not seen.exists():
         raise UserError(
@@ -335,6 +344,9 @@ def _answer(heard: _Heard, stopped: bool, ended: BaseException | None) -> Any:
         raise Interrupted(what)
     if stopped:
         raise Interrupted("SIGTERM before or after the training itself; the same run goes on from its last checkpoint.")
+    for rank in _silent(ended):
+        where = f" on {heard.there[rank]}" if rank in heard.there else ""
+        raise WorkerLost(f"process {rank}{where} of the {heard.size} of the run does not answer any more")
     lost = [rank for rank in heard.gone if rank not in heard.outcomes]
     if heard.first == GONE:
         del lost[1:]  # The others were ended because of it.

@@ -428,6 +428,9 @@ def test_what_several_say_is_said_once(caplog) -> None:
 
 def test_what_a_run_comes_to() -> None:
     """The user's mistakes first; what other processes say once one is gone is its consequence and not a failure."""
+    from ray.train import WorkerGroupError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckTimeoutError
+
     assert _answer(_said(r0=("result", 7), r1=("result", None)), False, None) == 7
     with pytest.raises(UserError, match="a mistake"):
         _answer(_said(first="failure", r0=("failure", "trace"), r1=("mistake", "a mistake")), False, None)
@@ -437,6 +440,9 @@ def test_what_a_run_comes_to() -> None:
         _answer(_said(first=GONE, gone=[1], r0=("failure", "Broken pipe")), False, None)
     with pytest.raises(WorkerLost, match=r"^process 1 on b \(1.2.3.5\) of the 2 of the run died$"):
         _answer(_said(first=GONE, gone=[1, 0]), False, None)  # The first was ended because of it.
+    silent = WorkerGroupError("", {1: WorkerHealthCheckTimeoutError("hanging for 600 seconds")})
+    with pytest.raises(WorkerLost, match=r"^process 1 on b \(1.2.3.5\) of the 2 of the run does not answer any more$"):
+        _answer(_said(first=GONE, gone=[0, 1]), False, silent)  # The stopped one dies last.
     with pytest.raises(WorkerLost, match="lost touch"):
         _answer(_said(first="cut off", r0=("cut off", "trace")), False, None)
     with pytest.raises(Interrupted, match="saved after"):

@@ -62,7 +62,9 @@ def test_every_proxy_is_an_artifact_with_exactly_its_tokens(store: pathlib.Path)
         assert proxy["status"] == "finished"
         assert proxy["tokens"] == 20_480
         assert sum(proxy["tokens_per_leaf"].values()) == 20_480
-        assert set(proxy["metrics"]) >= {"bpb/speeches", "bpb/prose", "bpb/python_tests"}
+        assert set(proxy["metrics"]) >= {"bpb/speeches", "bpb/python_tests"}
+    (swarm,) = (json.loads((folder / "result.json").read_text()) for folder in artifacts(store, "swarm"))
+    assert {"bpb/speeches", "bpb/prose"} <= set(swarm["metrics"])
 
 
 def test_the_limits_bind_and_the_proposal_keeps_them(store: pathlib.Path) -> None:

@@ -140,8 +140,9 @@ class Report(Step):
 
 def _trained(context: Context, step: Step | None) -> list[Trained]:
     from olmix.report import trained
+    from olmix.train.steps import Swarm, Validation
 
-    return list(trained.trained(context, step)) if isinstance(step, FanOut) else []
+    return list(trained.trained(context, step)) if isinstance(step, Swarm | Validation) else []
 
 
 def _cost(context: Context, name: str, step: Step, runs: list[Trained]) -> Cost:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from olmix.graph.step import Context, FanOut, Step
+from olmix.graph.step import Context, Step
 from olmix.report.findings import Cost, Curve, Failure
+from olmix.train.steps import Swarm, Validation
 
 #: Points over all loss curves of a page, and the fewest per curve: enough to see the shape, small enough to send.
 POINTS, FEWEST = 12_000, 40
@@ -28,10 +29,11 @@ class Trained:
     result: Any
 
 
-def trained(context: Context, step: FanOut) -> Iterator[Trained]:
+def trained(context: Context, step: Swarm | Validation) -> Iterator[Trained]:
     """The runs of a swarm or a validation, by name."""
+    results = step.results(context)
     for name, piece in step.pieces(context).items():
-        yield Trained(name, piece, context.read(piece))
+        yield Trained(name, piece, results[name])
 
 
 def arm_of(name: str) -> str | None:

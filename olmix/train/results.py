@@ -18,7 +18,7 @@ class ProxyResult:
     """What one proxy run gave.
 
     `status` is "finished" or "diverged"; a diverged run (its loss or gradient became NaN or infinite) is a result like any
-    other, says why in `reason`, and has no `metrics`. `metrics` holds `bpb/<leaf>` and `bpb/<group>` of held-out text,
+    other, says why in `reason`, and has no `metrics`. `metrics` holds `bpb/<leaf>` of held-out text (see `with_groups`),
     lower is better. `tokens` were trained on, exactly (`declared_tokens` were asked for); `tokens_per_leaf` adds up to
     them; `repetition` is how often each leaf was read. `seconds` are of training alone. `loss_curve` holds (tokens, nats
     per token), `evaluations` (tokens, metrics) in the course of the run.
@@ -130,6 +130,22 @@ def group_means(values: Mapping[str, float], groups: Mapping[str, tuple[str, ...
             )
         means[group] = math.fsum(values[m] for m in members) / len(members)
     return means
+
+
+def with_groups(result: ProxyResult, groups: Mapping[str, tuple[str, ...]]) -> ProxyResult:
+    """A run's result with `bpb/<group>`, the mean over each group's leaves, beside every measurement.
+
+    It is arithmetic on what was measured, so a run is the same whatever groups are asked for, and trained once.
+    """
+    if not groups:
+        return result
+
+    def more(metrics: Mapping[str, float]) -> dict[str, float]:
+        leaves = {name.removeprefix(BPB): value for name, value in metrics.items() if name.startswith(BPB)}
+        return {**metrics, **{f"{BPB}{name}": value for name, value in group_means(leaves, groups).items()}}
+
+    evaluations = tuple((tokens, more(metrics)) for tokens, metrics in result.evaluations)
+    return dataclasses.replace(result, metrics=more(result.metrics) if result.metrics else {}, evaluations=evaluations)
 
 
 def objective_value(objective: Mapping[str, float], metrics: Mapping[str, float]) -> float:

@@ -38,7 +38,8 @@ VALIDATION_SEED = 1000
 class TrainProxy(Training):
     """Trains one proxy on one mixture of the scanned leaves and measures it on held-out text.
 
-    `groups` names further metrics, each the mean over leaves: `{"code": ("python", "c")}` adds `bpb/code`.
+    `groups` names further metrics of its log, each the mean over leaves: `{"code": ("python", "c")}` adds `bpb/code`. The
+    result has those of the leaves alone; a swarm adds its groups, so that new ones train nothing anew.
     `repetition_limits` (leaf -> how often it may be read in this run) win over those of the scan. Writes
     `metrics.jsonl`, and with `proxy.save_model` the model as a Hugging Face folder, `model/`. `name` appears in logs only.
     `continues` is a shorter run of the same kind, whose `proxy.save_states` is set: this one goes on from its end, with the
@@ -206,8 +207,10 @@ class Swarm(FanOut):
         return self.stack
 
     def results(self, context: Context) -> dict[str, ProxyResult]:
-        """The results by variant."""
-        return {name: context.read(piece) for name, piece in self.pieces(context).items()}
+        """The results by variant, with the groups."""
+        return {
+            name: results.with_groups(context.read(piece), self.groups) for name, piece in self.pieces(context).items()
+        }
 
     def metrics_to_come(self, context: Context) -> tuple[str, ...]:
         """What its runs will be measured on: held-out text of leaves and groups, tasks and families of tasks."""
@@ -337,6 +340,12 @@ class Validation(FanOut):
         compiled = compiling.lines(self.proxy, (self.each_needs,), stack, speed)
         return (f"proposal, prior and best observed variant with {self.seeds} seeds each", *plan, *compiled)
 
+    def results(self, context: Context) -> dict[str, ProxyResult]:
+        """The results by name, with the groups."""
+        return {
+            name: results.with_groups(context.read(piece), self.groups) for name, piece in self.pieces(context).items()
+        }
+
     def run(self, context: Context) -> ValidationResult:
         """Means, standard errors and gains.
 
@@ -345,13 +354,10 @@ class Validation(FanOut):
         """
         proposal: Any = context.read(self.proposal)
         objective = {row.metric: row.coefficient for row in proposal.metrics if row.coefficient}
-        pieces = self.pieces(context)
+        done = self.results(context)
         arms = []
         for arm in self._arms(context):
-            runs = {
-                seed: context.read(pieces[_name(arm, seed)])
-                for seed in range(self.first_seed, self.first_seed + self.seeds)
-            }
+            runs = {seed: done[_name(arm, seed)] for seed in range(self.first_seed, self.first_seed + self.seeds)}
             arms.append(results.summarise_arm(arm, objective, runs))
         if all(arm.mean is None for arm in arms):
             raise UserError(

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
-from olmix.config.tags import Resources, RunIdentity
+from olmix.config.tags import Resources, RunIdentity, Telemetry
 from olmix.graph.resources import ONE_CPU, Needs
 from olmix.graph.step import Context, Step
 from olmix.train import planner
@@ -24,7 +24,7 @@ class Training(Step):
     mixture: dict[str, float]
     proxy: Proxy
     seed: int = 0
-    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    groups: Annotated[dict[str, tuple[str, ...]], Telemetry] = dataclasses.field(default_factory=dict)
     repetition_limits: dict[str, float] = dataclasses.field(default_factory=dict)
     needs: Annotated[Needs | None, Resources] = ONE_CPU
     continues: Annotated[Training | None, Resources] = None

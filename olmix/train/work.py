@@ -288,12 +288,17 @@ def result_of(
     parameters = sum(p.numel() for p in model.parameters())
     embedding = model.get_input_embeddings().weight.numel()  # type: ignore[operator]
     finished = outcome.status == "finished"
+    groups = {f"{BPB}{name}" for name in step.groups}  # Which are for the log.
+    evaluations = tuple(
+        (tokens, {name: value for name, value in metrics.items() if name not in groups})
+        for tokens, metrics in outcome.evaluations
+    )
     return ProxyResult(
         status=outcome.status,
         reason=outcome.reason,
         mixture=dict(step.mixture),
         seed=step.seed,
-        metrics=outcome.evaluations[-1][1] if finished else {},
+        metrics=evaluations[-1][1] if finished else {},
         train_loss=outcome.final_loss,
         tokens=outcome.tokens,
         declared_tokens=plan.declared_tokens,
@@ -307,7 +312,7 @@ def result_of(
         tokens_per_second=outcome.tokens / outcome.seconds,
         share_waiting_for_data=outcome.waited / outcome.seconds,
         loss_curve=outcome.curve,
-        evaluations=outcome.evaluations,
+        evaluations=evaluations,
     )
 
 

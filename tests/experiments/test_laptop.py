@@ -73,7 +73,7 @@ def test_without_access_the_canonical_command_fails_at_once_in_a_sentence_that_n
     (sentence,) = done.stderr.strip().splitlines()
     assert "s3://ai2-llm/" in sentence
     assert "cannot be listed" in sentence
-    assert sentence.endswith("--overlay=experiments.overlays.laptop.")
+    assert "with --overlay=experiments.overlays.laptop. (scan.tree: experiments" in sentence
     if flags:  # What does not depend on the data is shown all the same.
         assert "training: 139,984,896 tokens = 0.5 × 20 × 14,000,000 (olmo3_14m) = 140,000,000" in done.stdout
 

@@ -24,6 +24,7 @@ from olmix.mix.variants import Variants
 from olmix.train import planner, recipe
 from olmix.train.ladder import Foreign
 from olmix.train.metrics import read_metrics
+from olmix.train.results import with_groups
 from olmix.train.settings import Device, SkipRule, Tasks
 from olmix.train.steps import Swarm, TrainProxy, Validation
 from tests.train import corpus, toys
@@ -93,8 +94,10 @@ def test_a_proxy_s_result(graph, scan) -> None:  # noqa: F811
     for leaf, weight in EVEN.items():
         assert abs(found.tokens_per_leaf[leaf] - weight * found.tokens) <= 16
         assert found.repetition[leaf] == found.tokens_per_leaf[leaf] / 8000
-    assert set(found.metrics) == {"bpb/up", "bpb/down", "bpb/noise", "bpb/counting"}
-    assert found.metrics["bpb/counting"] == pytest.approx((found.metrics["bpb/up"] + found.metrics["bpb/down"]) / 2)
+    assert set(found.metrics) == {"bpb/up", "bpb/down", "bpb/noise"}
+    assert with_groups(found, {"counting": ("up", "down")}).metrics["bpb/counting"] == pytest.approx(
+        (found.metrics["bpb/up"] + found.metrics["bpb/down"]) / 2
+    )
     assert found.metrics["bpb/noise"] == pytest.approx(2.5, rel=0.1)
     assert found.metrics["bpb/up"] < 2.4
     assert found.loss_curve[0][1] > found.loss_curve[-1][1]
@@ -105,7 +108,9 @@ def test_a_proxy_s_result(graph, scan) -> None:  # noqa: F811
     train = [r for r in records if "train/loss" in r]
     assert [r["tokens"] for r in train] == [128 * (i + 1) for i in range(40)]
     assert train[-1]["tokens/up"] == found.tokens_per_leaf["up"]
-    assert [r["bpb/up"] for r in records if r.get("event") == "evaluation"] == [found.metrics["bpb/up"]]
+    (last,) = (r for r in records if r.get("event") == "evaluation")
+    assert last["bpb/up"] == found.metrics["bpb/up"]
+    assert last["bpb/counting"] == pytest.approx((last["bpb/up"] + last["bpb/down"]) / 2)
 
 
 @pytest.mark.parametrize("stack", [1, 2])
@@ -227,6 +232,25 @@ def test_swarm_gathers_a_table(graph, scan) -> None:  # noqa: F811
     assert table.weights[1] == (0.5, 0.5, 0.0)
     assert table.metrics == ("bpb/up", "bpb/down", "bpb/noise", "bpb/both")
     assert table.failed == {}
+    for up, down, _, both in table.values:
+        assert both == pytest.approx((up + down) / 2, rel=1e-12)
+
+
+def test_other_groups_train_nothing_anew(graph, scan) -> None:  # noqa: F811
+    """They are means of what was measured; a run's log has those that it was asked for."""
+    asked = swarm(scan, 2, groups={"both": ("up", "down")})
+    graph.read(asked)
+    other = dataclasses.replace(asked, groups={"rest": ("down", "noise")})
+    table = graph.read(other)
+    assert graph.ran.count("TrainProxy") == 2
+    assert table.metrics[-1] == "bpb/rest"
+    one = other.results(graph)["v0"]
+    assert one.metrics["bpb/rest"] == pytest.approx((one.metrics["bpb/down"] + one.metrics["bpb/noise"]) / 2)
+    assert one.evaluations[-1][1] == one.metrics
+    alone = graph.read(other.pieces(graph)["v0"])
+    assert "bpb/rest" not in alone.metrics
+    records = read_metrics(graph.folder(asked.pieces(graph)["v0"]) / "metrics.jsonl")
+    assert [set(r) & {"bpb/both", "bpb/rest"} for r in records if r.get("event") == "evaluation"] == [{"bpb/both"}]
 
 
 def test_a_metric_that_no_run_will_have_shows_before_any_is_trained(graph, scan) -> None:  # noqa: F811

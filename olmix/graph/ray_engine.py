@@ -205,7 +205,9 @@ def _lost(error: Exception) -> str:
     if isinstance(error, ray.exceptions.NodeDiedError):
         where = re.search(r"Node IP: ([^\s,]+)", lines[0])
         return f"its node{f' {where[1]}' if where else ''} is gone"
-    return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+    # Of what went wrong around a task, Ray's last line says what; of anything else its first.
+    line = -1 if isinstance(error, ray.exceptions.RayTaskError) else 0
+    return f"{type(error).__name__}: {lines[line] if lines else 'no details'}"
 
 
 def _describe(resources: dict[str, float]) -> str:

@@ -245,6 +245,8 @@ def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(ray, "init", refuse)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
+    # The other tests' own instance is running, and its folder would be taken for that of the one that did not start.
+    monkeypatch.setattr("olmix.graph.ray_engine._session_folder", lambda: None)
     engine = RayEngine(RaySettings(cpus=1))
     with pytest.raises(RayFailed, match=r"came up on this machine: The current node timed out during startup"):
         engine.start()

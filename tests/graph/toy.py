@@ -134,8 +134,8 @@ class Half(Step):
     at_least: Annotated[float, Telemetry] = 0.0
 
     def check(self, context: Context) -> None:
-        assert isinstance(self.total, Parts)
-        if context.read(self.total.source).value < self.at_least:
+        source: Source = self.total.source  # type: ignore[attr-defined]
+        if context.read(source).value < self.at_least:
             raise UserError("at_least is more than there is.")
 
     def run(self, context: Context) -> Total:

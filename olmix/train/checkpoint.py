@@ -61,15 +61,19 @@ class Checkpoints:
     _writer: threading.Thread | None = dataclasses.field(default=None, repr=False)
     _failure: BaseException | None = dataclasses.field(default=None, repr=False)
 
-    def save(self, step: int, state: dict[str, Any], *, wait: bool = False, mark: str | None = None) -> None:
+    def save(
+        self, step: int, state: dict[str, Any], *, wait: bool = False, mark: str | None = None, again: bool = False
+    ) -> None:
         """Saves `state` (tensors, `Rows`, numbers, lists, dicts) as that after `step` steps.
 
-        `mark` names a checkpoint that stays (a period's end). Raises what the previous write raised, a full disk for
-        example: better late than never.
+        `mark` names a checkpoint that stays (a period's end). `again`: the run went on from the checkpoint of this step, whose
+        parts are what they were and stay. Raises what the previous write raised, a full disk for example: better late than never.
         """
         self.wait()
         copy = _copied(state)
-        self._writer = threading.Thread(target=self._write, args=(step, copy, mark), name="checkpoint", daemon=False)
+        self._writer = threading.Thread(
+            target=self._write, args=(step, copy, mark, again), name="checkpoint", daemon=False
+        )
         self._writer.start()
         if wait:
             self.wait()
@@ -87,11 +91,16 @@ class Checkpoints:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _write(self, step: int, state: dict[str, Any], mark: str | None) -> None:
+    def _write(self, step: int, state: dict[str, Any], mark: str | None, again: bool) -> None:
         try:
             common, mine = parts.split(state)
             world, said = self.world, {"parts": self.world.size, "attempt": self.world.attempt}
-            if mine:
+            if mine and again:
+                note = self._finished(Folder(self.folder), step)
+                if note is None or not note.get("parts") or not world.first:
+                    return
+                said = {name: note[name] for name in said}
+            elif mine:
                 self._put(_part(step, world.rank, world.size), mine, said)
             if world.first:
                 self._put(_file(step), common, {"mark": mark, **(said if mine else {})})

@@ -43,15 +43,18 @@ class World:
         """Which rows of a global batch of `batch` sequences are this process's."""
         return slice(self.rank * batch // self.size, (self.rank + 1) * batch // self.size)
 
-    def turns(self, count: int) -> Iterator[tuple[int, bool]]:
+    def turns(self, count: int) -> Iterator[tuple[int | None, bool]]:
         """This process's share of `count` passes through the model: (number of the pass, whether it counts).
 
-        The parts of a sharded model are exchanged in every pass, so all make as many: who has none left does the last again.
+        All take as many turns, so that they can ask each other something in each. Who has no pass left has None; of a sharded
+        model, whose parts are exchanged in every pass, the last one again, for nothing.
         """
-        for number in range(self.rank, count, self.size):
-            yield number, True
-        if self.sharded and count % self.size and self.rank >= count % self.size:
-            yield count - 1, False
+        for first in range(0, count, self.size):
+            number = first + self.rank
+            if number < count:
+                yield number, True
+            else:
+                yield count - 1 if self.sharded else None, False
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over all processes, in place."""

@@ -4,8 +4,8 @@ Bytes are counted on the text, not on tokens, so that two tokenizers can be comp
 training length that overlap by one token, so that every token but the very first is predicted exactly once; on average
 with half a window of context. (Overlapping by more would lower all figures alike, at several times the cost.)
 
-The processes of a `world` divide the passes among them. `alive` is called after every pass: who watches a run for progress
-must not take a long evaluation for a hang.
+The processes of a `world` divide the passes among them. `alive` is called after every pass, by all as often: who watches a run
+for progress must not take a long evaluation for a hang, and who is told to leave need not wait for its end.
 
 No gradients, but no `inference_mode` either: weights of a sharded model that are put together in it can never be trained again,
 and a run that goes on from the end of a period measures before it trains.
@@ -65,10 +65,11 @@ def held_out_nats(
     ]
     total = torch.zeros(len(held_outs), dtype=torch.float64, device=device)
     for turn, counts in world.turns(len(pieces)):
-        number, piece = pieces[turn]
-        nats = nats_of(model, to_device(piece.astype(np.int64), device), dtype, whole_logits=world.sharded)
-        if counts:
-            total[number] += nats
+        if turn is not None:
+            number, piece = pieces[turn]
+            nats = nats_of(model, to_device(piece.astype(np.int64), device), dtype, whole_logits=world.sharded)
+            if counts:
+                total[number] += nats
         alive()
     return world.total(total).cpu().numpy()
 
@@ -119,20 +120,27 @@ def row_nats(
     order = sorted(range(len(rows)), key=lambda row: -len(rows[row].tokens))
     batches = list(_batches(rows, order))
     for turn, counts in world.turns(len(batches)):
-        batch = batches[turn]
-        # Padding stands after the text, and attention looks back only: it can spoil nothing that is scored.
-        tokens = np.zeros((len(batch), len(rows[batch[0]].tokens)), np.int64)
-        scored = np.zeros((len(batch), tokens.shape[1] - 1), np.bool_)
-        for place, row in enumerate(batch):
-            tokens[place, : len(rows[row].tokens)] = rows[row].tokens
-            scored[place, rows[row].first - 1 : len(rows[row].tokens) - 1] = True
-        owner = to_device(np.repeat(batch, scored.sum(axis=1)), device)
-        asked = to_device(tokens, device), to_device(scored.astype(np.int64), device).bool()
-        each = chosen_nats(model, *asked, dtype, whole_logits=world.sharded)
-        if counts:
-            nats.index_add_(0, owner, each.double())
+        if turn is not None:
+            batch = batches[turn]
+            tokens, scored = _padded([rows[row] for row in batch])
+            owner = to_device(np.repeat(batch, scored.sum(axis=1)), device)
+            asked = to_device(tokens, device), to_device(scored.astype(np.int64), device).bool()
+            each = chosen_nats(model, *asked, dtype, whole_logits=world.sharded)
+            if counts:
+                nats.index_add_(0, owner, each.double())
         alive()
     return world.total(nats).cpu().numpy()
+
+
+def _padded(rows: Sequence[Encoded]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Tokens [rows, longest] and which of those after the first of each are scored [rows, longest - 1]."""
+    # Padding stands after the text, and attention looks back only: it can spoil nothing that is scored.
+    tokens = np.zeros((len(rows), max(len(row.tokens) for row in rows)), np.int64)
+    scored = np.zeros((len(rows), tokens.shape[1] - 1), np.bool_)
+    for place, row in enumerate(rows):
+        tokens[place, : len(row.tokens)] = row.tokens
+        scored[place, row.first - 1 : len(row.tokens) - 1] = True
+    return tokens, scored
 
 
 def _batches(rows: Sequence[Encoded], order: list[int]) -> Iterator[list[int]]:

@@ -297,7 +297,7 @@ def run(
     with terminated() as stop, contextlib.closing(ahead), contextlib.closing(checkpoints):
         page = _Page(trainer, diaries, progress)
 
-        def save(*, wait: bool = False) -> None:
+        def save(*, wait: bool = False, again: bool = False) -> None:
             page.write()
             progress(trainer.tokens, plan.tokens, "saving a checkpoint")
             poll.forget(_TIMED)  # Or the answer to the question of a step ago would have the same saved again.
@@ -307,7 +307,8 @@ def run(
                 # Whatever the reason for it: of a period's end there is to be a checkpoint for as long as the run.
                 ended = trainer.tokens in period_ends and trainer.done < plan.steps
                 mark = f"period-end-{trainer.tokens}" if ended else None
-                checkpoints.save(trainer.done, {"trainer": state, "diaries": diary_states}, wait=wait, mark=mark)
+                whole = {"trainer": state, "diaries": diary_states}
+                checkpoints.save(trainer.done, whole, wait=wait, mark=mark, again=again)
             page.start()
 
         def interrupted() -> Interrupted:
@@ -320,7 +321,7 @@ def run(
                 if diary.reason or (diary.evaluations and diary.evaluations[-1][0] == diary.tokens):
                     continue
                 try:
-                    # An evaluation may take longer than a pre-empted machine has left. Several processes end it together.
+                    # It may take longer than a pre-empted machine has left. Several processes break it off between two passes.
                     with stop.at_once(world.size == 1):
                         values = evaluate(number)
                 except Interrupted:
@@ -342,7 +343,7 @@ def run(
         if trainer.done:
             milestone()
             if trainer.tokens in period_ends and trainer.done < plan.steps:
-                save()  # With what was measured now.
+                save(again=True)  # With what was measured now.
         page.start()
         while trainer.done < plan.steps and not all(diary.reason for diary in diaries):
             began = time.perf_counter()

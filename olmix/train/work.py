@@ -31,14 +31,14 @@ from olmix.train.arithmetic import Arithmetic, arithmetic_of, check_kernels, in_
 from olmix.train.attention import of_many_lengths
 from olmix.train.continuing import METRICS, PERIODS, Start, is_kept, keep_state, start_of, take_over
 from olmix.train.diary import Diary, Logger, Outcome
-from olmix.train.distributed import World, gathered
+from olmix.train.distributed import LEAVE, Poll, World, gathered
 from olmix.train.evaluate import bits_per_byte, task_bits_per_byte
 from olmix.train.feed import Batch, HeldOuts
 from olmix.train.ladder import Foreign, flops_per_token, padded
 from olmix.train.proxy import Trainer, build_model
 from olmix.train.recipe import Plan, resolve, sharded
 from olmix.train.results import BPB, ProxyResult, group_means
-from olmix.train.run import forget_remote, run, terminated
+from olmix.train.run import Interrupted, forget_remote, run, terminated
 from olmix.train.settings import Proxy
 from olmix.train.training import Place, Training
 
@@ -77,13 +77,20 @@ class Measures:
         }
 
 
-def evaluating(progress: Progress, tokens: int, total: int) -> Callable[[], None]:
-    """Something to call after each forward pass of an evaluation, which says so now and at most once a second."""
-    told = time.monotonic()
+def evaluating(progress: Progress, tokens: int, total: int, world: World | None = None) -> Callable[[], None]:
+    """Something to call after each forward pass of an evaluation, which says so now and at most once a second.
+
+    Several processes that are told to leave do so together, a pass later: it raises Interrupted in all of them. A single
+    one is broken off by its signal (`run.Stop`).
+    """
+    told, world = time.monotonic(), world or World()
+    poll = Poll(world)
     progress(tokens, total, "evaluating")
 
     def alive() -> None:
         nonlocal told
+        if world.size > 1 and poll.any(LEAVE.is_set())[0]:
+            raise Interrupted
         if time.monotonic() - told >= 1:
             told = time.monotonic()
             progress(tokens, total, "evaluating")
@@ -143,7 +150,7 @@ def _train(
         setting_up = time.perf_counter() - began
 
         def evaluate(_: int) -> dict[str, float]:
-            alive = evaluating(progress, trainer.tokens, plan.tokens)
+            alive = evaluating(progress, trainer.tokens, plan.tokens, world)
             with compiling.uncompiled(arithmetic):
                 return measures.of(trainer.model, plan.length, trainer.device, arithmetic.autocast, world, alive)
 

@@ -574,6 +574,35 @@ def test_rows_cover_the_batch() -> None:
         assert rows == list(range(8))
 
 
+def test_passes_are_shared_and_all_take_as_many_turns() -> None:
+    for sharded in (False, True):
+        for size, count in ((1, 3), (2, 5), (3, 1), (4, 8), (2, 0)):
+            turns = [list(World(rank, size, sharded).turns(count)) for rank in range(size)]
+            assert {len(each) for each in turns} == {-(-count // size)}
+            assert sorted(turn for each in turns for turn, counts in each if counts) == list(range(count))
+            idle = {turn for each in turns for turn, counts in each if not counts}
+            assert idle <= ({count - 1} if sharded else {None})
+
+
+def test_told_to_leave_all_break_an_evaluation_off_after_the_same_pass(monkeypatch) -> None:
+    """Which may take longer than a machine that is taken away has left; the answer to a question comes a pass later."""
+    from olmix.train import work
+
+    leave, told = threading.Event(), []
+    monkeypatch.setattr(work, "LEAVE", leave)
+    monkeypatch.setattr(World, "ask", lambda _, *flags: lambda: flags)
+    alive = work.evaluating(lambda *said: told.append(said), 1, 2, World(1, 2))
+    alive()
+    leave.set()
+    alive()
+    with pytest.raises(Interrupted):
+        alive()
+    alone = work.evaluating(lambda *said: told.append(said), 1, 2)
+    for _ in range(3):
+        alone()
+    assert set(told) == {(1, 2, "evaluating")}
+
+
 def test_several_hear_the_answer_to_the_question_of_the_step_before_and_nobody_waits(monkeypatch) -> None:
     """Read when the next step is under way. After a save nobody hears that it is time for one; that all are to leave they do."""
     read: list[tuple[bool, ...]] = []

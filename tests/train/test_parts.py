@@ -161,6 +161,25 @@ def test_old_ones_and_pieces_of_older_ones_go(tmp_path) -> None:
     assert Checkpoints(tmp_path).steps()[-1] == 60
 
 
+def test_saved_again_the_parts_stay(tmp_path) -> None:
+    """Of the attempt that wrote them: a kill between two parts of another one would leave a checkpoint of neither."""
+    save(tmp_path, 10, 3, mark="period-end")
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*part*")}
+    for rank in range(2):  # Fewer processes than had written it.
+        one = Checkpoints(tmp_path, world=World(rank, 2, True, "two"))
+        one.save(10, held(7, rank, 2, 10) | {"list": ["measured"]}, wait=True, mark="period-end", again=True)
+        assert Checkpoints(tmp_path).steps() == [10]
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*part*")} == before
+    found = Checkpoints(tmp_path).at(10)
+    assert found is not None
+    assert torch.equal(found["model"]["x"], tensor(7, 10))
+    assert found["list"] == ["measured"]
+    Checkpoints(tmp_path).save(20, {"x": tensor(7)}, wait=True)  # One process alone, and then several again.
+    whole = Checkpoints(tmp_path, world=World(0, 2, True, "three"))
+    whole.save(20, held(7, 0, 2), wait=True, again=True)
+    assert Checkpoints(tmp_path).at(20)["x"].shape == (7, 2)  # type: ignore[index]
+
+
 def test_parts_lie_elsewhere_too(tmp_path) -> None:
     for step in (10, 20):
         for rank in range(2):

@@ -93,17 +93,19 @@ def _parse(text: str, hint: Any) -> Any:
 def _kinds(base: type) -> dict[str, type]:
     """What may stand where a `base` is asked for, by name: its subclasses that its package exports.
 
-    One that other packages build upon is a base itself, and no choice.
+    One that other packages of ours build upon is a base itself, and no choice; whoever derives one of their own from it may
+    still name it.
     """
     room = base.__module__.rpartition(".")[0] or base.__module__
-    package = importlib.import_module(room)
+    package, house = importlib.import_module(room), base.__module__.partition(".")[0]
     public: dict[str, Any] = {name: getattr(package, name) for name in getattr(package, "__all__", ())}
 
     def choice(kind: Any) -> bool:
         if not isinstance(kind, type) or base not in kind.__mro__[1:]:
             return False
         below: list[type] = kind.__subclasses__()
-        return all(one.__module__.startswith(room) for one in below)
+        homes = [one.__module__ for one in below]
+        return all(home.startswith(room) for home in homes if home.partition(".")[0] == house)
 
     return {name: kind for name, kind in public.items() if choice(kind)}
 

@@ -88,6 +88,9 @@ def test_wrong_texts_say_what_would_be_right(text: str, hint: Any, words: str) -
 
 
 def test_another_kind_of_a_node_is_set_by_its_name() -> None:
+    class Mine(LogLinear):
+        """A user's own law, which leaves the one that it is derived from a choice."""
+
     found = values.parse("LogLinear", Law, "laws.law")
     assert isinstance(found, fdl.Config)
     assert fdl.build(found) == LogLinear()
